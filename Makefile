@@ -1,0 +1,42 @@
+# Every target sets itself up: a virtual environment in .venv, made once and again when the dependencies change.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: audit test check format reports clean
+.DEFAULT_GOAL := audit
+
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[all]" --group dev
+	@touch $(READY)
+
+# Audit the reference gateway: its code, and the gateway itself in the sandbox. Reports go to .audit/.
+audit: $(READY)
+	@mkdir -p .audit
+	@$(BIN)/readiness audit --format json --output .audit/gateway.json --fail-on none
+	@$(BIN)/readiness report .audit/gateway.json --format markdown --output .audit/gateway.md --fail-on none
+	@$(BIN)/readiness report .audit/gateway.json
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m tests.generated --check
+
+format: $(READY)
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+# Write what is generated and committed: the reports of the reference gateway, their schema, the catalogue of rules.
+reports: audit-json
+	$(BIN)/python -m tests.generated
+
+clean:
+	rm -rf .venv .audit build dist

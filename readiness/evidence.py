@@ -1,0 +1,211 @@
+"""The JSON contract: a Report as plain data, and back to the runs it was made of.
+
+The dataclasses below are the contract. `reports/schema.json` is generated from them (`make reports`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from readiness.errors import UsageError
+from readiness.model import (
+    Evidence,
+    Exchange,
+    Finding,
+    Kind,
+    Location,
+    Measurement,
+    Report,
+    Run,
+    Skipped,
+)
+
+SCHEMA = 1
+"""Raised when a reader of the former version would misread the new one."""
+
+
+@dataclass(frozen=True)
+class ToolJson:
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ItemJson:
+    id: str
+    tier: str
+    outcome: str
+    sides: str
+    reason: str
+    title: str
+
+
+@dataclass(frozen=True)
+class FindingJson:
+    """Static findings have path to end_column, live ones request to took."""
+
+    id: str
+    rule: str
+    item: str
+    message: str
+    fixable: bool
+    advisory: bool
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+    code: str | None = None
+    request: str | None = None
+    status: int | None = None
+    excerpt: str | None = None
+    took: float | None = None
+
+
+@dataclass(frozen=True)
+class EvidenceJson:
+    rule: str
+    item: str
+    kind: str
+    examined: int
+    outcome: str
+    left_out: str | None
+    note: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class MeasurementJson:
+    name: str
+    unit: str
+    rows: list[dict[str, str | float | int]]
+
+
+@dataclass(frozen=True)
+class NotExaminedJson:
+    """`of` says what was not examined: a file, a rule or an item. `blind`: it should have been and could not be."""
+
+    of: str
+    what: str
+    why: str
+    blind: bool = False
+
+
+@dataclass(frozen=True)
+class ReportJson:
+    schema: int
+    tool: ToolJson
+    subject: dict[str, str]
+    started: str
+    ready: bool
+    items: list[ItemJson]
+    findings: list[FindingJson]
+    evidence: list[EvidenceJson]
+    measurements: list[MeasurementJson]
+    not_examined: list[NotExaminedJson]
+
+
+def to_contract(report: Report) -> ReportJson:
+    """The report as the contract writes it."""
+    return ReportJson(
+        schema=SCHEMA,
+        tool=ToolJson("readiness", report.version),
+        subject={kind.value: subject for kind, subject in sorted(report.subject.items())},
+        started=report.started,
+        ready=report.ready,
+        items=[
+            ItemJson(each.item.id, each.item.tier, each.outcome, each.sides, each.reason, each.item.title)
+            for each in report.verdicts
+        ],
+        findings=[_finding(finding, each.item) for each in report.evidence for finding in each.findings],
+        evidence=[
+            EvidenceJson(
+                each.rule, each.item, each.kind, each.examined, each.outcome, each.left_out, each.note, each.error
+            )
+            for each in report.evidence
+        ],
+        measurements=[
+            MeasurementJson(each.name, each.unit, [dict(row) for row in each.rows]) for each in report.measurements
+        ],
+        not_examined=not_examined(report),
+    )
+
+
+def not_examined(report: Report) -> list[NotExaminedJson]:
+    """Items without a rule, rules that could not look, files that were left: each with the reason."""
+    items = [NotExaminedJson("item", each.item.id, each.reason) for each in report.verdicts if not each.evidence]
+    rules = [NotExaminedJson("rule", each.rule, each.left_out) for each in report.evidence if each.left_out]
+    places = [
+        NotExaminedJson("rule", each.rule, "no place for it found") for each in report.evidence if each.found_no_place
+    ]
+    files = [NotExaminedJson("file", each.what, each.why, each.blind) for each in report.skipped]
+    return items + rules + places + files
+
+
+def to_json(report: Report) -> str:
+    """The report as JSON text that ends with a line feed. ASCII only, so that nothing in it is live in a terminal."""
+    return json.dumps(asdict(to_contract(report)), indent=2, ensure_ascii=True) + "\n"
+
+
+def _finding(finding: Finding, item: str) -> FindingJson:
+    where: dict[str, Any] = asdict(finding.where) if finding.where is not None else {}
+    return FindingJson(finding.id, finding.rule, item, finding.message, finding.fixable, finding.advisory, **where)
+
+
+def from_json(text: str, origin: str) -> tuple[list[Run], str]:
+    """The runs of a saved report, one a side, and when it was started. Raises UsageError for anything else."""
+    try:
+        data = json.loads(text)
+        if data["schema"] != SCHEMA:
+            raise UsageError(
+                f"{origin}: schema {data['schema']} is not {SCHEMA}: scan or probe again with this version"
+            )
+        return _runs(data), str(data["started"])
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise UsageError(
+            f"{origin}: not a report saved by readiness scan, probe or audit with --format json ({problem!r})"
+        ) from problem
+
+
+def _runs(data: Mapping[str, Any]) -> list[Run]:
+    runs = []
+    for kind in Kind:
+        if kind not in data["subject"]:
+            continue
+        evidence = [_evidence(each, data["findings"]) for each in data["evidence"] if each["kind"] == kind]
+        files = [each for each in data["not_examined"] if each["of"] == "file" and kind is Kind.STATIC]
+        skipped = tuple(Skipped(each["what"], each["why"], each["blind"]) for each in files)
+        figures = data["measurements"] if kind is Kind.LIVE else []
+        measured = tuple(Measurement(each["name"], each["unit"], tuple(each["rows"])) for each in figures)
+        runs.append(Run(kind, data["subject"][kind], tuple(evidence), skipped, measured))
+    return runs
+
+
+def _evidence(each: Mapping[str, Any], findings: list[Mapping[str, Any]]) -> Evidence:
+    return Evidence(
+        rule=each["rule"],
+        item=each["item"],
+        kind=Kind(each["kind"]),
+        examined=each["examined"],
+        findings=tuple(_place(finding) for finding in findings if finding["rule"] == each["rule"]),
+        left_out=each["left_out"],
+        note=each["note"],
+        error=each["error"],
+    )
+
+
+def _place(finding: Mapping[str, Any]) -> Finding:
+    where: Location | Exchange | None = None
+    if finding["path"] is not None:
+        where = Location(
+            finding["path"],
+            finding["line"],
+            finding["column"],
+            finding["end_line"],
+            finding["end_column"],
+            finding["code"] or "",
+        )
+    elif finding["request"] is not None:
+        where = Exchange(finding["request"], finding["status"], finding["excerpt"] or "", finding["took"] or 0.0)
+    return Finding(finding["id"], finding["rule"], finding["message"], where, finding["fixable"], finding["advisory"])

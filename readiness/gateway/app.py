@@ -1,0 +1,136 @@
+"""The whole assembly, from top to bottom: providers, guards from the cheap to the dear, ports."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from difflib import get_close_matches
+
+from starlette.applications import Starlette
+
+from readiness.errors import UsageError
+from readiness.gateway import chat, health, http, nats
+from readiness.gateway.call import Guard, Handler, chain
+from readiness.gateway.catalog import Catalog
+from readiness.gateway.credentials import key_of
+from readiness.gateway.errors import answered
+from readiness.gateway.guards import body_size, deadline, json, rate_limit, shutdown
+from readiness.gateway.health import Check
+from readiness.gateway.providers import Provider
+from readiness.gateway.providers.echo import Echo
+from readiness.gateway.providers.openai import OpenAI
+from readiness.gateway.settings import Settings
+from readiness.gateway.tasks import Tasks
+
+PARTS = frozenset(
+    {body_size.ITEM, deadline.ITEM, health.ITEM, json.ITEM, nats.ITEM, rate_limit.ITEM, shutdown.ITEM},
+)
+"""What can be left out, by the checklist item that then fails."""
+
+
+def build(settings: Settings, without: frozenset[str] = frozenset()) -> "Gateway":
+    """Assemble a gateway; raises UsageError for a part that does not exist and for a key that is not private."""
+    for item in sorted(without - PARTS):
+        raise UsageError(f"No part {item!r} can be left out. Did you mean {get_close_matches(item, PARTS, 1, 0)[0]}?")
+    return Gateway(settings, without)
+
+
+class Gateway:
+    """The parts of one gateway, and their life."""
+
+    def __init__(self, settings: Settings, without: frozenset[str]) -> None:
+        self.settings = settings
+        self.graceful = shutdown.ITEM not in without
+        self.leaving = False
+        self._gone_by: float | None = None  # on the monotonic clock
+        self._tasks = Tasks()
+
+        self._providers = _providers(settings, timed=deadline.ITEM not in without)
+        self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
+
+        guards: list[tuple[str, Guard]] = [
+            (shutdown.ITEM, shutdown.guard(lambda: self.leaving)),
+            (deadline.ITEM, deadline.guard(settings.request_timeout_seconds, settings.stream_idle_timeout_seconds)),
+            (rate_limit.ITEM, rate_limit.guard(settings.rate_limit)),
+            (body_size.ITEM, body_size.guard(settings.max_body_bytes)),
+            (json.ITEM, json.guard),
+        ]
+        kept = [guard for item, guard in guards if item not in without]
+        answer = chain([answered, *kept], chat.handler(self._catalog))
+
+        self._nats = _nats_port(settings, answer, self._tasks, looked_after=nats.ITEM not in without)
+        self.app = http.application(
+            answer,
+            proxies=settings.trusted_proxies,
+            health=[] if health.ITEM in without else health.routes(self.checks),
+            lifespan=self._lifespan,
+        )
+
+    def checks(self) -> Mapping[str, Check]:
+        """Everything readiness depends on, as it was last seen."""
+        return {
+            **self._catalog.checks(),
+            **(self._nats.checks() if self._nats else {}),
+            **({"shutdown": Check.of("shutting down")} if self.leaving else {}),
+        }
+
+    def leave(self) -> None:
+        """Turn readiness to fail and take no new work; what is in flight goes on."""
+        self.leaving = True
+        self._gone_by = time.monotonic() + self.settings.shutdown_notice_seconds + self.settings.shutdown_grace_seconds
+        if self._nats:
+            self._tasks.start("nats leaves", self._nats.leave())
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await self._start()
+        try:
+            yield
+        finally:
+            await self._stop()
+
+    async def _start(self) -> None:
+        for provider in self._providers:
+            await provider.open()
+            self._tasks.repeat(provider.name, self._refresher(provider), self.settings.check_period_seconds)
+        if self._nats:
+            self._nats.start()
+        await self._catalog.first_answers(self.settings.check_timeout_seconds)
+
+    async def _stop(self) -> None:
+        await self._tasks.finish(self._grace_left())
+        if self._nats:
+            await self._nats.close(self._grace_left())
+        await self._tasks.stop()
+        for provider in self._providers:
+            await provider.close()
+
+    def _grace_left(self) -> float:
+        if not self.graceful:
+            return 0
+        if self._gone_by is None:
+            return self.settings.shutdown_grace_seconds
+        return max(0.0, self._gone_by - time.monotonic())
+
+    def _refresher(self, provider: Provider) -> Callable[[], Awaitable[None]]:
+        return lambda: self._catalog.refresh(provider.name)
+
+
+def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
+    connect_timeout = settings.connect_timeout_seconds if timed else None
+    upstreams = settings.upstreams
+    return [OpenAI(each, key_of(each), connect_timeout=connect_timeout) for each in upstreams] or [Echo()]
+
+
+def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, *, looked_after: bool) -> nats.NatsPort | None:
+    if settings.nats_url is None:
+        return None
+    wiring = nats.Wiring(
+        url=settings.nats_url.get_secret_value(),
+        subject=settings.nats_subject,
+        queue=settings.nats_queue,
+        max_in_flight=settings.nats_max_in_flight,
+        check_period=settings.nats_check_period_seconds,
+        check_timeout=settings.nats_check_timeout_seconds,
+        looked_after=looked_after,
+    )
+    return nats.NatsPort(wiring, answer, tasks)

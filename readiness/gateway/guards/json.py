@@ -1,0 +1,26 @@
+"""A body is one strict JSON object, or the client is told why not."""
+
+from dataclasses import replace
+
+from readiness.gateway.call import JSON_TYPE, Call, Handler, Reply
+from readiness.gateway.errors import BadRequest, UnsupportedMedia
+from readiness.gateway.parse import Malformed, parse
+
+ITEM = "json-guarded"
+
+
+async def guard(call: Call, proceed: Handler) -> Reply:
+    """Read and parse the body, where the route has one."""
+    if call.body is None:
+        return await proceed(call)
+    media = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != JSON_TYPE and not media.endswith("+json"):
+        raise UnsupportedMedia(f"Send the body as content-type {JSON_TYPE}.")
+    body = b"".join([part async for part in call.body])
+    try:
+        document = parse(body)
+    except Malformed as error:
+        raise BadRequest(f"The body is not sound JSON: {error}.") from None
+    if not isinstance(document, dict):
+        raise BadRequest("The body is not a JSON object.")
+    return await proceed(replace(call, document=document))

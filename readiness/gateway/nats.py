@@ -1,0 +1,209 @@
+"""The NATS port: the same calls over request and reply, bounded in flight, on a connection that is looked after."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error, MaxPayloadError
+
+from readiness.gateway.call import JSON_TYPE, Call, Handler, Reply, Route
+from readiness.gateway.errors import BadUpstream, Unavailable
+from readiness.gateway.health import Check
+from readiness.gateway.logs import accept_request_id, request_id
+from readiness.gateway.tasks import Tasks
+
+ITEM = "nats-connection-checked"
+CLIENT = "nats"  # NATS names no senders: all of them are one client
+OK = 200
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the port reaches its server, and how much it takes on. Times are seconds."""
+
+    url: str
+    subject: str
+    queue: str
+    max_in_flight: int
+    check_period: float
+    check_timeout: float
+    looked_after: bool = True  # False: connect once, never again
+
+
+class NatsPort:
+    """Answers one subject in a queue group."""
+
+    def __init__(self, wiring: Wiring, answer: Handler, tasks: Tasks) -> None:
+        self._wiring = wiring
+        self._answer = answer
+        self._tasks = tasks
+        self._in_flight = 0
+        self._client: Client | None = None
+        self._chat: Subscription | None = None
+        self._fault: str | None = "not connected"
+        self._last_error: str | None = None
+        self._own_subject = f"{wiring.subject}.self.{uuid.uuid4().hex}"
+
+    def start(self) -> None:
+        """Begin to connect; returns at once, whether or not a server is there."""
+        if self._wiring.looked_after:
+            self._tasks.repeat("nats", self._look_after, self._wiring.check_period)
+        else:
+            self._tasks.start("nats", self._connect_once())
+
+    def checks(self) -> dict[str, Check]:
+        """Health of the connection, as of the last message that went round."""
+        return {"nats": Check.of(self._fault)} if self._wiring.looked_after else {}
+
+    async def leave(self) -> None:
+        """Take no new messages; others of the queue group get them."""
+        if self._chat and self._answers():
+            await self._chat.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it untyped
+
+    async def close(self, grace: float) -> None:
+        """Send what is still to be sent, then close; at most `grace` seconds."""
+        if self._client is None:
+            return
+        if grace and self._answers():
+            with suppress(Error, TimeoutError, OSError):
+                async with asyncio.timeout(grace):
+                    await self._client.drain()
+        if not self._client.is_closed:
+            await self._client.close()
+
+    def _answers(self) -> bool:
+        # A server that is frozen would hold the shutdown up for as long as it is waited for.
+        healthy = self._fault is None or not self._wiring.looked_after
+        return healthy and self._client is not None and self._client.is_connected
+
+    async def _look_after(self) -> None:
+        client = self._client
+        if client is None or client.is_closed:
+            self._note("not connected")
+            client = await self._connect()
+        self._note(await self._ask_myself(client))
+
+    async def _connect_once(self) -> None:
+        await self._connect()
+
+    async def _connect(self) -> Client:
+        client = Client()
+        try:
+            await client.connect(self._wiring.url, **self._options())
+            await client.subscribe(self._own_subject, cb=_echo)
+            take = partial(self._take, client)
+            self._chat = await client.subscribe(self._wiring.subject, queue=self._wiring.queue, cb=take)
+        except BaseException:
+            await client.close()
+            raise
+        self._client = client
+        log.info("nats connected", extra={"subject": self._wiring.subject})
+        return client
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "name": "readiness-gateway",
+            "allow_reconnect": self._wiring.looked_after,
+            "max_reconnect_attempts": -1 if self._wiring.looked_after else 1,
+            "reconnect_time_wait": 0.25,
+            "ping_interval": 5,
+            "error_cb": self._on_error,
+            "disconnected_cb": self._on_disconnect,
+            "reconnected_cb": self._on_reconnect,
+        }
+
+    async def _ask_myself(self, client: Client) -> str | None:
+        # A message of its own, there and back. A flush or a ping that times out would break the connection it tests.
+        try:
+            await client.request(self._own_subject, timeout=self._wiring.check_timeout)
+        except (Error, TimeoutError, OSError):
+            return "a message to itself did not come back"
+        return None
+
+    async def _take(self, client: Client, message: Msg) -> None:
+        """Called for one message after the other; the work itself is done in a task of its own."""
+        if not message.reply:
+            log.warning("nats message dropped: it asks for no reply")
+        elif self._in_flight >= self._wiring.max_in_flight:
+            await _respond(client, message, Unavailable("The gateway is busy.", headers={"retry-after": "1"}).reply())
+        else:
+            self._in_flight += 1
+            self._tasks.start("nats message", self._serve(client, message), done=self._release)
+
+    def _release(self) -> None:
+        self._in_flight -= 1
+
+    async def _serve(self, client: Client, message: Msg) -> None:
+        begun = time.monotonic()
+        headers = {name.lower(): value for name, value in (message.headers or {}).items()}
+        request_id.set(accept_request_id(headers.get("x-request-id")))
+        reply = await self._answer(_call(message.data, headers))
+        await _respond(client, message, reply)
+        seconds = round(time.monotonic() - begun, 4)
+        fields = {"transport": "nats", "path": message.subject, "status": reply.status, "seconds": seconds}
+        log.info("request", extra=fields)
+
+    def _note(self, fault: str | None) -> None:
+        if fault != self._fault:
+            log.log(logging.WARNING if fault else logging.INFO, "nats health changed", extra={"fault": fault})
+        self._fault = fault
+
+    async def _on_error(self, error: Exception) -> None:
+        # While a server is down the same error comes four times a second.
+        level = logging.DEBUG if repr(error) == self._last_error else logging.WARNING
+        self._last_error = repr(error)
+        log.log(level, "nats error", extra={"fault": repr(error)})
+
+    async def _on_disconnect(self) -> None:
+        log.warning("nats disconnected")
+
+    async def _on_reconnect(self) -> None:
+        self._last_error = None
+        log.info("nats reconnected")
+
+
+async def _echo(message: Msg) -> None:
+    await message.respond(b"")
+
+
+async def _respond(client: Client, message: Msg, reply: Reply) -> None:
+    try:
+        await _send(client, message, reply)
+    except MaxPayloadError:
+        await _send(client, message, BadUpstream("The answer is larger than a NATS message may be.").reply())
+    except (Error, OSError) as error:
+        log.warning("nats reply lost", extra={"fault": repr(error)})
+
+
+async def _send(client: Client, message: Msg, reply: Reply) -> None:
+    await client.publish(message.reply, reply.body, headers=_headers(reply))
+
+
+def _call(body: bytes, headers: dict[str, str]) -> Call:
+    headers = {"content-type": JSON_TYPE, **headers}
+    return Call(Route.CHAT, CLIENT, headers, _once(body), len(body))
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def _headers(reply: Reply) -> dict[str, str]:
+    """The request id; and for an error its status, as NATS services tell it, and when to come back."""
+    told = {"X-Request-ID": request_id.get() or ""}
+    if reply.status != OK:
+        told |= {"Nats-Service-Error-Code": str(reply.status), "Nats-Service-Error": "see the body"}
+    if "retry-after" in reply.headers:
+        told["Retry-After"] = reply.headers["retry-after"]
+    return told

@@ -1,0 +1,139 @@
+"""Any OpenAI-compatible upstream, by its base URL."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import aiohttp
+from pydantic import SecretStr
+
+from readiness.gateway.call import JsonObject
+from readiness.gateway.errors import BadRequest, BadUpstream, SlowUpstream, UpstreamLimit
+from readiness.gateway.parse import Malformed, parse
+from readiness.gateway.schema import ChatRequest
+from readiness.gateway.settings import Upstream
+from readiness.gateway.sse import events
+
+MAX_ANSWER = 32_000_000  # bytes of an answer that is not streamed
+NOT_FOUND = 404
+END = b"[DONE]"
+
+
+class OpenAI:
+    """Passes requests on as they came. Nothing an upstream says about a failure is passed back: it may hold a key."""
+
+    def __init__(self, upstream: Upstream, key: SecretStr | None, *, connect_timeout: float | None) -> None:
+        self.name = upstream.name
+        self.fixed = upstream.models
+        self._base = upstream.base_url.rstrip("/")
+        self._key = key
+        self._connect_timeout = connect_timeout
+        self._session: aiohttp.ClientSession
+
+    async def open(self) -> None:
+        headers = {"accept-encoding": "identity"}  # no decompression bombs
+        if self._key:
+            headers["authorization"] = f"Bearer {self._key.get_secret_value()}"
+        self._session = aiohttp.ClientSession(
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=aiohttp.TCPConnector(limit=0),  # what is in flight is bounded where it is let in
+            # The whole call and every pause of a stream are timed by the deadline guard.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout, sock_read=None),
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def models(self) -> tuple[str, ...]:
+        async with _faults(), self._session.get(f"{self._base}/models", allow_redirects=False) as response:
+            if response.status == NOT_FOUND and self.fixed:
+                return self.fixed
+            _refuse(response)
+            listing = _object(await _whole(response))
+        return self.fixed or _ids(listing)
+
+    async def complete(self, request: ChatRequest) -> bytes:
+        async with self._asked(request) as response:
+            answer = await _whole(response)
+        if not isinstance(_object(answer).get("choices"), list):
+            raise BadUpstream("The upstream's answer is not a completion.")
+        return answer
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[bytes, None]:
+        async with self._asked(request) as response, aclosing(events(response.content.iter_any())) as chunks:
+            async for chunk in chunks:
+                if chunk == END:
+                    return
+                if "error" in _object(chunk):
+                    raise BadUpstream("The upstream broke the stream off with an error.")
+                yield chunk
+        raise BadUpstream("The upstream's stream was cut before its end.")
+
+    @asynccontextmanager
+    async def _asked(self, request: ChatRequest) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = f"{self._base}/chat/completions"
+        async with _faults(), self._session.post(url, json=request.document, allow_redirects=False) as response:
+            _refuse(response)
+            yield response
+
+
+@asynccontextmanager
+async def _faults() -> AsyncIterator[None]:
+    """What aiohttp raises, in the words of the gateway. Its own text names addresses and is left behind."""
+    try:
+        yield
+    except TimeoutError:
+        raise SlowUpstream("The upstream did not answer in time.") from None
+    except aiohttp.ClientConnectorError:
+        raise BadUpstream("The upstream cannot be reached.") from None
+    except (aiohttp.ClientError, OSError):
+        raise BadUpstream("The connection to the upstream broke.") from None
+
+
+def _refuse(response: aiohttp.ClientResponse) -> None:
+    """Raise what an upstream's status means for the client."""
+    match response.status:
+        case 200:
+            return
+        case 429:
+            raise UpstreamLimit("The upstream's own rate limit is reached.", headers=_retry_after(response))
+        case 400 | 413 | 422 as status:
+            raise BadRequest(f"The upstream refused the request with status {status}.")
+        case status:
+            raise BadUpstream(f"The upstream answered with status {status}.")
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> dict[str, str]:
+    value = response.headers.get("retry-after", "")
+    return {"retry-after": value if re.fullmatch(r"[A-Za-z0-9,: ]{1,40}", value) else "1"}
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    answer = bytearray()
+    async for piece in response.content.iter_any():
+        answer += piece
+        if len(answer) > MAX_ANSWER:
+            raise BadUpstream("The upstream's answer is too long.")
+    return bytes(answer)
+
+
+def _object(data: bytes) -> JsonObject:
+    try:
+        value = parse(data)
+    except Malformed:
+        raise BadUpstream("The upstream's answer is not JSON.") from None
+    if not isinstance(value, dict):
+        raise BadUpstream("The upstream's answer is not a JSON object.")
+    return value
+
+
+def _ids(listing: JsonObject) -> tuple[str, ...]:
+    data: Any = listing.get("data")
+    entries = data if isinstance(data, list) else []
+    ids = [entry.get("id") for entry in entries if isinstance(entry, dict)]
+    models = tuple(dict.fromkeys(model for model in ids if isinstance(model, str) and model))
+    if not models:
+        raise BadUpstream("The upstream lists no models.")
+    return models

@@ -1,0 +1,106 @@
+"""The shape of a chat request: checked field by field, then forwarded as it came."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from readiness.gateway.call import JsonObject
+from readiness.gateway.errors import BadRequest
+
+Text = Annotated[str, Field(min_length=1)]
+Positive = Annotated[int, Field(ge=1)]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A request whose known fields are sound; `document` is the client's own object, unknown fields included."""
+
+    model: str
+    stream: bool
+    include_usage: bool  # the client wants a last chunk with usage numbers
+    document: JsonObject
+
+
+class _Loose(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True)
+
+
+class _Message(_Loose):
+    role: Text
+    content: StrictStr | list[dict[str, Any]] | None = None
+
+    @model_validator(mode="after")
+    def _has_content(self) -> "_Message":
+        # An assistant's turn may be nothing but tool calls.
+        if self.content is None and self.role != "assistant":
+            raise ValueError("content is missing")
+        return self
+
+
+class _StreamOptions(_Loose):
+    include_usage: bool | None = None
+
+
+class _Chat(_Loose):
+    model: Text
+    messages: Annotated[list[_Message], Field(min_length=1)]
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    n: Positive | None = None
+    max_tokens: Positive | None = None
+    max_completion_tokens: Positive | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    stop: StrictStr | list[StrictStr] | None = None
+    seed: int | None = None
+    user: str | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0)] | None = None
+    logit_bias: dict[str, float] | None = None
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: StrictStr | dict[str, Any] | None = None
+    response_format: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
+    parallel_tool_calls: StrictBool | None = None
+    store: StrictBool | None = None
+
+
+def chat_request(document: Any) -> ChatRequest:
+    """Check a parsed body; raises BadRequest that names the first wrong field."""
+    try:
+        chat = _Chat.model_validate(document)
+    except ValidationError as error:
+        raise _refusal(error, document) from None
+    usage = bool(chat.stream_options and chat.stream_options.include_usage)
+    return ChatRequest(model=chat.model, stream=bool(chat.stream), include_usage=usage, document=document)
+
+
+def _refusal(error: ValidationError, document: Any) -> BadRequest:
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    # Of the members of a union the one that got furthest is the one that was meant.
+    furthest = max(errors, key=lambda each: len(_path(each, document)))
+    param = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in _path(furthest, document))
+    param = param.removeprefix(".")
+    return BadRequest(f"{param or 'The body'}: {furthest['msg']}.", param=param or None)
+
+
+def _path(error: ErrorDetails, document: Any) -> list[int | str]:
+    """Where the client's document is wrong, without the steps that only name a member of a union."""
+    path: list[int | str] = []
+    value = document
+    for step in error["loc"]:
+        if _holds(value, step):
+            path.append(step)
+            value = value[step]
+    return [*path, error["loc"][-1]] if error["type"] == "missing" else path
+
+
+def _holds(value: Any, step: int | str) -> bool:
+    if isinstance(value, dict):
+        return step in value
+    return isinstance(value, list) and isinstance(step, int) and step < len(value)

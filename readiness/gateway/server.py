@@ -1,0 +1,90 @@
+"""The process: one uvicorn server that turns its readiness before it leaves."""
+
+import asyncio
+import math
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from readiness.errors import UsageError
+from readiness.gateway import logs
+from readiness.gateway.app import Gateway, build
+from readiness.gateway.protocol import Protocol
+from readiness.gateway.settings import Settings
+
+BACKLOG = 2048
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(settings: Settings, without: frozenset[str] = frozenset()) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code. Raises UsageError for what cannot be started."""
+    logs.configure(settings.log_level)
+    Server(build(settings, without)).run()
+    return 0
+
+
+class Server(uvicorn.Server):
+    """Listens from the moment it is made; `port` is where."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        settings = gateway.settings
+        super().__init__(
+            uvicorn.Config(
+                gateway.app,
+                loop="uvloop",
+                http=Protocol,
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,  # whose X-Forwarded-For is believed is decided per client
+                server_header=False,
+                timeout_keep_alive=settings.keep_alive_seconds,
+                timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_seconds) if gateway.graceful else 0,
+            )
+        )
+        self._gateway = gateway
+        self.listener = _listen(settings.host, settings.port)
+        self.port: int = self.listener.getsockname()[1]
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until told to leave."""
+        super().run(sockets or [self.listener])
+
+    def leave(self) -> None:
+        """Fail readiness now, close the port after the notice; a second call closes it at once. Call in the loop."""
+        if self._gateway.leaving or not self._gateway.graceful:
+            self._close()
+            return
+        self._gateway.leave()
+        asyncio.get_running_loop().call_later(self._gateway.settings.shutdown_notice_seconds, self._close)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave on a signal. Unlike uvicorn's own, it is not raised again afterwards: the exit code is 0."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self.leave)
+        try:
+            yield
+        finally:
+            for number in SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _close(self) -> None:
+        self.should_exit = True
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise UsageError(f"Cannot listen on {host} port {port}: {error.strerror}.") from None

@@ -1,0 +1,61 @@
+"""The owner of every background task: none is lost, none dies unseen, none outlives the gateway."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+Work = Coroutine[Any, Any, None]
+
+
+class Tasks:
+    """Loops run until `stop`; single pieces of work may be waited for with `finish`."""
+
+    def __init__(self) -> None:
+        self._loops: set[asyncio.Task[None]] = set()
+        self._work: set[asyncio.Task[None]] = set()
+
+    def repeat(self, name: str, work: Callable[[], Awaitable[None]], period: float) -> None:
+        """Do the work at once and then `period` seconds after each time it ended, however it ended."""
+        self._keep(self._loops, name, _forever(name, work, period))
+
+    def start(self, name: str, work: Work, *, done: Callable[[], None] | None = None) -> None:
+        """Do the work once; `done` is called however it ends, even if it is cancelled before it began."""
+        task = self._keep(self._work, name, work)
+        if done:
+            task.add_done_callback(lambda _: done())
+
+    async def finish(self, grace: float) -> None:
+        """Wait for the single pieces of work, at most `grace` seconds."""
+        if self._work:
+            await asyncio.wait(self._work, timeout=grace)
+
+    async def stop(self) -> None:
+        """Cancel whatever still runs, and wait until it has ended."""
+        tasks = self._loops | self._work
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _keep(self, kept: set[asyncio.Task[None]], name: str, work: Work) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+        task.add_done_callback(_note)
+        return task
+
+
+async def _forever(name: str, work: Callable[[], Awaitable[None]], period: float) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("background work failed; it goes on", extra={"task": name})
+        await asyncio.sleep(period)
+
+
+def _note(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("background task died", exc_info=error, extra={"task": task.get_name()})

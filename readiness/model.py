@@ -1,0 +1,232 @@
+"""The values that flow through the tool. All frozen; nothing here imports anything of ours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What is known. UNKNOWN is never a pass; WAIVED and NOT_APPLICABLE occur in a Verdict only."""
+
+    PASS = "pass"  # noqa: S105  an outcome
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    ERROR = "error"
+    WAIVED = "waived"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class Kind(StrEnum):
+    STATIC = "static"
+    LIVE = "live"
+
+
+class Tier(StrEnum):
+    MUST = "must"
+    SHOULD = "should"
+    NICE = "nice"
+    TEST = "test"
+
+
+class Sides(StrEnum):
+    """Who proved a verdict."""
+
+    NONE = "none"
+    STATIC = "static"
+    LIVE = "live"
+    BOTH = "both"
+    CONTRADICTION = "contradiction"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in a file: path relative to the project root with `/`, lines and columns from 1, the end exclusive."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    code: str = ""
+    """The first line of the place, stripped, to show it without the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a probe sent and saw, with named placeholders where secrets were."""
+
+    request: str
+    status: int | None
+    """None when no answer came."""
+    excerpt: str
+    took: float
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One place, or one exchange, that is at fault. An advisory one is shown and never fails its item."""
+
+    id: str
+    rule: str
+    message: str
+    where: Location | Exchange | None = None
+    fixable: bool = False
+    advisory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one rule or probe learnt in one run."""
+
+    rule: str
+    item: str
+    kind: Kind
+    examined: int = 0
+    """Places judged, those of the findings included."""
+    findings: tuple[Finding, ...] = ()
+    left_out: str | None = None
+    """Why it could not look, or not everywhere. With this set the evidence is never a pass."""
+    note: str | None = None
+    error: str | None = None
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if not finding.advisory)
+
+    @property
+    def found_no_place(self) -> bool:
+        """It looked everywhere and the service has nothing that it judges. Advice is no judgement."""
+        return not (self.examined or self.failures or self.left_out or self.error)
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.error:
+            return Outcome.ERROR
+        if self.failures:
+            return Outcome.FAIL
+        if self.examined and not self.left_out:
+            return Outcome.PASS
+        return Outcome.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the checklist."""
+
+    id: str
+    title: str
+    tier: Tier
+    section: str
+    why: str
+    fix: str
+    cwe: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A table of figures: each row maps a column to a value; `unit` says what the figures are in."""
+
+    name: str
+    unit: str
+    rows: tuple[Mapping[str, str | float | int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInfo:
+    """What the catalogue shows of a rule, read from its file without running it."""
+
+    id: str
+    item: str
+    kind: Kind
+    title: str
+    page: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that was not examined, and why."""
+
+    what: str
+    why: str
+    blind: bool = False
+    """It should have been examined and could not be: no rule may pass over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that one scan or one probe run brought back."""
+
+    kind: Kind
+    subject: str
+    """What was looked at: a folder relative to the project root, a URL, or a launch command."""
+    evidence: tuple[Evidence, ...]
+    skipped: tuple[Skipped, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of one item, and from where."""
+
+    item: Item
+    outcome: Outcome
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def sides(self) -> Sides:
+        known = {
+            kind: {each.outcome for each in self.evidence if each.kind is kind} & {Outcome.PASS, Outcome.FAIL}
+            for kind in Kind
+        }
+        proven = [kind for kind in Kind if known[kind]]
+        if not proven:
+            return Sides.NONE
+        if len(proven) == 1:
+            return Sides(proven[0].value)
+        failed = [Outcome.FAIL in known[kind] for kind in proven]
+        return Sides.BOTH if failed[0] == failed[1] else Sides.CONTRADICTION
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The one object that every renderer shows."""
+
+    subject: Mapping[Kind, str]
+    verdicts: tuple[Verdict, ...]
+    unjudged: tuple[Evidence, ...] = ()
+    """Evidence that feeds no item: listed, never judged."""
+    skipped: tuple[Skipped, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    rules: tuple[RuleInfo, ...] = ()
+    version: str = ""
+    started: str = ""
+    """ISO 8601 with the offset from UTC."""
+    deciding: frozenset[Tier] = field(default=frozenset({Tier.MUST, Tier.TEST}))
+    """The tiers that decide; must and test, unless widened."""
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        return tuple(each for verdict in self.verdicts for each in verdict.evidence) + self.unjudged
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return tuple(finding for each in self.evidence for finding in each.findings)
+
+    @property
+    def failing(self) -> tuple[Verdict, ...]:
+        """Deciding items that are known to be wrong, or whose rule broke."""
+        bad = {Outcome.FAIL, Outcome.ERROR}
+        return tuple(each for each in self.verdicts if each.item.tier in self.deciding and each.outcome in bad)
+
+    @property
+    def undecided(self) -> tuple[Verdict, ...]:
+        """Deciding items of which nothing is known. A test that was not run decides nothing."""
+        tiers = self.deciding - {Tier.TEST}
+        return tuple(each for each in self.verdicts if each.item.tier in tiers and each.outcome is Outcome.UNKNOWN)
+
+    @property
+    def ready(self) -> bool:
+        return not self.failing and not self.undecided

@@ -1,0 +1,111 @@
+"""Packs: folders of rules, found by walking and loaded by path.
+
+A pack holds `python/*.py`, `files/*.py` and `live/*.py`, one rule a file, and may bring `checklist.toml` and
+`bandit.toml`. What a catalogue needs of a rule is read from its syntax tree, so listing a hundred rules imports none.
+"""
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from readiness.errors import UsageError
+from readiness.model import Kind, RuleInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFile:
+    """A rule on disk: what it says of itself, and the constants that can be read without running it."""
+
+    info: RuleInfo
+    language: str
+    """The folder it lies in: python, files, live."""
+    constants: dict[str, Any]
+
+    def load(self) -> type[Any]:
+        """Import the file and hand out its `Rule` class.
+
+        Raises UsageError when the file cannot be imported or defines no `Rule`.
+        """
+        try:
+            module = _import(Path(self.info.path), self.info.id)
+        except Exception as problem:
+            raise UsageError(f"{self.info.path}: the rule cannot be loaded: {problem!r}") from problem
+        rule: type[Any] = module.Rule
+        rule.id = self.info.id
+        return rule
+
+
+def builtin() -> Path:
+    """The folder of the rules that come with the tool: in the wheel beside this file, in a checkout one folder up."""
+    here = Path(__file__).resolve().parent
+    for candidate in (here / "rules", here.parent / "rules"):
+        if (candidate / "checklist.toml").is_file():
+            return candidate
+    raise UsageError(f"the rules that belong to this tool are missing beside {here}: install it again")
+
+
+def rule_files(packs: Iterable[Path]) -> tuple[RuleFile, ...]:
+    """All rules of all packs, by id. Raises UsageError for two rules with one id and for a file that is no rule."""
+    found: dict[str, RuleFile] = {}
+    for pack in packs:
+        if not pack.is_dir():
+            raise UsageError(f"{pack}: no such rule pack; `packs` names folders with python/, files/ or live/ in them")
+        for path in sorted(pack.glob("*/*.py")):
+            if path.name.startswith("_"):
+                continue
+            rule = _read(path)
+            if rule.info.id in found:
+                raise UsageError(f"two rules are called {rule.info.id}: {found[rule.info.id].info.path} and {path}")
+            found[rule.info.id] = rule
+    return tuple(found.values())
+
+
+def _read(path: Path) -> RuleFile:
+    try:
+        module = ast.parse(path.read_bytes(), str(path))
+    except (OSError, SyntaxError, ValueError) as problem:
+        raise UsageError(f"{path}: the rule cannot be read: {problem}") from problem
+    body = next((node.body for node in module.body if isinstance(node, ast.ClassDef) and node.name == "Rule"), None)
+    if body is None:
+        raise UsageError(f"{path}: a rule file defines a class called Rule")
+    constants = dict(_literals(body))
+    item = constants.get("item")
+    page = ast.get_docstring(module) or ""
+    if not isinstance(item, str) or not page:
+        raise UsageError(f'{path}: a rule has a docstring and says which checklist item it feeds: item = "..."')
+    language = path.parent.name
+    title, _, rest = page.partition("\n")
+    info = RuleInfo(
+        id=f"{language}/{path.stem.replace('_', '-')}",
+        item=item,
+        kind=Kind.LIVE if language == "live" else Kind.STATIC,
+        title=title.strip().rstrip("."),
+        page=rest.strip(),
+        path=str(path),
+    )
+    return RuleFile(info, language, constants)
+
+
+def _literals(body: list[ast.stmt]) -> Iterable[tuple[str, Any]]:
+    for node in body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            try:
+                yield node.targets[0].id, ast.literal_eval(node.value)
+            except ValueError:
+                continue
+
+
+def _import(path: Path, rule: str) -> ModuleType:
+    name = f"readiness_rule_{rule.replace('/', '_').replace('-', '_')}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

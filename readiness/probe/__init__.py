@@ -1,0 +1,86 @@
+"""The live side: target to evidence."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from readiness.model import Evidence, Kind, Run
+from readiness.pack import RuleFile
+from readiness.probe.base import Probe, Risk
+from readiness.probe.reply import Reply
+from readiness.probe.target import BudgetSpent, Target, pause
+
+__all__ = ["Probe", "Reply", "Risk", "Target", "pause", "run"]
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being looked at, how many are done, and how many there are."""
+
+LONGEST = 240.0
+"""Seconds that one probe may take, its waiting for the steady state included."""
+
+MISSING = {
+    "upstream": "needs the scripted upstream, which is there when the sandbox starts the gateway (target.launch)",
+    "process": "needs the process, which is ours when the sandbox starts the gateway (target.launch)",
+    "logs": "needs the logs, which are there when the sandbox starts the gateway (target.launch)",
+    "nats": "no NATS subject is declared (target.nats.subject)",
+    "faults": "needs the sandbox's NATS server (target.launch and target.nats.subject)",
+}
+
+
+async def run(
+    target: Target,
+    rules: Sequence[RuleFile],
+    risk: Risk,
+    subject: str,
+    progress: Progress = lambda what, done, total: None,
+) -> Run:
+    """Run every probe up to a risk, the harmless ones first. What is not run says why."""
+    live = [rule for rule in rules if rule.language == "live"]
+    probes = sorted(((rule, rule.load()) for rule in live), key=lambda each: (_risk(each[1]), each[0].info.id))
+    evidence = []
+    for number, (rule, probe) in enumerate(probes):
+        progress(rule.info.id, number, len(probes))
+        evidence.append(await _apply(probe, target.as_client(number * 10), risk))
+    return Run(Kind.LIVE, target.redactor.clean(subject), tuple(evidence))
+
+
+def _risk(probe: type[Probe]) -> Risk:
+    return Risk[probe.risk.upper()]
+
+
+async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
+    probe = rule()
+    if reason := _why_not(rule, target, allowed):
+        probe.leave(reason)
+        return probe.evidence(target.redactor)
+    error = None
+    try:
+        async with asyncio.timeout(LONGEST):
+            wrong = await target.settle() if _risk(rule) > Risk.READ else None
+            if wrong:
+                probe.leave(wrong)
+            else:
+                await probe.look(target)
+    except BudgetSpent as spent:
+        probe.leave(str(spent))
+    except TimeoutError:
+        probe.leave(f"the probe took longer than {LONGEST:g} s")
+    except Exception as problem:  # noqa: BLE001  a broken probe is evidence, never the end of the run
+        error = f"{type(problem).__name__}: {problem}"
+    evidence = probe.evidence(target.redactor, error)
+    ended = target.parts.process.exit_code if target.parts.process is not None else None
+    if ended is None or evidence.failures:
+        return evidence
+    return replace(evidence, left_out=f"the gateway ended with exit code {ended} while this probe ran")
+
+
+def _why_not(rule: type[Probe], target: Target, allowed: Risk) -> str | None:
+    if _risk(rule) > allowed:
+        return f"has the risk {rule.risk}, and only {allowed.name.lower()} was allowed (--risk {rule.risk})"
+    missing = sorted(rule.needs - target.offers, key=list(MISSING).index)
+    if missing:
+        return MISSING[missing[0]]
+    process = target.parts.process
+    if process is not None and process.exit_code is not None:
+        return f"the gateway had ended with exit code {process.exit_code} before"
+    return None

@@ -1,0 +1,83 @@
+"""What a probe is: one class that looks at a target, clears what is right and flags what is wrong."""
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from readiness.identity import identify
+from readiness.model import Evidence, Exchange, Finding, Kind
+from readiness.probe.redaction import Redactor
+from readiness.probe.reply import Reply
+from readiness.probe.target import Target
+
+if TYPE_CHECKING:
+    from readiness.probe.toy import Toy
+
+
+class Risk(IntEnum):
+    """What a probe may do to the target: read, send input, send much, break things around it."""
+
+    READ = 0
+    WRITE = 1
+    LOAD = 2
+    DISRUPT = 3
+
+
+class Probe:
+    """A probe. A fresh instance looks at each target, so state on `self` is safe."""
+
+    id: ClassVar[str] = ""
+    item: ClassVar[str]
+    needs: ClassVar[set[str]] = {"http"}
+    """Of http, nats, upstream, faults, process, logs; what is missing gives UNKNOWN, with the reason."""
+    risk: ClassVar[str] = "read"
+    good: ClassVar["list[Toy]"] = []
+    """Toys that are examined and clear."""
+    bad: ClassVar["list[Toy]"] = []
+    """Toys that are flagged."""
+
+    def __init__(self) -> None:
+        self.examined = 0
+        self.found: list[Finding] = []
+        self.notes: list[str] = []
+        self.left_out: str | None = None
+
+    async def look(self, target: Target) -> None:
+        """Examine the target. Raises BudgetSpent when it asks for more than the run may."""
+        raise NotImplementedError
+
+    def clear(self, reply: Reply, note: str | None = None) -> None:
+        """This was judged and is right; the note says what was seen."""
+        del reply
+        self.examined += 1
+        if note:
+            self.notes.append(note)
+
+    def flag(self, reply: Reply, message: str, *, advisory: bool = False) -> None:
+        """This exchange shows a fault."""
+        self.examined += not advisory
+        self.found.append(Finding("", self.id, message, reply.exchange, advisory=advisory))
+
+    def leave(self, reason: str) -> None:
+        """Something that the verdict needs could not be looked at: the item stays open."""
+        self.left_out = self.left_out or reason
+
+    def evidence(self, redactor: Redactor, error: str | None = None) -> Evidence:
+        """What was learnt, with no secret in it."""
+        clean = redactor.clean
+        return Evidence(
+            rule=self.id,
+            item=self.item,
+            kind=Kind.LIVE,
+            examined=self.examined,
+            findings=identify(_cleaned(each, redactor) for each in self.found),
+            left_out=clean(self.left_out) if self.left_out else None,
+            note=clean("; ".join(self.notes)) or None,
+            error=clean(error) if error else None,
+        )
+
+
+def _cleaned(finding: Finding, redactor: Redactor) -> Finding:
+    where: Any = finding.where
+    if isinstance(where, Exchange):
+        where = Exchange(redactor.clean(where.request), where.status, redactor.clean(where.excerpt), where.took)
+    return Finding(finding.id, finding.rule, redactor.clean(finding.message), where, advisory=finding.advisory)

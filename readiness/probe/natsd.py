@@ -1,0 +1,77 @@
+"""Owner of a real nats-server process: start, kill, restart on the same port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from readiness.errors import MissingExtra, ReadinessError
+from readiness.probe.process import Guard, Process, running
+from readiness.probe.sockets import free_port
+
+START_SECONDS = 10.0
+
+
+def program() -> str:
+    """The nats-server of this environment, else of PATH. Raises MissingExtra."""
+    beside = Path(sys.executable).with_name("nats-server")
+    found = str(beside) if beside.is_file() else shutil.which("nats-server")
+    if found is None:
+        raise MissingExtra("sandbox", "starting a NATS server")
+    return found
+
+
+class NatsServer:
+    """One server on loopback whose port survives kill and restart."""
+
+    def __init__(self, guard: Guard, work: Path) -> None:
+        self.port = free_port()
+        self._guard = guard
+        self._work = work
+        self._process: Process | None = None
+        self._stack = AsyncExitStack()
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[NatsServer]:
+        async with self._stack:
+            await self.start()
+            yield self
+
+    async def start(self) -> None:
+        """Start the server and wait until it accepts connections. Raises ReadinessError if it does not."""
+        log = self._work / "nats-server.log"
+        command = [program(), "-a", "127.0.0.1", "-p", str(self.port)]
+        block = running(command, self._guard, log, os.environ, self._work, grace=2.0)
+        self._process = await self._stack.enter_async_context(block)
+        until = time.monotonic() + START_SECONDS
+        while not await _accepts(self.port):
+            if self._process.exit_code is not None or time.monotonic() > until:
+                raise ReadinessError(f"nats-server did not start: {self._process.tail(400)}")
+            await asyncio.sleep(0.02)
+
+    async def kill(self) -> None:
+        """End the server as a crash would."""
+        if self._process is not None:
+            await self._process.kill()
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True

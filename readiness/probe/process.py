@@ -1,0 +1,138 @@
+"""Processes that the tool starts: each in a group of its own, and none is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+from readiness.errors import UsageError
+
+GRACE = 10.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+
+class Guard:
+    """The process that ends the others if the tool is killed. One for a run; see `readiness.probe.guard`."""
+
+    def __init__(self) -> None:
+        path = Path(__file__).with_name("guard.py")
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(path)], stdin=subprocess.PIPE, start_new_session=True, text=True
+        )
+
+    def watch(self, group: int) -> None:
+        self._tell(f"+{group}")
+
+    def release(self, group: int) -> None:
+        self._tell(f"-{group}")
+
+    def close(self) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+        self._process.wait()
+
+    def _tell(self, line: str) -> None:
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                print(line, file=self._process.stdin, flush=True)
+
+
+class Process:
+    """A running command with its whole process group."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self.log = log
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.returncode
+
+    def tail(self, characters: int = 2000) -> str:
+        """The end of what it has written."""
+        return self.log.read_text("utf-8", "replace")[-characters:].strip() if self.log.exists() else ""
+
+    def memory(self) -> int:
+        """Resident bytes of the process and all below it."""
+        total = 0
+        for each in self._family():
+            with contextlib.suppress(psutil.Error):
+                total += each.memory_info().rss
+        return total
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process itself, not to its group."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def end(self, grace: float = GRACE) -> int | None:
+        """SIGTERM, and after the grace time SIGKILL to whatever of the group or family still runs."""
+        family = self._family()
+        self.signal(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), grace)
+        await self._kill_all(family)
+        return self._process.returncode
+
+    async def kill(self) -> None:
+        """SIGKILL at once, to all of it."""
+        await self._kill_all(self._family())
+
+    async def _kill_all(self, family: Sequence[psutil.Process]) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        for each in family:
+            with contextlib.suppress(psutil.Error):
+                if each.is_running() and each.pid != self.pid:
+                    each.kill()
+        await self._process.wait()
+
+    def _family(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(self.pid)
+            return [process, *process.children(recursive=True)]
+        return []
+
+
+@asynccontextmanager
+async def running(
+    command: Sequence[str], guard: Guard, log: Path, env: Mapping[str, str], cwd: Path, grace: float = GRACE
+) -> AsyncIterator[Process]:
+    """Run a command until the block is left, however it is left.
+
+    What it writes goes to `log`. Raises UsageError when the program cannot be started.
+    """
+    with log.open("ab") as output:
+        try:
+            started = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=dict(env),
+                cwd=cwd,
+                start_new_session=True,
+            )
+        except OSError as problem:
+            raise UsageError(f"{command[0]} cannot be started: {problem.strerror or problem}") from problem
+    guard.watch(started.pid)
+    process = Process(started, log)
+    try:
+        yield process
+    finally:
+        await asyncio.shield(asyncio.ensure_future(process.end(grace)))
+        guard.release(started.pid)

@@ -1,0 +1,48 @@
+"""One answer of the target, or the fact that none came."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from readiness.model import Exchange
+
+EXCERPT = 300
+"""Characters of an answer that are kept as evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. `problem` says why there is no whole answer; `status` may be known all the same."""
+
+    request: str
+    status: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case."""
+    body: bytes = b""
+    took: float = 0.0
+    """Seconds from the first byte sent to the last byte seen."""
+    problem: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300 and self.problem is None
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """The body as JSON, None where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def exchange(self) -> Exchange:
+        seen = " ".join(part for part in (self.problem and f"({self.problem})", self.text[:EXCERPT]) if part)
+        return Exchange(self.request, self.status, seen, round(self.took, 3))
+
+    def __str__(self) -> str:
+        return str(self.status) if self.status is not None else f"no answer ({self.problem})"

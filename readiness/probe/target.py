@@ -1,0 +1,273 @@
+"""The gateway under test, as probes see it. All traffic goes through here: budget, deadlines, redaction, clients."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+import nats
+import nats.errors
+
+from readiness.probe.redaction import Redactor
+from readiness.probe.reply import Reply
+from readiness.probe.wire import MOST, Endpoint, exchange
+from readiness.settings import TargetSettings
+
+if TYPE_CHECKING:
+    from readiness.probe.natsd import NatsServer
+    from readiness.probe.process import Process
+    from readiness.probe.upstream import Upstream
+
+SECONDS = 30.0
+"""The total deadline of a request whose probe names none."""
+
+
+class BudgetSpent(Exception):
+    """The run may make no further request, or has no time left."""
+
+
+@dataclass
+class Budget:
+    """How much traffic a run may make."""
+
+    requests: int = 20_000
+    seconds: float = 900.0
+    concurrency: int = 256
+    started: float = field(default_factory=time.monotonic)
+    made: int = 0
+
+    def take(self) -> None:
+        if self.made >= self.requests:
+            raise BudgetSpent(f"the budget of {self.requests} requests is spent")
+        if time.monotonic() - self.started > self.seconds:
+            raise BudgetSpent(f"the budget of {self.seconds:g} s is spent")
+        self.made += 1
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who a request comes from: headers of its own, and on loopback an address of its own."""
+
+    headers: Mapping[str, str]
+    address: str | None = None
+
+
+@dataclass
+class Parts:
+    """What the sandbox can offer beside the URL."""
+
+    upstream: Upstream | None = None
+    nats: NatsServer | None = None
+    process: Process | None = None
+
+
+class Target:
+    """One gateway, one budget. `as_client` gives views of it that share both."""
+
+    def __init__(
+        self,
+        url: str,
+        settings: TargetSettings,
+        redactor: Redactor,
+        budget: Budget | None = None,
+        parts: Parts | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.settings = settings
+        self.redactor = redactor
+        self.budget = budget or Budget()
+        self.parts = parts or Parts()
+        self.client = Client(settings.headers)
+        self._slots = asyncio.Semaphore(self.budget.concurrency)
+
+    # ---- what there is
+
+    @property
+    def on_loopback(self) -> bool:
+        return is_loopback(self.url)
+
+    @property
+    def offers(self) -> set[str]:
+        """What probes may need of http, nats, upstream, process, logs and faults, as far as it is there."""
+        parts = self.parts
+        found = {"http"}
+        found |= {"upstream"} if parts.upstream is not None else set()
+        found |= {"process", "logs"} if parts.process is not None else set()
+        found |= {"nats", "faults"} if parts.nats is not None and self.settings.nats.subject else set()
+        return found
+
+    # ---- who asks
+
+    def as_client(self, number: int, *, other: bool = False) -> Target:
+        """The same target seen by another client: another source address on loopback, other headers where given.
+
+        `number` picks the address out of 127.1.0.0/16, so that one probe's burst is not held against another.
+        """
+        view = object.__new__(Target)
+        view.__dict__.update(self.__dict__)
+        headers = self.settings.other_headers if other and self.settings.other_headers else self.settings.headers
+        plain = urlsplit(self.url).hostname == "127.0.0.1"
+        view.client = Client(headers, f"127.1.{number // 250}.{number % 250 + 1}" if plain else None)
+        return view
+
+    # ---- requests
+
+    async def get(self, path: str, *, anonymous: bool = False, seconds: float = SECONDS) -> Reply:
+        return await self.send("GET", path, anonymous=anonymous, seconds=seconds)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        anonymous: bool = False,
+        seconds: float = SECONDS,
+        label: str | None = None,
+    ) -> Reply:
+        """One request and its answer, read up to 2 MB and never decompressed. Raises BudgetSpent."""
+        self.budget.take()
+        shown = label or f"{method} {path}"
+        given = {"accept-encoding": "identity", **({} if anonymous else self.client.headers), **(headers or {})}
+        started = time.monotonic()
+        got: dict[str, Any] = {"status": None, "headers": {}, "body": b""}
+        problem = None
+        try:
+            async with (
+                self._slots,
+                asyncio.timeout(seconds),
+                self._session() as session,
+                session.stream(method, self.url + path, content=content, headers=given) as answer,
+            ):
+                got["status"], got["headers"] = answer.status_code, dict(answer.headers)
+                async for piece in answer.aiter_raw():
+                    got["body"] += piece
+                    if len(got["body"]) >= MOST:
+                        break
+        except TimeoutError:
+            problem = f"no whole answer within {seconds:g} s"
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            problem = f"{type(error).__name__}: {error}".rstrip(": ")
+        return Reply(shown, got["status"], got["headers"], got["body"], time.monotonic() - started, problem)
+
+    @contextlib.asynccontextmanager
+    async def _session(self) -> AsyncIterator[httpx.AsyncClient]:
+        transport = httpx.AsyncHTTPTransport(verify=_trust(), local_address=self.client.address, retries=0)
+        async with httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False) as session:  # noqa: S113  asyncio.timeout bounds the whole
+            yield session
+
+    def chat_body(self, text: str, **more: Any) -> bytes:
+        """A well-formed chat request."""
+        return json.dumps(
+            {"model": self.settings.model, "messages": [{"role": "user", "content": text}], **more}
+        ).encode()
+
+    async def chat(
+        self, text: str, *, seconds: float = SECONDS, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> Reply:
+        """One chat completion. Switches of the scripted upstream stand in `text`."""
+        path = self.settings.paths.chat
+        what = f"POST {path} {text!r}" + "".join(f" {key}={value!r}" for key, value in more.items())
+        given = {"content-type": "application/json", **(headers or {})}
+        return await self.send("POST", path, self.chat_body(text, **more), given, seconds=seconds, label=what)
+
+    async def raw(
+        self, label: str, headers: Mapping[str, str], pieces: AsyncIterator[bytes], *, seconds: float = SECONDS
+    ) -> Reply:
+        """A POST to the chat path whose framing is the caller's: the headers as given, then the pieces as they are."""
+        self.budget.take()
+        endpoint = Endpoint.of(self.url, self.client.address)
+        head = {"host": urlsplit(self.url).netloc, "content-type": "application/json", **self.client.headers, **headers}
+        lines = [f"POST {self.settings.paths.chat} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+            async for piece in pieces:
+                yield piece
+
+        async with self._slots:
+            return await exchange(endpoint, label, whole(), seconds)
+
+    async def over_nats(self, text: str, *, seconds: float = 5.0) -> Reply:
+        """The same chat over NATS request/reply; 200 stands for an answer that is no error object."""
+        self.budget.take()
+        subject = self.settings.nats.subject or ""
+        label = f"NATS request {subject} {text!r}"
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds + 2), self._nats() as connection:
+                message = await connection.request(subject, self.chat_body(text), timeout=seconds)
+        except (nats.errors.Error, OSError, TimeoutError) as problem:
+            return Reply(label, None, took=time.monotonic() - started, problem=f"{type(problem).__name__}: {problem}")
+        reply = Reply(label, 200, {}, message.data, time.monotonic() - started)
+        answer = reply.json()
+        refused = not isinstance(answer, dict) or "error" in answer
+        return replace(reply, status=500) if refused else reply
+
+    @contextlib.asynccontextmanager
+    async def _nats(self) -> AsyncIterator[Any]:
+        if self.parts.nats is None:
+            raise OSError("there is no NATS server")
+        connection = await nats.connect(self.parts.nats.url, allow_reconnect=False, connect_timeout=2)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    # ---- steady state
+
+    async def settle(self, seconds: float = 60.0) -> str | None:
+        """Wait until the target answers as it should when nothing is wrong; says what is wrong if it never does.
+
+        In the sandbox a chat must succeed; of a foreign target only the model list is asked, which costs nothing.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            reply = await self._usual()
+            if reply.ok:
+                return None
+            if time.monotonic() > until or reply.status in {401, 403}:
+                return f"the steady state did not come: {reply.request} answered {reply}"
+            await asyncio.sleep(min(pause(reply), max(0.0, until - time.monotonic()) + 0.1))
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, no longer than the budget has."""
+        left = self.budget.seconds - (time.monotonic() - self.budget.started)
+        await asyncio.sleep(max(0.0, min(seconds, left)))
+
+    async def _usual(self) -> Reply:
+        if self.parts.upstream is not None:
+            return await self.chat("hello", seconds=10)
+        return await self.get(self.settings.paths.models, seconds=10)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """One context for all requests: loading the certificates takes longer than most of them."""
+    return ssl.create_default_context()
+
+
+def pause(reply: Reply, default: float = 0.5) -> float:
+    """How long an answer asks to wait: Retry-After in seconds, else the default."""
+    asked = reply.headers.get("retry-after", "")
+    return min(float(asked), 65.0) if reply.status in {429, 503} and asked.isdigit() else default
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL names this machine by a loopback address or `localhost`. Nothing is resolved."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

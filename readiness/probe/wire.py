@@ -1,0 +1,111 @@
+"""Requests as bytes on a socket: what no well-behaved client can be made to send.
+
+Every exchange has a total deadline and a bound on what it reads, so that a server that drips, floods or falls silent
+holds nobody.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import h11
+
+from readiness.probe.reply import Reply
+
+MOST = 2_000_000
+"""Bytes of an answer that are read; the rest is not waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to connect to, and from which address."""
+
+    host: str
+    port: int
+    tls: bool
+    source: str | None = None
+
+    @classmethod
+    def of(cls, url: str, source: str | None) -> "Endpoint":
+        parts = urlsplit(url)
+        tls = parts.scheme == "https"
+        return cls(parts.hostname or "", parts.port or (443 if tls else 80), tls, source)
+
+
+async def exchange(endpoint: Endpoint, label: str, pieces: AsyncIterator[bytes], seconds: float) -> Reply:
+    """Send the pieces until an answer comes, then read it. `seconds` bounds the whole exchange."""
+    started = time.monotonic()
+    seen = _Seen()
+    try:
+        async with asyncio.timeout(seconds):
+            await _talk(endpoint, pieces, seen)
+    except TimeoutError:
+        seen.problem = f"no whole answer within {seconds:g} s"
+    except (OSError, h11.RemoteProtocolError) as problem:
+        seen.problem = f"{type(problem).__name__}: {problem}"
+    return seen.reply(label, time.monotonic() - started)
+
+
+class _Seen:
+    """An answer as it arrives."""
+
+    def __init__(self) -> None:
+        self.parser = h11.Connection(h11.CLIENT)
+        self.parser.send(h11.Request(method="POST", target="/", headers=[("host", "x")]))
+        self.parser.send(h11.EndOfMessage())
+        self.status: int | None = None
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.problem: str | None = None
+        self.whole = False
+
+    def feed(self, data: bytes) -> bool:
+        """Whether the answer is whole now."""
+        self.parser.receive_data(data)
+        while True:
+            event = self.parser.next_event()
+            if isinstance(event, h11.Response):
+                self.status = event.status_code
+                self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+            elif isinstance(event, h11.Data):
+                self.body += bytes(event.data)[: MOST - len(self.body)]
+            elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
+                self.whole = True
+            elif event in (h11.NEED_DATA, h11.PAUSED):
+                return self.whole or len(self.body) >= MOST
+            if self.whole:
+                return True
+
+    def reply(self, label: str, took: float) -> Reply:
+        problem = self.problem if not self.whole else None
+        if self.status is None and problem is None:
+            problem = "the connection was closed without an answer"
+        return Reply(label, self.status, self.headers, self.body, took, problem)
+
+
+async def _talk(endpoint: Endpoint, pieces: AsyncIterator[bytes], seen: _Seen) -> None:
+    tls = ssl.create_default_context() if endpoint.tls else None
+    source = (endpoint.source, 0) if endpoint.source else None
+    reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=tls, local_addr=source)
+    sending = asyncio.ensure_future(_send(writer, pieces))
+    try:
+        while not seen.feed(await reader.read(65_536)):
+            if reader.at_eof():
+                break
+    finally:
+        sending.cancel()
+        with contextlib.suppress(asyncio.CancelledError, OSError):
+            await sending
+        writer.transport.abort()
+
+
+async def _send(writer: asyncio.StreamWriter, pieces: AsyncIterator[bytes]) -> None:
+    """Write until all is sent or the peer closes: then the answer, if any, is already on its way."""
+    with contextlib.suppress(ConnectionError):
+        async for piece in pieces:
+            writer.write(piece)
+            await writer.drain()

@@ -1,0 +1,133 @@
+"""The report as Markdown: a checklist with ticked boxes, details folded, fit for a pull request."""
+
+import re
+from collections.abc import Iterator
+
+from readiness.model import Finding, Location, Outcome, Report, Verdict
+from readiness.report import words
+
+SHOWN = 20
+"""Findings of one item that are listed; JSON has all."""
+MARKS = {
+    Outcome.PASS: "[x]",
+    Outcome.FAIL: "[ ] **FAIL**",
+    Outcome.ERROR: "[ ] **ERROR**",
+    Outcome.UNKNOWN: "[ ] unknown:",
+    Outcome.WAIVED: "[x] waived:",
+    Outcome.NOT_APPLICABLE: "[x] not applicable:",
+}
+
+
+def render(report: Report) -> str:
+    return "\n".join(_lines(report)) + "\n"
+
+
+def text(raw: str) -> str:
+    """Text from outside in which no Markdown and no HTML is live."""
+    safe = words.plain(raw).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    safe = re.sub(r"([\\`*_{}\[\]()#+!|~$^])", r"\\\1", safe)
+    return re.sub(r"(?<=[A-Za-z0-9])(@|://|\bwww\.)", lambda match: f"{match[0][0]}&#8203;{match[0][1:]}", safe)
+
+
+def code(raw: str) -> str:
+    """Text from outside as inline code, whatever backticks it holds."""
+    safe = words.plain(raw)
+    fence = "`" * (max((len(run) for run in re.findall(r"`+", safe)), default=0) + 1)
+    padding = " " if "`" in safe else ""
+    return f"{fence}{padding}{safe}{padding}{fence}" if safe.strip() else ""
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"# {words.verdict(report)}"
+    yield ""
+    yield f"{words.because(report)}. {len(report.verdicts)} items: {words.counts(report)}."
+    yield ""
+    for kind, subject in sorted(report.subject.items()):
+        yield f"- {kind}: {code(subject)}"
+    if report.started:
+        yield f"- readiness {report.version}, started {text(report.started)}"
+    yield from _fixes(report)
+    yield from _measurements(report)
+    yield from _checklist(report)
+    yield from _advice(report)
+    yield from _unseen(report)
+    yield from _steps(report)
+
+
+def _fixes(report: Report) -> Iterator[str]:
+    failing = words.to_fix(report)
+    if not failing:
+        return
+    yield from ("", "## What to fix first")
+    for verdict in failing:
+        yield from ("", f"### {text(verdict.item.title)}", "")
+        yield f"`{verdict.item.id}`, {verdict.item.tier}. {text(verdict.item.why)}"
+        yield ""
+        yield f"Fix: {text(verdict.item.fix)}"
+        yield ""
+        yield from _findings(verdict)
+
+
+def _findings(verdict: Verdict) -> Iterator[str]:
+    failures = [finding for each in verdict.evidence for finding in each.failures]
+    for finding in failures[:SHOWN]:
+        yield _finding(finding)
+    if len(failures) > SHOWN:
+        yield f"- and {len(failures) - SHOWN} more in the JSON report"
+    if verdict.outcome is Outcome.ERROR:
+        yield text(verdict.reason)
+
+
+def _finding(finding: Finding) -> str:
+    where = finding.where
+    seen = code(where.code) if isinstance(where, Location) else text(words.seen(finding))
+    return f"- {code(words.place(finding))} {text(finding.message)} (`{finding.rule}`)" + (
+        f"<br>{seen}" if seen else ""
+    )
+
+
+def _measurements(report: Report) -> Iterator[str]:
+    for each in report.measurements:
+        columns = list(dict.fromkeys(key for row in each.rows for key in row))
+        yield from ("", f"## {text(each.name)} ({text(each.unit)})", "")
+        yield "| " + " | ".join(text(column) for column in columns) + " |"
+        yield "|" + "---|" * len(columns)
+        for row in each.rows:
+            yield "| " + " | ".join(text(str(row.get(column, ""))) for column in columns) + " |"
+
+
+def _checklist(report: Report) -> Iterator[str]:
+    yield from ("", "## Checklist")
+    for section, verdicts in words.sections(report).items():
+        yield from ("", f"**{text(section)}**", "")
+        for verdict in verdicts:
+            sides = words.SIDES[verdict.sides]
+            proof = f" ({sides})" if sides else ""
+            yield f"- {MARKS[verdict.outcome]} {text(verdict.item.title)}{proof}: {text(verdict.reason)}"
+
+
+def _advice(report: Report) -> Iterator[str]:
+    advice = words.advice(report)
+    if not advice:
+        return
+    yield from ("", f"<details><summary>Worth a look: {len(advice)} findings that fail nothing</summary>", "")
+    yield from (_finding(finding) for finding in advice[:SHOWN])
+    if len(advice) > SHOWN:
+        yield f"- and {len(advice) - SHOWN} more in the JSON report"
+    yield from ("", "</details>")
+
+
+def _unseen(report: Report) -> Iterator[str]:
+    rows = words.unseen(report)
+    if not rows:
+        return
+    yield from ("", "## Not examined", "")
+    for what, why, _ in rows:
+        yield f"- {text(what)}: {text(why)}"
+
+
+def _steps(report: Report) -> Iterator[str]:
+    steps = words.next_steps(report)
+    if steps:
+        yield from ("", "## Next steps", "")
+        yield from (f"- {text(step)}" for step in steps)

@@ -1,0 +1,122 @@
+"""The report for a terminal: the verdict first, then what to fix, then the checklist. Text of 80 columns, no colour."""
+
+import textwrap
+from collections.abc import Iterator
+
+from readiness.model import Finding, Outcome, Report, Verdict
+from readiness.report import words
+
+WIDTH = 80
+SHOWN = 10
+"""Findings of one item that are printed; JSON has all."""
+BOXES = {
+    Outcome.PASS: "[x]",
+    Outcome.FAIL: "[ ] FAIL",
+    Outcome.ERROR: "[ ] ERROR",
+    Outcome.UNKNOWN: "[?]",
+    Outcome.WAIVED: "[~] waived",
+    Outcome.NOT_APPLICABLE: "[-]",
+}
+
+
+def render(report: Report) -> str:
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"{words.verdict(report)}: {words.because(report)}"
+    for kind, subject in sorted(report.subject.items()):
+        yield from _wrapped(f"{kind}: {words.plain(subject)}", "  ")
+    yield from _wrapped(f"{len(report.verdicts)} items: {words.counts(report)}", "  ")
+    yield from _fixes(report)
+    yield from _advice(report)
+    yield from _measurements(report)
+    yield from _checklist(report)
+    yield from _unseen(report)
+    steps = words.next_steps(report)
+    if steps:
+        yield from _title("Next steps")
+        for step in steps:
+            yield from _wrapped(step, "  ", "- ")
+
+
+def _fixes(report: Report) -> Iterator[str]:
+    failing = words.to_fix(report)
+    if not failing:
+        return
+    yield from _title("What to fix first")
+    for number, verdict in enumerate(failing, 1):
+        if number > 1:
+            yield ""
+        yield from _wrapped(f"{verdict.item.title} ({verdict.item.tier}, {verdict.item.id})", "   ", f"{number}. ")
+        yield from _wrapped(f"why: {verdict.item.why}", "   ")
+        yield from _wrapped(f"fix: {verdict.item.fix}", "   ")
+        yield from _findings(verdict)
+
+
+def _findings(verdict: Verdict) -> Iterator[str]:
+    failures = [finding for each in verdict.evidence for finding in each.failures]
+    for finding in failures[:SHOWN]:
+        yield from _finding(finding)
+    if len(failures) > SHOWN:
+        yield f"   and {len(failures) - SHOWN} more; --format json lists all"
+    if verdict.outcome is Outcome.ERROR:
+        yield from _wrapped(words.plain(verdict.reason), "   ")
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"   {words.place(finding)}  {finding.rule}"
+    yield from _wrapped(words.plain(finding.message), "     ")
+    if seen := words.seen(finding):
+        yield from _wrapped(f"> {seen}", "     ")
+
+
+def _advice(report: Report) -> Iterator[str]:
+    advice = words.advice(report)
+    if not advice:
+        return
+    yield from _title(f"Worth a look ({len(advice)} findings that fail nothing)")
+    for finding in advice[:SHOWN]:
+        yield f"  {words.place(finding)}  {finding.rule}"
+        yield from _wrapped(words.plain(finding.message), "    ")
+    if len(advice) > SHOWN:
+        yield f"  and {len(advice) - SHOWN} more; --format json lists all"
+
+
+def _measurements(report: Report) -> Iterator[str]:
+    for each in report.measurements:
+        yield from _title(f"{each.name} ({each.unit})")
+        for row in each.rows:
+            yield from _wrapped(", ".join(f"{words.plain(str(key))} {value}" for key, value in row.items()), "  ")
+
+
+def _checklist(report: Report) -> Iterator[str]:
+    yield from _title("Checklist")
+    for section, verdicts in words.sections(report).items():
+        yield section
+        for verdict in verdicts:
+            sides = words.SIDES[verdict.sides]
+            proof = f" ({sides})" if sides else ""
+            yield from _wrapped(f"{verdict.item.title}{proof}", "      ", f"  {BOXES[verdict.outcome]} ")
+            if verdict.outcome not in {Outcome.PASS, Outcome.FAIL, Outcome.ERROR}:
+                yield from _wrapped(words.plain(verdict.reason), "        ")
+
+
+def _unseen(report: Report) -> Iterator[str]:
+    rows = words.unseen(report)
+    if not rows:
+        return
+    yield from _title("Not examined")
+    for what, why, _ in rows:
+        yield from _wrapped(f"{what}: {words.plain(why)}", "    ", "  ")
+
+
+def _title(text: str) -> Iterator[str]:
+    yield ""
+    yield text
+    yield "-" * len(text)
+
+
+def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
+    start = indent if first is None else first
+    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)

@@ -1,0 +1,127 @@
+"""The static side: source to evidence."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from readiness.errors import NothingExamined
+from readiness.identity import identify
+from readiness.model import Evidence, Kind, Run, Skipped
+from readiness.pack import RuleFile
+from readiness.scan import bandit, files, python
+from readiness.scan.files import Source
+from readiness.scan.project import Project
+from readiness.scan.rule import PythonFile, PythonRule
+from readiness.settings import Settings
+
+__all__ = ["PythonFile", "PythonRule", "run"]
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being looked at, how many are done, and how many there are."""
+
+
+def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, packs: Sequence[Path],
+        progress: Progress = lambda what, done, total: None) -> Run:  # fmt: skip
+    """Examine the code below `paths`.
+
+    Raises UsageError for a path that is missing, NothingExamined when folders hold no code at all. Files named one by
+    one may hold nothing, as the changed files of a commit do.
+    """
+    found = files.collect(paths, settings)
+    skipped = list(found.skipped)
+    sources, empty = [], 0
+    for source in found.sources:
+        first = python.look(source)
+        if first.problem:
+            skipped.append(Skipped(source.name, first.problem, blind=True))
+        elif first.code:
+            sources.append(source)
+        else:
+            empty += 1
+    if not sources and found.asked < len(paths):
+        raise NothingExamined(_nothing(paths, skipped, empty))
+
+    static = [rule for rule in rules if rule.language == "python"]
+    outcomes = _apply(sources, static, skipped, progress)
+    _settle(outcomes, sources, paths, settings)
+    progress("bandit", len(sources), len(sources))
+    evidence = [_sum(rule, outcomes[rule.info.id], skipped) for rule in static]
+    judged = [*evidence, *bandit.run(sources, bandit.table(packs))]
+    subject = ", ".join(Path(found_name(path, settings)).as_posix() for path in paths)
+    return Run(Kind.STATIC, subject, tuple(judged), tuple(sorted(skipped, key=lambda each: each.what)))
+
+
+def found_name(path: Path, settings: Settings) -> str:
+    """What the report calls a scanned path."""
+    try:
+        return path.resolve().relative_to(settings.root).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def _apply(
+    sources: Sequence[Source], static: Sequence[RuleFile], skipped: list[Skipped], progress: Progress
+) -> dict[str, list[python.Outcome]]:
+    outcomes: dict[str, list[python.Outcome]] = defaultdict(list)
+    loaded = [rule.load() for rule in static]
+    for number, source in enumerate(sources):
+        progress(source.name, number, len(sources))
+        wanted = python.wanted(source, loaded)
+        if not wanted:
+            continue
+        try:
+            for outcome in python.examine(source, wanted):
+                outcomes[outcome.rule].append(outcome)
+        except Exception as problem:  # noqa: BLE001  one file that breaks the parser never costs another's findings
+            skipped.append(Skipped(source.name, f"cannot be parsed: {type(problem).__name__}", blind=True))
+    return outcomes
+
+
+def _settle(
+    outcomes: dict[str, list[python.Outcome]], sources: Sequence[Source], paths: Sequence[Path], settings: Settings
+) -> None:
+    """Decide what was left to callers, who may stand in files that were not asked for."""
+    if not any(outcome.deferred for each in outcomes.values() for outcome in each):
+        return
+    everywhere = {source.path: source for source in sources}
+    if not all(path.is_dir() for path in paths):
+        everywhere |= {source.path: source for source in files.collect([settings.root], settings).sources}
+    project = Project(everywhere.values())
+    for rule, some in outcomes.items():
+        outcomes[rule] = [_settled(outcome, project) for outcome in some]
+
+
+def _settled(outcome: python.Outcome, project: Project) -> python.Outcome:
+    settled = project.settle(outcome.deferred)
+    flagged = [each.deferred.finding for each in settled if each.guarded is False]
+    judged = sum(each.guarded is not None for each in settled)
+    findings = identify([*outcome.findings, *flagged])
+    return replace(outcome, examined=outcome.examined + judged, findings=findings, deferred=())
+
+
+def _sum(rule: RuleFile, outcomes: Sequence[python.Outcome], skipped: Sequence[Skipped]) -> Evidence:
+    """All files of one rule as one Evidence. A file that could not be read leaves the rule without a verdict."""
+    blind = [each for each in skipped if each.blind]
+    errors = [each.error for each in outcomes if each.error]
+    missed = f"{len(blind)} of the files could not be read, {blind[0].what} first: {blind[0].why}" if blind else None
+    return Evidence(
+        rule=rule.info.id,
+        item=rule.info.item,
+        kind=Kind.STATIC,
+        examined=sum(each.examined for each in outcomes),
+        findings=tuple(finding for each in outcomes for finding in each.findings),
+        left_out=missed,
+        error="; ".join(errors) or None,
+    )
+
+
+def _nothing(paths: Sequence[Path], skipped: Sequence[Skipped], empty: int) -> str:
+    what = ", ".join(str(path) for path in paths)
+    if skipped:
+        why = f"{len(skipped)} entries were left out, {skipped[0].what} first: {skipped[0].why}"
+    elif empty:
+        why = f"{empty} Python files hold only comments, docstrings or pass"
+    else:
+        why = "there is no Python file"
+    return f"nothing to examine in {what}: {why}. Name the folder that holds the service's code."

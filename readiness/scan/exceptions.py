@@ -1,0 +1,68 @@
+"""The class hierarchy of exceptions: the built-in ones, and those of the libraries that rules know.
+
+Read from the installed packages in November 2026: json and the standard library of Python 3.11, requests 2.34,
+httpx 0.28, aiohttp 3.14, nats-py 2.16, pydantic 2.14, orjson 3.11, msgspec 0.20.
+"""
+
+import builtins
+from functools import cache
+
+ALIASES = {
+    "json.decoder.JSONDecodeError": "json.JSONDecodeError",
+    "IOError": "OSError",
+    "EnvironmentError": "OSError",
+    "asyncio.TimeoutError": "TimeoutError",
+    "asyncio.exceptions.TimeoutError": "TimeoutError",
+    "concurrent.futures.TimeoutError": "TimeoutError",
+    "socket.timeout": "TimeoutError",
+    "socket.error": "OSError",
+    "select.error": "OSError",
+    "requests.ConnectTimeout": "requests.ConnectTimeout",
+    "pydantic_core.ValidationError": "pydantic.ValidationError",
+    "nats.aio.errors.NatsError": "nats.errors.Error",
+}
+MODULES = (
+    ("requests.exceptions.", "requests."),
+    ("aiohttp.client_exceptions.", "aiohttp."),
+    ("aiohttp.client.", "aiohttp."),
+    ("httpx._exceptions.", "httpx."),
+    ("httpx2.", "httpx."),
+    ("simplejson.errors.", "simplejson."),
+    ("simplejson.scanner.", "simplejson."),
+)
+PARENTS = {
+    "json.JSONDecodeError": ("ValueError",),
+    "simplejson.JSONDecodeError": ("ValueError",),
+    "orjson.JSONDecodeError": ("json.JSONDecodeError",),
+    "ujson.JSONDecodeError": ("ValueError",),
+    "rapidjson.JSONDecodeError": ("ValueError",),
+    "msgspec.DecodeError": ("msgspec.MsgspecError",),
+    "msgspec.ValidationError": ("msgspec.DecodeError",),
+    "pydantic.ValidationError": ("ValueError",),
+    "requests.RequestException": ("OSError",),
+    "requests.HTTPError": ("requests.RequestException",),
+    "requests.InvalidJSONError": ("requests.RequestException",),
+    "requests.JSONDecodeError": ("requests.InvalidJSONError", "json.JSONDecodeError"),
+    "aiohttp.ClientResponseError": ("aiohttp.ClientError",),
+    "aiohttp.ContentTypeError": ("aiohttp.ClientResponseError",),
+    "asyncio.CancelledError": ("BaseException",),
+}
+
+
+def canonical(name: str) -> str:
+    """One name for a class that can be imported from several places."""
+    for longer, shorter in MODULES:
+        if name.startswith(longer):
+            name = shorter + name.removeprefix(longer)
+    return ALIASES.get(name, name)
+
+
+@cache
+def family(name: str) -> frozenset[str]:
+    """A class and all that it inherits from, by canonical names. An unknown one is an Exception."""
+    name = canonical(name)
+    known = getattr(builtins, name, None)
+    if isinstance(known, type) and issubclass(known, BaseException):
+        return frozenset(each.__name__ for each in known.__mro__)
+    parents = PARENTS.get(name, ("Exception",))
+    return frozenset({name}).union(*(family(each) for each in parents))

@@ -1,0 +1,74 @@
+"""The Python front end: cheap filters first, one parse, one index, all rules on it."""
+
+import ast
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import libcst as cst
+
+from readiness.model import Finding
+from readiness.scan.files import Source
+from readiness.scan.rule import Deferred, PythonFile, PythonRule
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one rule learnt of one file."""
+
+    rule: str
+    examined: int = 0
+    findings: tuple[Finding, ...] = ()
+    deferred: tuple[Deferred, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there is in a file before any rule looks."""
+
+    code: bool
+    """False: only comments, docstrings, `pass` and `...`."""
+    problem: str | None = None
+    """Why it cannot be parsed."""
+
+
+def look(source: Source) -> Look:
+    """Whether a file parses, and holds code at all."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = ast.parse(source.data)
+    except SyntaxError as problem:
+        return Look(code=False, problem=f"cannot be parsed: {problem.msg} (line {problem.lineno or 0})")
+    except (ValueError, RecursionError, MemoryError) as problem:
+        return Look(code=False, problem=f"cannot be parsed: {problem or type(problem).__name__}")
+    return Look(code=not all(_says_nothing(each) for each in module.body))
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    constant = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return constant or isinstance(statement, ast.Pass)
+
+
+def wanted(source: Source, rules: Sequence[type[PythonRule]]) -> list[type[PythonRule]]:
+    """The rules that may have a place in this file: those of whose tokens at least one stands in it."""
+    return [rule for rule in rules if not rule.tokens or any(each.encode() in source.data for each in rule.tokens)]
+
+
+def examine(source: Source, rules: Sequence[type[PythonRule]]) -> list[Outcome]:
+    """What each rule says of a file. A rule that breaks is an Outcome with an error, and the others go on.
+
+    Raises libcst.ParserSyntaxError, RecursionError or UnicodeError for a file that libcst cannot read.
+    """
+    file = PythonFile(source.name, cst.parse_module(source.data))
+    return [_apply(rule, file) for rule in rules]
+
+
+def _apply(rule: type[PythonRule], file: PythonFile) -> Outcome:
+    try:
+        instance = rule(file)
+        instance.run()
+        return Outcome(rule.id, instance.examined, instance.findings(), instance.deferred())
+    except Exception as problem:  # noqa: BLE001  a broken rule is evidence, never the end of the run
+        return Outcome(rule.id, error=f"{file.name}: {type(problem).__name__}: {problem}")

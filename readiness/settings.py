@@ -1,0 +1,268 @@
+"""Settings: `readiness.toml`, or `[tool.readiness]` in pyproject.toml, as frozen values.
+
+Nobody else reads configuration. Unknown keys are errors that name the nearest known one.
+"""
+
+import datetime
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from readiness.errors import UsageError
+
+MARKERS = (".git", "pyproject.toml", "readiness.toml")
+SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """An item whose failure is accepted until a date, the last day included."""
+
+    reason: str
+    until: datetime.date
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` requests in `seconds`."""
+
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the team declares of its gateway; the probes try just above it. None: not declared, sane budgets apply."""
+
+    body: int | None = None
+    """Bytes."""
+    rate: Rate | None = None
+    timeout: float | None = None
+    """Seconds within which a hung upstream must have ended in an error."""
+    recovery: float | None = None
+    """Seconds within which health must tell of a loss, and the service be back after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the gateway serves what. None: found out by asking."""
+
+    chat: str = "/v1/chat/completions"
+    models: str = "/v1/models"
+    live: str | None = None
+    ready: str | None = None
+    metrics: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Nats:
+    """Where the gateway serves over NATS, if it does."""
+
+    subject: str | None = None
+    tools: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """The gateway to probe: started from its own command line, or running at a URL."""
+
+    launch: str | None = None
+    url: str | None = None
+    source: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    other_headers: Mapping[str, str] = field(default_factory=dict)
+    model: str = "gpt-4o-mini"
+    started_when: str | None = None
+    paths: Paths = field(default_factory=Paths)
+    limits: Limits = field(default_factory=Limits)
+    nats: Nats = field(default_factory=Nats)
+    start_timeout: float = 60.0
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a run is told, beside the paths on its command line."""
+
+    root: Path
+    """The project: report paths are relative to it, templates and packs lie in it."""
+    exclude: tuple[str, ...] = ()
+    examine_tests: bool = False
+    packs: tuple[Path, ...] = ()
+    waive: Mapping[str, Waiver] = field(default_factory=dict)
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
+    target: TargetSettings = field(default_factory=TargetSettings)
+    today: datetime.date = field(default_factory=datetime.date.today)
+
+
+def project_root(path: Path) -> Path:
+    """The nearest folder from `path` upwards that holds one of MARKERS; else `path` itself (a file: its folder)."""
+    start = path.resolve()
+    start = start if start.is_dir() else start.parent
+    for folder in (start, *start.parents):
+        if any((folder / marker).exists() for marker in MARKERS):
+            return folder
+    return start
+
+
+def load(where: Path, config: Path | None = None) -> Settings:
+    """The settings in force for `where`. Raises UsageError for a file that is missing, unreadable or wrong."""
+    if config is not None:
+        return parse(_toml(config), project_root(config), str(config))
+    root = project_root(where)
+    own = root / "readiness.toml"
+    if own.is_file():
+        return parse(_toml(own), root, str(own))
+    shared = root / "pyproject.toml"
+    if shared.is_file():
+        table = _toml(shared).get("tool", {}).get("readiness", {})
+        return parse(table, root, f"{shared} [tool.readiness]")
+    return Settings(root)
+
+
+def parse(table: Mapping[str, Any], root: Path, origin: str) -> Settings:
+    """Settings from a table as it stands in the file; `origin` names it in errors."""
+    read = _Reader(origin)
+    read.keys(table, {each.name for each in fields(Settings)} - {"root", "today"}, "")
+    return Settings(
+        root=root,
+        exclude=tuple(read.strings(table, "exclude")),
+        examine_tests=read.plain(table, "examine_tests", bool, default=False),
+        packs=tuple(root / each for each in read.strings(table, "packs")),
+        waive={name: _waiver(read, name, value) for name, value in read.table(table, "waive").items()},
+        not_applicable=read.texts(table, "not_applicable"),
+        target=_target(read, read.table(table, "target")),
+    )
+
+
+def _target(read: "_Reader", table: Mapping[str, Any]) -> TargetSettings:
+    read.keys(table, {each.name for each in fields(TargetSettings)}, "target")
+    limits = read.table(table, "limits")
+    read.keys(limits, {each.name for each in fields(Limits)}, "target.limits")
+    target = TargetSettings(
+        launch=read.plain(table, "launch", str),
+        url=read.plain(table, "url", str),
+        source=read.plain(table, "source", str),
+        files=read.texts(table, "files"),
+        env=read.texts(table, "env"),
+        headers=read.texts(table, "headers"),
+        other_headers=read.texts(table, "other_headers"),
+        model=read.plain(table, "model", str, default="gpt-4o-mini"),
+        started_when=read.plain(table, "started_when", str),
+        paths=Paths(**read.known(table, "paths", Paths)),
+        limits=Limits(
+            body=read.parsed(limits, "body", size),
+            rate=read.parsed(limits, "rate", rate),
+            timeout=read.parsed(limits, "timeout", span),
+            recovery=read.parsed(limits, "recovery", span),
+        ),
+        nats=Nats(**read.known(table, "nats", Nats)),
+        start_timeout=float(read.plain(table, "start_timeout", (int, float), default=60)),
+    )
+    if target.launch and target.url:
+        raise read.wrong("target has both launch and url: keep the one that is meant")
+    return target
+
+
+def _waiver(read: "_Reader", name: str, value: object) -> Waiver:
+    if not isinstance(value, dict) or set(value) != {"reason", "until"} or not str(value["reason"]).strip():
+        raise read.wrong(f'waive.{name} needs a reason and a last day: {{ reason = "...", until = 2027-01-31 }}')
+    until = value["until"]
+    if not isinstance(until, datetime.date) or isinstance(until, datetime.datetime):
+        raise read.wrong(f"waive.{name}.until is a date without quotes, as in 2027-01-31")
+    return Waiver(str(value["reason"]), until)
+
+
+def size(text: str) -> int:
+    """Bytes in "1 MB", "64 KiB", "1000". Raises ValueError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if not match or match[2] not in SIZES:
+        raise ValueError('a size is written like "1 MB" or "64 KiB"')
+    return int(float(match[1]) * SIZES[match[2]])
+
+
+def rate(text: str) -> Rate:
+    """The rate in "60/min", "5/s", "30/10s". Raises ValueError."""
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d*)\s*([a-z]+?)s?\s*", text.lower())
+    unit = match[3] if match else ""
+    if not match or (unit or "s") not in SPANS or int(match[1]) < 1:
+        raise ValueError('a rate is written like "60/min" or "30/10s"')
+    return Rate(int(match[1]), int(match[2] or 1) * SPANS[unit or "s"])
+
+
+def span(text: str) -> float:
+    """Seconds in "30 s", "500 ms", "2 min". Raises ValueError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if not match or (match[2] or "s") not in SPANS:
+        raise ValueError('a time is written like "30 s" or "2 min"')
+    return float(match[1]) * SPANS[match[2] or "s"]
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as problem:
+        raise UsageError(f"{path}: no such configuration file") from problem
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{path}: {problem}") from problem
+
+
+class _Reader:
+    """Takes typed values out of a table, with errors that say where and what was wanted."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+
+    def wrong(self, what: str) -> UsageError:
+        return UsageError(f"{self.origin}: {what}")
+
+    def keys(self, table: Mapping[str, Any], known: set[str], where: str) -> None:
+        for key in table:
+            if key not in known:
+                near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0)
+                name = f"{where}.{key}" if where else key
+                raise self.wrong(f"unknown key {name}; the nearest known one is {near[0]}")
+
+    def plain(self, table: Mapping[str, Any], key: str, kind: Any, default: Any = None) -> Any:
+        value = table.get(key, default)
+        if value is not default and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
+            raise self.wrong(f"{key} has the wrong type: {value!r}")
+        return value
+
+    def table(self, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        value: Mapping[str, Any] = self.plain(table, key, dict, default={})
+        return value
+
+    def strings(self, table: Mapping[str, Any], key: str) -> list[str]:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise self.wrong(f'{key} is a list of strings, as in ["vendor/*"]')
+        return value
+
+    def texts(self, table: Mapping[str, Any], key: str) -> Mapping[str, str]:
+        value = self.table(table, key)
+        for name, each in value.items():
+            if not isinstance(each, str) or not each.strip():
+                raise self.wrong(f"{key}.{name} needs a text that is not empty")
+        return value
+
+    def known(self, table: Mapping[str, Any], key: str, shape: type[Any]) -> dict[str, Any]:
+        value = self.texts(table, key)
+        self.keys(value, {each.name for each in fields(shape)}, f"target.{key}")
+        return dict(value)
+
+    def parsed(self, table: Mapping[str, Any], key: str, parse: Any) -> Any:
+        value = table.get(key)
+        if value is None:
+            return None
+        try:
+            return parse(str(value))
+        except ValueError as problem:
+            raise self.wrong(f"target.limits.{key}: {problem}, not {value!r}") from problem

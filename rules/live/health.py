@@ -1,0 +1,116 @@
+"""Health is missing, or does not tell the truth.
+
+An orchestrator acts on health. Liveness looks at the process alone: if it asks the upstream, a provider's outage
+restarts every healthy instance. Readiness turns when the upstream is gone, and comes back with it: if it lies, traffic
+goes to an instance that fails every request. A service that answers 200 to every path has no health endpoint.
+"""
+
+import asyncio
+import re
+import secrets
+import time
+
+from readiness.probe import Probe, Reply, Target, toy
+
+LIVE = (
+    "/livez", "/healthz", "/health/liveliness", "/health/liveness", "/health/live", "/live", "/liveness", "/alive",
+    "/-/healthy", "/health", "/ping",
+)  # fmt: skip
+READY = ("/readyz", "/health/readiness", "/health/ready", "/ready", "/readiness", "/-/ready")
+TURNS = 35.0
+"""Seconds within which readiness must follow the upstream, where the settings declare none (target.limits.recovery).
+Orchestrators ask every 10 s and want 3 failures."""
+
+
+class Rule(Probe):
+    item = "health-endpoint"
+    needs = {"http"}
+    risk = "read"
+    good = [toy.Toy()]
+    bad = [
+        toy.Toy(health="none"),
+        toy.Toy(health="one"),
+        toy.Toy(health="everything"),
+        toy.Toy(health="blind"),
+        toy.Toy(health="fragile"),
+    ]
+
+    async def look(self, target: Target) -> None:
+        nonsense = await target.get(f"/{secrets.token_hex(8)}", anonymous=True)
+        live = await self.find(target, target.settings.paths.live, LIVE, nonsense)
+        ready = await self.find(target, target.settings.paths.ready, READY, nonsense)
+        if live is None and ready is None:
+            every = "; it answers alike to every path" if nonsense.ok else ""
+            self.flag(nonsense, f"no health endpoint on the usual paths{every} (others are named by target.paths)")
+            return
+        if live is None or ready is None:
+            only = live or ready or nonsense
+            self.flag(only, f"only {only.request} answers: liveness and readiness cannot be told apart")
+            return
+        for reply in (live, ready):
+            if target.redactor.holds_secret(reply.text):
+                self.flag(reply, "the health answer holds a secret")
+            else:
+                self.clear(reply)
+        if target.parts.upstream is None:
+            self.leave("whether readiness follows the upstream is seen only in the sandbox (target.launch)")
+            return
+        await self.without_upstream(target, live, ready)
+
+    async def find(self, target: Target, declared: str | None, usual: tuple[str, ...], nonsense: Reply) -> Reply | None:
+        """The first path that answers 2xx, and not as it answers to nonsense."""
+        for path in (declared,) if declared else usual:
+            reply = await target.get(path, anonymous=True)
+            if reply.ok and not (nonsense.ok and alike(reply, nonsense)):
+                return reply
+        return None
+
+    async def without_upstream(self, target: Target, live: Reply, ready: Reply) -> None:
+        upstream = target.parts.upstream
+        if upstream is None:
+            return
+        allowed = target.settings.limits.recovery or TURNS
+        asked = len(upstream.chats)
+        async with upstream.refusing():
+            turned, last, seconds = await self.watch(target, live, ready, allowed, wanted=False)
+        if not turned:
+            self.flag(last, f"the upstream was gone for {seconds:.0f} s and readiness went on saying 2xx")
+        else:
+            self.clear(last, f"readiness turned {seconds:.1f} s after the upstream was gone, allowed {allowed:g}")
+        back, last, seconds = await self.watch(target, live, ready, allowed, wanted=True)
+        if not back:
+            self.flag(last, f"the upstream was back for {seconds:.0f} s and readiness still said no")
+        elif turned:
+            self.clear(last, f"readiness came back after {seconds:.1f} s")
+        if len(upstream.chats) > asked:
+            self.flag(last, "asking for health made a chat call to the upstream, which is paid for")
+
+    async def watch(
+        self, target: Target, live: Reply, ready: Reply, allowed: float, *, wanted: bool
+    ) -> tuple[bool, Reply, float]:
+        """Ask until readiness is as wanted; liveness must answer 2xx all the while."""
+        started = time.monotonic()
+        fine = True
+        while True:
+            alive = await target.get(path_of(live), anonymous=True, seconds=10)
+            if not alive.ok and fine:
+                fine = False
+                self.flag(alive, "liveness fails when the upstream is gone: an orchestrator would restart the process")
+            last = await target.get(path_of(ready), anonymous=True, seconds=10)
+            seconds = time.monotonic() - started
+            if last.ok is wanted or seconds > allowed:
+                return last.ok is wanted, last, seconds
+            await asyncio.sleep(0.5)
+
+
+def path_of(reply: Reply) -> str:
+    return reply.request.removeprefix("GET ")
+
+
+def alike(one: Reply, other: Reply) -> bool:
+    """The same status and body, the path itself and numbers left out."""
+    return one.status == other.status and essence(one) == essence(other)
+
+
+def essence(reply: Reply) -> str:
+    return re.sub(r"\d+", "", reply.text.replace(path_of(reply).lstrip("/"), ""))

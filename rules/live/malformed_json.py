@@ -1,0 +1,147 @@
+"""A malformed body is not answered with one clear client error.
+
+Each of these bodies is no JSON by any parser. The right answer is a 4xx in the same error shape every time, and the next
+request is served as if nothing had happened. A 5xx says that the error was not foreseen; a 2xx that nobody looked.
+"""
+
+import json
+from collections import defaultdict
+
+from readiness.probe import Probe, Reply, Target, pause, toy
+
+TRIES = 4
+"""How often a body is sent again when the answer is 429."""
+
+
+class Rule(Probe):
+    item = "json-guarded"
+    needs = {"http"}
+    risk = "write"
+    good = [toy.Toy()]
+    bad = [
+        toy.Toy(malformed="crash"),
+        toy.Toy(malformed="accept"),
+        toy.Toy(malformed="text"),
+        toy.Toy(malformed="two-shapes"),
+        toy.Toy(malformed="drop"),
+    ]
+
+    async def look(self, target: Target) -> None:
+        first = await target.chat("hello")
+        if not first.ok:
+            self.leave(
+                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
+            )
+            return
+        replies: list[Reply] = []
+        for name, body in bodies(target.chat_body("hello")).items():
+            reply = await self.send(target, name, body)
+            if reply.status in {401, 403, 429}:
+                self.leave(f"{reply.request} was answered {reply}, so the parser was never reached")
+                return
+            replies.append(reply)
+        self.judge(replies)
+        after = await target.chat("hello")
+        if after.ok:
+            self.clear(after, f"{len(replies)} malformed bodies, and the next chat was served")
+        else:
+            self.flag(after, f"after {len(replies)} malformed bodies a well-formed chat is answered {after}")
+
+    async def send(self, target: Target, name: str, body: bytes) -> Reply:
+        headers = {"content-type": "application/json"}
+        path = target.settings.paths.chat
+        for _ in range(TRIES):
+            reply = await target.send("POST", path, body, headers, label=f"POST {path} with {name}")
+            if reply.status != 429:
+                break
+            await target.wait(pause(reply))
+        return reply
+
+    def judge(self, replies: list[Reply]) -> None:
+        """One finding for each kind of wrong answer, with its first example."""
+        wrong: dict[str, list[Reply]] = defaultdict(list)
+        shapes: dict[str, list[Reply]] = defaultdict(list)
+        for reply in replies:
+            if reply.status is None or not 400 <= reply.status < 500:
+                wrong[f"answered {reply.status or 'with no status'}, not 4xx"].append(reply)
+            elif not isinstance(reply.json(), dict):
+                wrong[f"answered {reply.status} without a JSON object"].append(reply)
+            else:
+                shapes[shape(reply.json())].append(reply)
+        usual = max(shapes.values(), key=len, default=[])
+        for known, of_shape in sorted(shapes.items()):
+            if of_shape is not usual:
+                wrong[f"answered in the shape {known} where the others have {shape(usual[0].json())}"] += of_shape
+        for what, some in wrong.items():
+            self.flag(some[0], f"{len(some)} of {len(replies)} malformed bodies were {what}")
+        for reply in usual:
+            self.clear(reply)
+
+
+def shape(value: object) -> str:
+    """The form of an answer: its keys, and what kind of value each holds, one level of objects opened."""
+    if not isinstance(value, dict):
+        return type(value).__name__
+    inner = {key: sorted(each) if isinstance(each, dict) else kind(each) for key, each in sorted(value.items())}
+    return json.dumps(inner)
+
+
+def kind(value: object) -> str:
+    """null stands for whatever may be absent, so it is no kind of its own."""
+    return "list" if isinstance(value, list) else "plain"
+
+
+def bodies(valid: bytes) -> dict[str, bytes]:
+    """Bodies that no JSON parser accepts, by what is wrong with them."""
+    text = valid.decode()
+    return {
+        "an empty body": b"",
+        "blanks": b"  \n ",
+        "an open brace": b"{",
+        "a closing brace": b"}",
+        "an open bracket": b"[",
+        "an open list": b"[1,2",
+        "a lone colon": b":",
+        "a lone comma": b",",
+        "a lone quote": b'"',
+        "a lone backslash": b"\\",
+        "a lone minus": b"-",
+        "a half object": b'{"model":',
+        "an object cut in the middle": valid[: len(valid) // 2],
+        "an object without its last brace": valid[:-1],
+        "one brace too many": valid + b"}",
+        "two objects in a row": valid + valid,
+        "words behind the object": valid + b" and more",
+        "a comma behind the last pair": valid[:-1] + b",}",
+        "a comma behind the last element": b'{"messages":[1,]}',
+        "two commas": b'{"model":"a",,"messages":[]}',
+        "a missing comma": b'{"model":"a" "messages":[]}',
+        "a missing colon": b'{"model" "a"}',
+        "a missing value": b'{"model":}',
+        "single quotes": text.replace('"', "'").encode(),
+        "a key without quotes": b'{model:"a"}',
+        "a number as key": b'{1:"a"}',
+        "an open string": b'{"model":"a',
+        "a line break in a string": b'{"model":"a\nb"}',
+        "a zero byte in a string": b'{"model":"a\x00b"}',
+        "an unknown escape": b'{"model":"\\q"}',
+        "half an escape": b'{"model":"\\u12"}',
+        "a number with a plus": b'{"n":+1}',
+        "a number with leading zeros": b'{"n":007}',
+        "a number that ends in a dot": b'{"n":1.}',
+        "a hexadecimal number": b'{"n":0x1F}',
+        "half an exponent": b'{"n":1e}',
+        "True of Python": b'{"stream":True}',
+        "None of Python": b'{"stream":None}',
+        "undefined of JavaScript": b'{"stream":undefined}',
+        "a bare word": b"hello",
+        "a comment": b"/* hello */",
+        "a comment behind the object": valid + b"// hello",
+        "XML": b"<chat><message>hello</message></chat>",
+        "a form": b"model=a&messages=b",
+        "a zero byte": b"\x00",
+        "bytes that are no UTF-8": b'{"model":"\xff\xfe\xfd"}',
+        "an image": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+        "a hundred thousand open brackets": b"[" * 100_000,
+        "fifty thousand open objects": b'{"a":' * 50_000,
+    }

@@ -1,0 +1,111 @@
+"""A lost NATS server takes the service with it.
+
+The server is killed and started again. Meanwhile HTTP goes on serving and health says that NATS is gone; afterwards
+requests over NATS are answered again by themselves, not once but every time, and health says so. nats-py gives up after
+60 attempts by default, and a client that was closed stays closed.
+"""
+
+import asyncio
+import re
+import time
+
+from readiness.probe import Probe, Reply, Target, toy
+
+DOWN = 15.0
+"""Seconds the server stays away at most, while health is watched, where none are declared (target.limits.recovery)."""
+BACK = 30.0
+"""Seconds within which requests must be answered again, where none are declared."""
+REPEATS = 5
+"""A connection that is half dead serves one request and no other: ask again."""
+READY = ("/readyz", "/health/readiness", "/health/ready", "/ready", "/readiness", "/health")
+
+
+class Rule(Probe):
+    item = "nats-connection-checked"
+    needs = {"http", "nats", "faults"}
+    risk = "disrupt"
+    good = [toy.Toy(nats="recovers")]
+    bad = [toy.Toy(nats="gives-up"), toy.Toy(nats="lies")]
+
+    async def look(self, target: Target) -> None:
+        server = target.parts.nats
+        if server is None:
+            return
+        self.down = target.settings.limits.recovery or DOWN
+        self.back = target.settings.limits.recovery or BACK
+        before = await target.over_nats("hello")
+        if not before.ok:
+            self.leave(f"nobody answers well over NATS before anything is broken: {before}")
+            return
+        steady = await self.readiness(target)
+        await server.kill()
+        try:
+            await self.without(target, steady)
+        finally:
+            await server.start()
+        await self.again(target, steady)
+
+    async def readiness(self, target: Target) -> Reply | None:
+        """The readiness answer, from the declared path or a usual one."""
+        declared = target.settings.paths.ready
+        for path in (declared,) if declared else READY:
+            reply = await target.get(path, anonymous=True)
+            if reply.ok:
+                return reply
+        return None
+
+    async def without(self, target: Target, steady: Reply | None) -> None:
+        chat = await target.chat("hello")
+        if chat.ok:
+            self.clear(chat, "HTTP served a chat while NATS was gone")
+        else:
+            self.flag(chat, f"HTTP answered {chat} while NATS was gone")
+        if steady is None:
+            self.notes.append("no readiness endpoint was found to compare")
+            return
+        told, last, seconds = await self.watch(target, steady, alike=False, seconds=self.down)
+        if told:
+            self.clear(last, f"health told of the loss after {seconds:.1f} s, allowed {self.down:g}")
+        else:
+            self.flag(last, f"NATS was gone for {seconds:.0f} s and {steady.request} went on saying the same")
+
+    async def again(self, target: Target, steady: Reply | None) -> None:
+        started = time.monotonic()
+        reply = await target.over_nats("hello")
+        while not reply.ok and time.monotonic() - started < self.back:
+            await asyncio.sleep(0.25)
+            reply = await target.over_nats("hello", seconds=2)
+        if not reply.ok:
+            self.flag(reply, f"NATS was back for {self.back:g} s and requests were still not answered")
+            return
+        self.clear(
+            reply,
+            f"requests over NATS were answered {time.monotonic() - started:.1f} s after the restart, allowed {self.back:g}",
+        )
+        for _ in range(REPEATS):
+            await asyncio.sleep(0.5)
+            reply = await target.over_nats("hello")
+            if not reply.ok:
+                self.flag(reply, "a request was answered after the restart, and a later one was not")
+                return
+        self.clear(reply)
+        if steady is not None:
+            same, last, seconds = await self.watch(target, steady, alike=True, seconds=self.back)
+            if not same:
+                self.flag(last, f"NATS was back for {seconds:.0f} s and {steady.request} did not say so")
+
+    async def watch(self, target: Target, steady: Reply, *, alike: bool, seconds: float) -> tuple[bool, Reply, float]:
+        """Ask for health until it says the same as in the steady state, or something else."""
+        started = time.monotonic()
+        while True:
+            last = await target.get(steady.request.removeprefix("GET "), anonymous=True, seconds=10)
+            same = last.status == steady.status and essence(last) == essence(steady)
+            passed = time.monotonic() - started
+            if same is alike or passed > seconds:
+                return same is alike, last, passed
+            await asyncio.sleep(0.25)
+
+
+def essence(reply: Reply) -> str:
+    """A health body without its figures: times and counters change, words tell."""
+    return re.sub(r"\d+(\.\d+)?", "", reply.text)

@@ -1,0 +1,129 @@
+"""A burst from one client is never slowed down, or slows down all others.
+
+One client in a retry loop takes the whole capacity from everybody. The limit must answer 429 with Retry-After, hold for
+requests that come at once, count each client alone, not be escaped by a forged X-Forwarded-For, and let go again.
+"""
+
+import asyncio
+import time
+
+from readiness.probe import Probe, Reply, Target, pause, toy
+from readiness.settings import Rate
+
+SANE = Rate(500, 60)
+"""A burst that any limit should notice, where the settings declare none (target.limits.rate)."""
+AT_ONCE = 128
+"""Requests in flight: enough that a limiter which checks first and counts later lets several through."""
+LONGEST_RECOVERY = 70.0
+
+
+class Rule(Probe):
+    item = "rate-limited"
+    needs = {"http"}
+    risk = "load"
+    good = [toy.Toy()]
+    bad = [
+        toy.Toy(rate=None),
+        toy.Toy(rate_fault="no-retry-after"),
+        toy.Toy(rate_fault="everybody"),
+        toy.Toy(rate_fault="trusts-forwarded"),
+        toy.Toy(rate_fault="check-then-act"),
+        toy.Toy(rate_fault="never-recovers"),
+    ]
+
+    async def look(self, target: Target) -> None:
+        declared = target.settings.limits.rate
+        rate = declared or SANE
+        count = rate.count + max(rate.count // 2, 10) if declared else rate.count
+        replies, seconds = await self.burst(target, count)
+        refused = [reply for reply in replies if reply.status == 429]
+        if not refused:
+            self.without_refusal(target, replies, count)
+            return
+        self.clear(refused[0], f"{len(replies) - len(refused)} of {len(replies)} were admitted in {seconds:.1f} s")
+        if not any("retry-after" in reply.headers for reply in refused):
+            self.flag(refused[0], "429 does not say when to come back: there is no Retry-After")
+        await self.neighbours(target)
+        if declared:
+            await self.exact(target, declared, count, replies, seconds)
+        await self.recovers(target, rate)
+
+    async def burst(self, target: Target, count: int) -> tuple[list[Reply], float]:
+        slots = asyncio.Semaphore(AT_ONCE)
+        started = time.monotonic()
+
+        async def one() -> Reply:
+            async with slots:
+                return await self.ask(target)
+
+        replies = await asyncio.gather(*(one() for _ in range(count)))
+        return list(replies), time.monotonic() - started
+
+    async def ask(self, target: Target, headers: dict[str, str] | None = None) -> Reply:
+        """A chat where the upstream is ours and costs nothing, else the model list."""
+        if target.parts.upstream is not None:
+            return await target.chat("hello", headers=headers)
+        return await target.send("GET", target.settings.paths.models, headers=headers)
+
+    def without_refusal(self, target: Target, replies: list[Reply], count: int) -> None:
+        failed = [reply for reply in replies if not reply.ok]
+        if len(failed) > count // 10:
+            self.leave(f"the burst was not answered: {len(failed)} of {count} failed, first with {failed[0]}")
+        elif target.parts.upstream is None:
+            self.leave(
+                f"{count} requests for the model list met no 429; whether chats are limited is seen in the sandbox"
+            )
+        else:
+            self.flag(replies[-1], f"{count} requests in a row and never a 429")
+
+    async def neighbours(self, target: Target) -> None:
+        """While the limit holds: another client is served, and a forged address helps nobody."""
+        if target.client.address is None and not target.settings.other_headers:
+            self.leave("whether another client is punished was not seen: target.other_headers names a second client")
+            return
+        refused = await self.ask(target)
+        other = await self.ask(target.as_client(9002, other=True))
+        forged = await self.ask(target, {"x-forwarded-for": "203.0.113.77"})
+        again = await self.ask(target)
+        if refused.status != 429 or again.status != 429:
+            self.notes.append("the limit let go before other clients could be compared")
+            return
+        if other.status == 429:
+            self.flag(other, "one client's burst shuts out another client")
+        else:
+            self.clear(other)
+        if forged.ok:
+            self.flag(forged, "a forged X-Forwarded-For escapes the limit")
+        else:
+            self.clear(forged)
+
+    async def exact(self, target: Target, rate: Rate, count: int, replies: list[Reply], seconds: float) -> None:
+        """No more may be admitted than the limit and what it gives back meanwhile; an overshoot is tried again."""
+        excess = self.excess(replies, rate, seconds)
+        if excess > 0:
+            again, seconds = await self.burst(target.as_client(9003), count)
+            excess = min(excess, self.excess(again, rate, seconds))
+        if excess > 0:
+            self.flag(
+                replies[-1],
+                f"{excess} more requests were admitted at once than {rate.count} in {rate.seconds:g} s allow",
+            )
+        else:
+            self.clear(replies[-1])
+
+    def excess(self, replies: list[Reply], rate: Rate, seconds: float) -> int:
+        admitted = sum(reply.status != 429 for reply in replies)
+        given_back = int(rate.count * seconds / rate.seconds) + 1
+        return admitted - rate.count - given_back
+
+    async def recovers(self, target: Target, rate: Rate) -> None:
+        until = time.monotonic() + min(LONGEST_RECOVERY, rate.seconds * 1.5 + 5)
+        while True:
+            reply = await self.ask(target)
+            if reply.status != 429:
+                return self.clear(reply)
+            if time.monotonic() > until:
+                return self.flag(
+                    reply, f"the limit did not let go within {min(LONGEST_RECOVERY, rate.seconds * 1.5 + 5):.0f} s"
+                )
+            await target.wait(min(pause(reply, 1.0), max(until - time.monotonic(), 0.1)))

@@ -1,0 +1,48 @@
+"""A hung upstream holds the client for ever.
+
+Every request needs a deadline that ends it with an error, 504 at best, whatever the upstream does; a stream that falls
+silent needs one between chunks. Retries multiply a timeout: what counts is when the client is told.
+"""
+
+import asyncio
+
+from readiness.probe import Probe, Reply, Target, toy
+
+ALLOWED = 60.0
+"""Seconds that a hung request may take where the settings declare no timeout (target.limits.timeout)."""
+
+
+class Rule(Probe):
+    item = "requests-timed"
+    needs = {"http", "upstream"}
+    risk = "write"
+    good = [toy.Toy()]
+    bad = [toy.Toy(timeout=None), toy.Toy(stream_timeout=None), toy.Toy(timeout="hides")]
+
+    async def look(self, target: Target) -> None:
+        allowed = target.settings.limits.timeout or ALLOWED
+        wait = allowed * 1.1 + 3
+        plain, stream = await asyncio.gather(
+            target.chat("please [[upstream:hang]]", seconds=wait),
+            target.as_client(9001).chat("please [[upstream:silent]]", seconds=wait, stream=True),
+        )
+        self.judge(target, plain, "hang", allowed, "a chat whose upstream hangs")
+        self.judge(target, stream, "silent", allowed, "a stream whose upstream falls silent")
+
+    def judge(self, target: Target, reply: Reply, switch: str, allowed: float, what: str) -> None:
+        asked = target.parts.upstream.asked_for(f"[[upstream:{switch}]]") if target.parts.upstream else []
+        if not asked:
+            self.leave(f"{what} was not provoked: the upstream was never asked, the answer was {reply}")
+        elif timed_out(reply):
+            self.flag(reply, f"{what} was still open after {reply.took:.0f} s, allowed {allowed:g} s")
+        elif switch == "hang" and reply.ok:
+            self.flag(reply, f"{what} was answered {reply} as if all were well")
+        else:
+            self.clear(reply, f"{what} ended after {reply.took:.1f} s, allowed {allowed:g} s")
+            if switch == "hang" and reply.status != 504:
+                self.flag(reply, f"{what} is answered {reply}; 504 would say what happened", advisory=True)
+
+
+def timed_out(reply: Reply) -> bool:
+    """Whether it was we who gave up waiting."""
+    return reply.problem is not None and reply.problem.startswith("no whole answer within")

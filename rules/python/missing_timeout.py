@@ -1,0 +1,339 @@
+"""A network call waits for ever.
+
+One hung peer then holds the request, the worker or the loop for good, and enough of them are an outage. Pass a timeout
+to the call or to the client.
+
+What waits for ever depends on the library (figures read from the installed packages, November 2026): requests, urllib
+and the standard library's clients have no deadline; httpx has 5 s and aiohttp 300 s, so there only an explicit None
+waits for ever. openai and anthropic clients wait 600 s and try three times: shown as advice. A deadline from outside
+counts: asyncio.timeout, asyncio.wait_for, anyio.fail_after.
+"""
+
+import libcst as cst
+
+from readiness.scan import PythonFile, PythonRule
+
+VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "request"})
+SESSIONS = {
+    f"{session}().{verb}" for session in ("requests.Session", "requests.session", "requests.sessions.Session") for verb in VERBS
+}  # fmt: skip
+POOLS = ("urllib3.PoolManager()", "urllib3.ProxyManager()")
+POOL_CALLS = {f"{pool}.{verb}" for pool in POOLS for verb in ("request", "urlopen")}
+
+WAITS = {
+    "urllib.request.urlopen": 2,
+    "http.client.HTTPConnection": 2,
+    "http.client.HTTPSConnection": 4,
+    "smtplib.SMTP": 3,
+    "smtplib.SMTP_SSL": 5,
+    "ftplib.FTP": 4,
+    "poplib.POP3": 2,
+    "imaplib.IMAP4": 2,
+    "imaplib.IMAP4_SSL": 4,
+    "telnetlib.Telnet": 2,
+    "socket.create_connection": 1,
+}
+"""Calls of the standard library without a deadline of their own, and where their timeout stands by position."""
+
+HTTPX = {f"{module}.{name}" for module in ("httpx", "httpx2") for name in (*VERBS, "stream", "Client", "AsyncClient")}
+HTTPX_CALLS = {
+    f"{module}.{client}().{verb}"
+    for module in ("httpx", "httpx2")
+    for client in ("Client", "AsyncClient")
+    for verb in (*VERBS, "stream", "send")
+}
+MODEL_CLIENTS = {
+    f"{module}.{name}"
+    for module, names in {
+        "openai": ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI"),
+        "anthropic": ("Anthropic", "AsyncAnthropic"),
+    }.items()
+    for name in names
+}
+DEADLINES = {
+    "asyncio.timeout", "asyncio.timeout_at", "asyncio.timeouts.timeout", "async_timeout.timeout", "anyio.fail_after",
+    "anyio.move_on_after", "trio.fail_after", "trio.move_on_after",
+}  # fmt: skip
+WAIT_FOR = {"asyncio.wait_for", "asyncio.wait"}
+
+
+class Rule(PythonRule):
+    item = "requests-timed"
+    tokens = (
+        "requests", "urlopen", "http.client", "smtplib", "ftplib", "poplib", "imaplib", "telnetlib", "create_connection",
+        "urllib3", "httpx", "aiohttp", "openai", "anthropic",
+    )  # fmt: skip
+    good = [
+        "import requests\nrequests.get(url, timeout=5)\n",
+        "import requests as r\ns = r.Session()\ns.post(url, timeout=(3, 30))\n",
+        "import requests\noptions = {'timeout': 5}\nrequests.get(url, **options)\n",
+        "import requests\n\ndef get(url, timeout=10):\n    return requests.get(url, timeout=timeout)\n",
+        "import requests\n\ndef get(url, timeout=None):\n    if timeout is None:\n        timeout = 10\n    return requests.get(url, timeout=timeout)\n",
+        "from urllib.request import urlopen\nurlopen(url, None, 5)\n",
+        "import socket, urllib.request\nsocket.setdefaulttimeout(10)\nurllib.request.urlopen(url)\n",
+        "import httpx\nhttpx.AsyncClient()\n",
+        "import aiohttp\naiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)\n",
+        "import asyncio, httpx\n\nasync def ask(url):\n    async with asyncio.timeout(5):\n        async with httpx.AsyncClient(timeout=None) as client:\n            return await client.get(url)\n",
+        "import asyncio, httpx\n\nasync def _ask(url):\n    async with httpx.AsyncClient(timeout=None) as client:\n        return await client.get(url)\n\nasync def ask(url):\n    return await asyncio.wait_for(_ask(url), 5)\n",
+        "import httpx\nclient = httpx.Client(timeout=None)\nclient.get(url, timeout=3)\n",
+        "import urllib3\npool = urllib3.PoolManager(timeout=5)\npool.request('GET', url)\n",
+    ]
+    bad = [
+        "import requests\nrequests.get(url)\n",
+        "import requests as r\n\ndef ask(url):\n    with r.Session() as s:\n        return s.post(url, json={})\n",
+        "import requests\nrequests.get(url, timeout=None)\n",
+        "import requests\n\ndef get(url, timeout=None):\n    return requests.get(url, timeout=timeout)\n",
+        "import requests\noptions = {'headers': {}}\nrequests.get(url, **options)\n",
+        "from urllib.request import urlopen\nurlopen(url)\n",
+        "import smtplib\nsmtplib.SMTP('mail')\n",
+        "import httpx\n\nasync def ask(url):\n    async with httpx.AsyncClient(timeout=None) as client:\n        return await client.get(url)\n",
+        "import httpx\nhttpx.get(url, timeout=httpx.Timeout(None))\n",
+        "import httpx\nhttpx.Client(timeout=httpx.Timeout(5, read=None))\n",
+        "import aiohttp\naiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))\n",
+        "import urllib3\npool = urllib3.PoolManager()\npool.request('GET', url)\n",
+        "import httpx\n\nclass Api:\n    def options(self, timeout):\n        return {'timeout': timeout}\n    def client(self, timeout=None):\n        options = self.options(timeout=timeout)\n        return httpx.AsyncClient(**options)\n",
+    ]
+    silent = [
+        "import requests\n\ndef get(url, **options):\n    return requests.get(url, **options)\n",
+        "# requests.get(url) would wait for ever\n",
+        "def get(requests):\n    return requests.get('x')\n",
+    ]
+
+    def __init__(self, file: PythonFile) -> None:
+        super().__init__(file)
+        self.deciding: set[cst.BaseExpression] = set()
+
+    def visit_Call(self, node: cst.Call) -> None:
+        for name in sorted(self.names(node.func)):
+            if name in WAITS:
+                self.judge(node, self.given(node, WAITS[name]), name, process_wide=True)
+            elif name.removeprefix("requests.") in VERBS and name.startswith("requests."):
+                self.judge(node, self.given(node, None), name)
+            elif name in SESSIONS:
+                self.session(node, name)
+            elif name in POOL_CALLS:
+                self.pool(node, name)
+            elif name in HTTPX:
+                self.httpx(node, name)
+            elif name in {"aiohttp.ClientTimeout", "aiohttp.client.ClientTimeout"}:
+                self.aiohttp(node)
+            elif name == "aiohttp.ClientSession" and not argument(node, "timeout") and not splats(node):
+                self.clear(node)
+            elif name in MODEL_CLIENTS:
+                self.model_client(node, name)
+            else:
+                continue
+            return
+
+    def judge(self, node: cst.Call, given: str, name: str, *, process_wide: bool = False) -> None:
+        if given == "unknown":
+            return
+        if given == "bounded" or (process_wide and self.called("socket.setdefaulttimeout")):
+            self.clear(node)
+        else:
+            self.flag(
+                node, f"{name.replace('()', '')} has no timeout by itself and none is passed: it can wait for ever"
+            )
+
+    def session(self, node: cst.Call, name: str) -> None:
+        adapters = [call for call in self.file.tree.all(cst.Call) if last_name(call) == "mount"]
+        if any(argument(each, "timeout") for call in adapters for each in self.calls_below(call)):
+            self.clear(node)
+        else:
+            self.judge(node, self.given(node, None), name)
+
+    def calls_below(self, node: cst.Call) -> list[cst.Call]:
+        return [each for each in self.file.tree.below(node) if isinstance(each, cst.Call)]
+
+    def pool(self, node: cst.Call, name: str) -> None:
+        pools = [
+            call for call in self.file.tree.all(cst.Call) if f"{min(self.names(call.func), default='')}()" in POOLS
+        ]
+        if pools and all(self.given(call, None) == "bounded" for call in pools):
+            self.clear(node)
+        else:
+            self.judge(node, self.given(node, None), name)
+
+    def httpx(self, node: cst.Call, name: str) -> None:
+        given = self.given(node, None)
+        if (
+            given != "none"
+            or not self.passes_timeout(node)
+            or self.under_deadline(node)
+            or (name.endswith("Client") and self.every_call_is_bounded())
+        ):
+            self.clear(node)
+        else:
+            self.flag(node, f"timeout=None takes away the 5 s that {name.partition('.')[0]} has by itself")
+
+    def passes_timeout(self, node: cst.Call) -> bool:
+        return argument(node, "timeout") is not None or any(
+            self.in_splat(each) not in {"none", "unknown"} or (self.in_splat(each) == "none" and self.splat_names(each))
+            for each in splats(node)
+        )
+
+    def splat_names(self, value: cst.BaseExpression) -> bool:
+        """Whether a splat carries a timeout at all, be it None."""
+        return any(self.timeout_in(each) is not None for each in self.file.names.values(value))
+
+    def every_call_is_bounded(self) -> bool:
+        calls = [call for call in self.file.tree.all(cst.Call) if self.names(call.func) & HTTPX_CALLS]
+        return bool(calls) and all(argument(call, "timeout") and self.given(call, None) == "bounded" for call in calls)
+
+    def aiohttp(self, node: cst.Call) -> None:
+        bounds = [argument(node, each) for each in ("total", "sock_read", "sock_connect")]
+        bounds += [node.args[0].value] if node.args and node.args[0].keyword is None and not node.args[0].star else []
+        if splats(node):
+            return
+        if any(each is not None and self.bound(each) != "none" for each in bounds) or self.under_deadline(node):
+            self.clear(node)
+        else:
+            self.flag(node, "no total, sock_read or sock_connect: an answer that never comes is waited for for ever")
+
+    def model_client(self, node: cst.Call, name: str) -> None:
+        given = self.given(node, None)
+        if given == "bounded":
+            self.clear(node)
+        elif given == "none":
+            self.flag(node, f"{name} waits 600 s and tries three times unless told otherwise", advisory=True)
+
+    # ---- what is passed
+
+    def given(self, node: cst.Call, position: int | None) -> str:
+        """`bounded`, `none` or `unknown`."""
+        value = argument(node, "timeout")
+        if value is None and position is not None and position < len(node.args):
+            arg = node.args[position]
+            value = arg.value if arg.keyword is None and not arg.star else None
+        if value is not None:
+            return self.bound(value)
+        found = [self.in_splat(each) for each in splats(node)]
+        return "bounded" if "bounded" in found else "unknown" if "unknown" in found else "none"
+
+    def in_splat(self, value: cst.BaseExpression) -> str:
+        if isinstance(value, cst.Name) and self.set_later(value):
+            return "bounded"
+        found = set()
+        for each in self.file.names.values(value):
+            inner = each.expression if isinstance(each, cst.Await) else each
+            timeout = self.timeout_in(inner)
+            if timeout is not None:
+                found.add(self.bound(timeout))
+            else:
+                found.add("none" if isinstance(inner, cst.Dict) and not self.has_splat(inner) else "unknown")
+        return "none" if "none" in found else "unknown" if "unknown" in found else "bounded"
+
+    def timeout_in(self, value: cst.BaseExpression) -> cst.BaseExpression | None:
+        """The timeout in a dict literal, or handed to the call that builds the options."""
+        inner = value.expression if isinstance(value, cst.Await) else value
+        if isinstance(inner, cst.Call):
+            return argument(inner, "timeout")
+        if isinstance(inner, cst.Dict):
+            for element in inner.elements:
+                key = element.key if isinstance(element, cst.DictElement) else None
+                if isinstance(key, cst.SimpleString) and key.evaluated_value == "timeout":
+                    return element.value
+        return None
+
+    def has_splat(self, value: cst.Dict) -> bool:
+        return any(isinstance(element, cst.StarredDictElement) for element in value.elements)
+
+    def set_later(self, name: cst.Name) -> bool:
+        """`options.setdefault("timeout", 10)` or `options["timeout"] = 10` in the same function."""
+        function = self.file.tree.function_of(name) or self.file.tree.module
+        for node in self.file.tree.below(function):
+            match node:
+                case cst.Call(func=cst.Attribute(value=cst.Name(value=owner), attr=cst.Name(value="setdefault"))):
+                    first = node.args[0].value if node.args else None
+                case cst.AssignTarget(target=cst.Subscript(value=cst.Name(value=owner), slice=[part])):
+                    first = part.slice.value if isinstance(part.slice, cst.Index) else None
+                case _:
+                    continue
+            if owner == name.value and isinstance(first, cst.SimpleString) and first.evaluated_value == "timeout":
+                return True
+        return False
+
+    def bound(self, value: cst.BaseExpression) -> str:
+        """Whether a timeout value bounds anything. A value defined by itself ends as bounded."""
+        if value in self.deciding:
+            return "bounded"
+        self.deciding.add(value)
+        try:
+            return self._bound(value)
+        finally:
+            self.deciding.discard(value)
+
+    def _bound(self, value: cst.BaseExpression) -> str:
+        match value:
+            case cst.Name(value="None"):
+                return "none"
+            case cst.Name():
+                return self.bound_of_name(value)
+            case cst.BooleanOperation(operator=cst.Or(), right=right):
+                return self.bound(right)
+            case cst.IfExp(body=one, orelse=other):
+                return "none" if "none" in {self.bound(one), self.bound(other)} else "bounded"
+            case cst.Call():
+                return self.bound_of_call(value)
+            case _:
+                return "bounded"
+
+    def bound_of_name(self, name: cst.Name) -> str:
+        bindings = self.file.names.bindings(name)
+        params = [each.node for each in bindings if isinstance(each.node, cst.Param)]
+        values = [each.node for each in bindings if isinstance(each.node, cst.BaseExpression)]
+        if values:
+            kinds = {self.bound(each) for each in values if each is not name}
+            return "none" if kinds == {"none"} and not params else "bounded"
+        return self.bound_of_param(params[0]) if params else "bounded"
+
+    def bound_of_param(self, param: cst.Param) -> str:
+        """A parameter that is None unless somebody says otherwise, and nobody in this file does."""
+        if param.default is None or self.bound(param.default) != "none":
+            return "bounded"
+        function = self.file.tree.parents[self.file.tree.parents[param]]
+        calls = self.file.guards.callers(function) if isinstance(function, cst.FunctionDef) else []
+        return "bounded" if calls and all(argument(call, param.name.value) for call in calls) else "none"
+
+    def bound_of_call(self, call: cst.Call) -> str:
+        """httpx.Timeout(None), httpx.Timeout(5, read=None)."""
+        if not self.names(call.func) & {"httpx.Timeout", "httpx2.Timeout"} or splats(call):
+            return "bounded"
+        read = argument(call, "read")
+        first = next((arg.value for arg in call.args if arg.keyword is None), None) or argument(call, "timeout")
+        decisive = read if read is not None else first
+        return "bounded" if decisive is None else self.bound(decisive)
+
+    # ---- deadlines from outside
+
+    def under_deadline(self, node: cst.CSTNode, depth: int = 0) -> bool:
+        """Inside asyncio.timeout and its like, or inside the call that asyncio.wait_for bounds."""
+        for parent in self.file.tree.ancestors(node):
+            if isinstance(parent, cst.With) and any(self.is_deadline(item.item) for item in parent.items):
+                return True
+            if isinstance(parent, cst.Call) and self.names(parent.func) & WAIT_FOR:
+                return len(parent.args) > 1
+            if isinstance(parent, cst.FunctionDef):
+                calls = self.file.guards.callers(parent)
+                return bool(calls) and depth < 3 and all(self.under_deadline(call, depth + 1) for call in calls)
+        return False
+
+    def is_deadline(self, value: cst.BaseExpression) -> bool:
+        return isinstance(value, cst.Call) and bool(self.names(value.func) & DEADLINES)
+
+    def called(self, name: str) -> bool:
+        return any(name in self.names(call.func) for call in self.file.tree.all(cst.Call))
+
+
+def argument(node: cst.Call, name: str) -> cst.BaseExpression | None:
+    """The value passed for a keyword."""
+    return next((arg.value for arg in node.args if arg.keyword is not None and arg.keyword.value == name), None)
+
+
+def splats(node: cst.Call) -> list[cst.BaseExpression]:
+    """What is passed as `**options`."""
+    return [arg.value for arg in node.args if arg.star == "**"]
+
+
+def last_name(node: cst.Call) -> str:
+    return node.func.attr.value if isinstance(node.func, cst.Attribute) else ""

@@ -1,0 +1,16 @@
+"""What tests of the command line share: run it as a user does, in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+READINESS = [sys.executable, "-m", "readiness"]
+
+
+def run(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """`readiness WORDS` in a folder; output as text."""
+    command = [*READINESS, *map(str, words)]
+    full = {**os.environ, **(env or {})}
+    return subprocess.run(command, cwd=cwd, env=full, capture_output=True, text=True, timeout=150, check=False)
