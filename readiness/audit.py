@@ -2,14 +2,16 @@
 
 import asyncio
 import datetime
+import json
 import signal
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
 from readiness import __version__, checklist, pack
 from readiness.errors import UsageError
-from readiness.model import Kind, Report, Run, Tier
+from readiness.model import Exchange, Kind, Report, Run, Tier
 from readiness.pack import RuleFile
 from readiness.settings import Settings
 
@@ -36,8 +38,10 @@ def scan(paths: Sequence[Path], settings: Settings, progress: Progress) -> Run:
     return static.run(paths, rules(settings), settings, packs(settings), progress)
 
 
-def probe(settings: Settings, risk: str | None, progress: Progress) -> Run:
+def probe(settings: Settings, risk: str | None, progress: Progress, transcript: Path | None = None) -> Run:
     """Look at the target that the settings name, up to a risk: by default `read` for a URL, all for the sandbox's own.
+
+    `transcript` names a file for every exchange that was made, one JSON object a line, with no secret in it.
 
     Raises UsageError for a target or a risk that is not allowed, NoSuchTarget, and ReadinessError when a launched
     gateway does not come up.
@@ -60,9 +64,20 @@ def probe(settings: Settings, risk: str | None, progress: Progress) -> Run:
 
     async def work() -> Run:
         async with block as found:
-            return await live.run(found, rules(settings), live.Risk[chosen.upper()], subject, progress)
+            try:
+                return await live.run(found, rules(settings), live.Risk[chosen.upper()], subject, progress)
+            finally:
+                if transcript is not None:
+                    _write_lines(transcript, found.transcript)
 
     return _until_done(work())
+
+
+def _write_lines(path: Path, exchanges: Sequence[Exchange]) -> None:
+    try:
+        path.write_text("".join(json.dumps(asdict(each)) + "\n" for each in exchanges), "utf-8")
+    except OSError as problem:
+        raise UsageError(f"{path}: the transcript cannot be written: {problem.strerror}") from problem
 
 
 def _until_done(work: Coroutine[Any, Any, Result]) -> Result:

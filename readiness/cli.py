@@ -13,7 +13,7 @@ import typer
 
 from readiness import __version__, checklist, settings
 from readiness import audit as stages
-from readiness.errors import ReadinessError, UsageError
+from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
 from readiness.model import Run
 from readiness.settings import Settings
@@ -41,6 +41,9 @@ Risk = Annotated[
     str | None,
     typer.Option("--risk", metavar="RISK", help="Up to read, write, load or disrupt; a URL: read, a launch: all."),
 ]
+Transcript = Annotated[
+    Path | None, typer.Option("--transcript", metavar="FILE", help="Write every exchange to a file, one JSON a line.")
+]
 
 
 class Interrupted(BaseException):
@@ -64,8 +67,12 @@ def _interrupt(number: int, frame: object) -> NoReturn:
     raise Interrupted(number)
 
 
-def _stop(message: str, code: int) -> NoReturn:
+def _say(message: str) -> None:
     print(f"readiness: {message}", file=sys.stderr)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    _say(message)
     sys.exit(code)
 
 
@@ -105,6 +112,7 @@ def probe(
         str | None, typer.Option("--launch", metavar="COMMAND", help="Start this in the sandbox.")
     ] = None,
     risk: Risk = None,
+    transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
     config: Config = None,
@@ -113,13 +121,14 @@ def probe(
     """Look at a running gateway, or start one between a scripted upstream and a real NATS server."""
     _check(form)
     chosen = _aimed(settings.load(Path(), config), url, launch)
-    _finish([_probe(chosen, risk)], chosen, form, output, fail_on, one_sided=True)
+    _finish([_probe(chosen, risk, transcript)], chosen, form, output, fail_on, one_sided=True)
 
 
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")
 def audit(
     path: Annotated[Path, typer.Argument(help="The project.", metavar="[PATH]")] = Path(),
     risk: Risk = None,
+    transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
     config: Config = None,
@@ -130,11 +139,16 @@ def audit(
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     chosen = settings.load(path, config)
-    runs = [_scan([chosen.root / chosen.target.source if chosen.target.source else path], chosen)]
-    if chosen.target.launch or chosen.target.url:
-        runs.append(_probe(chosen, risk))
+    source = path
+    if chosen.target.source:
+        source = chosen.base / chosen.target.source
+        chosen = replace(chosen, root=settings.project_root(source))
+    aimed = bool(chosen.target.launch or chosen.target.url)
+    runs = _scan_if_code([source], chosen) if aimed else [_scan([source], chosen)]
+    if aimed:
+        runs.append(_probe(chosen, risk, transcript))
     else:
-        print("readiness: nothing was probed: [target] in readiness.toml names a launch line or a url", file=sys.stderr)
+        _say("nothing was probed: [target] in readiness.toml names a launch line or a url")
     _finish(runs, chosen, form, output, fail_on, one_sided=False)
 
 
@@ -216,9 +230,18 @@ def _scan(paths: list[Path], chosen: Settings) -> Run:
         return stages.scan(paths, chosen, progress)
 
 
-def _probe(chosen: Settings, risk: str | None) -> Run:
+def _scan_if_code(paths: list[Path], chosen: Settings) -> list[Run]:
+    """A gateway in another language has no code for us; what can be probed is probed, and the report says so."""
+    try:
+        return [_scan(paths, chosen)]
+    except NothingExamined as problem:
+        _say(f"{problem} Only the running gateway is examined.")
+        return []
+
+
+def _probe(chosen: Settings, risk: str | None, transcript: Path | None) -> Run:
     with _progress("probe") as progress:
-        return stages.probe(chosen, risk, progress)
+        return stages.probe(chosen, risk, progress, transcript)
 
 
 def _aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:
@@ -267,5 +290,5 @@ def _finish(
             output.write_text(text, "utf-8")
         except OSError as problem:
             raise UsageError(f"{output}: the report cannot be written: {problem.strerror}") from problem
-        print(f"readiness: {'READY' if made.ready else 'NOT READY'}, the report is in {output}", file=sys.stderr)
+        _say(f"{'READY' if made.ready else 'NOT READY'}, the report is in {output}")
     raise typer.Exit(exit_code(made, fail_on, one_sided=one_sided))

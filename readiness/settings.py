@@ -92,7 +92,9 @@ class Settings:
     """All that a run is told, beside the paths on its command line."""
 
     root: Path
-    """The project: report paths are relative to it, templates and packs lie in it."""
+    """The project: report paths are relative to it."""
+    base: Path
+    """The folder of the settings file: templates, packs and `source` are relative to it."""
     exclude: tuple[str, ...] = ()
     examine_tests: bool = False
     packs: tuple[Path, ...] = ()
@@ -114,28 +116,29 @@ def project_root(path: Path) -> Path:
 
 def load(where: Path, config: Path | None = None) -> Settings:
     """The settings in force for `where`. Raises UsageError for a file that is missing, unreadable or wrong."""
-    if config is not None:
-        return parse(_toml(config), project_root(config), str(config))
     root = project_root(where)
+    if config is not None:
+        return parse(_toml(config), root, config.resolve().parent, str(config))
     own = root / "readiness.toml"
     if own.is_file():
-        return parse(_toml(own), root, str(own))
+        return parse(_toml(own), root, root, str(own))
     shared = root / "pyproject.toml"
     if shared.is_file():
         table = _toml(shared).get("tool", {}).get("readiness", {})
-        return parse(table, root, f"{shared} [tool.readiness]")
-    return Settings(root)
+        return parse(table, root, root, f"{shared} [tool.readiness]")
+    return Settings(root, root)
 
 
-def parse(table: Mapping[str, Any], root: Path, origin: str) -> Settings:
+def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
     """Settings from a table as it stands in the file; `origin` names it in errors."""
     read = _Reader(origin)
-    read.keys(table, {each.name for each in fields(Settings)} - {"root", "today"}, "")
+    read.keys(table, {each.name for each in fields(Settings)} - {"root", "base", "today"}, "")
     return Settings(
         root=root,
+        base=base,
         exclude=tuple(read.strings(table, "exclude")),
         examine_tests=read.plain(table, "examine_tests", bool, default=False),
-        packs=tuple(root / each for each in read.strings(table, "packs")),
+        packs=tuple(base / each for each in read.strings(table, "packs")),
         waive={name: _waiver(read, name, value) for name, value in read.table(table, "waive").items()},
         not_applicable=read.texts(table, "not_applicable"),
         target=_target(read, read.table(table, "target")),

@@ -37,7 +37,7 @@ async def run(
     """Run every probe up to a risk, the harmless ones first. What is not run says why."""
     live = [rule for rule in rules if rule.language == "live"]
     probes = sorted(((rule, rule.load()) for rule in live), key=lambda each: (_risk(each[1]), each[0].info.id))
-    evidence = []
+    evidence: list[Evidence] = []
     for number, (rule, probe) in enumerate(probes):
         progress(rule.info.id, number, len(probes))
         evidence.append(await _apply(probe, target.as_client(number * 10), risk))

@@ -84,7 +84,7 @@ def _wants_nats(settings: Settings) -> bool:
     target = settings.target
     texts = [target.launch or "", *target.env.values()]
     texts += [
-        (settings.root / name).read_text("utf-8") for name in target.files.values() if (settings.root / name).is_file()
+        (settings.base / name).read_text("utf-8") for name in target.files.values() if (settings.base / name).is_file()
     ]
     return target.nats.subject is not None or any("{nats}" in text for text in texts)
 
@@ -92,7 +92,7 @@ def _wants_nats(settings: Settings) -> bool:
 def _prepare(settings: Settings, values: Values, work: Path) -> tuple[list[str], dict[str, str]]:
     """The command and its environment, with the templates rendered into the work folder (0600: they may hold keys)."""
     for name, template in settings.target.files.items():
-        source = settings.root / template
+        source = settings.base / template
         if not source.is_file():
             raise UsageError(f"target.files: the template {source} does not exist")
         out = (work / name).resolve()
@@ -112,7 +112,7 @@ def _prepare(settings: Settings, values: Values, work: Path) -> tuple[list[str],
     if not words:
         raise UsageError("target.launch is empty: it is the command line that starts the gateway")
     command = [values.fill(word) for word in words]
-    beside = settings.root / command[0]
+    beside = settings.base / command[0]
     if "/" in command[0] and beside.is_file():
         command[0] = str(beside)
     return command, env

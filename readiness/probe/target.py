@@ -1,4 +1,4 @@
-"""The gateway under test, as probes see it. All traffic goes through here: budget, deadlines, redaction, clients."""
+"""The gateway under test, as probes see it. All traffic goes through here: budget, deadlines, redaction, transcript."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import httpx
 import nats
 import nats.errors
 
+from readiness.model import Exchange
 from readiness.probe.redaction import Redactor
 from readiness.probe.reply import Reply
 from readiness.probe.wire import MOST, Endpoint, exchange
@@ -88,6 +89,7 @@ class Target:
         self.budget = budget or Budget()
         self.parts = parts or Parts()
         self.client = Client(settings.headers)
+        self.transcript: list[Exchange] = []
         self._slots = asyncio.Semaphore(self.budget.concurrency)
 
     # ---- what there is
@@ -159,7 +161,14 @@ class Target:
             problem = f"no whole answer within {seconds:g} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             problem = f"{type(error).__name__}: {error}".rstrip(": ")
-        return Reply(shown, got["status"], got["headers"], got["body"], time.monotonic() - started, problem)
+        took = time.monotonic() - started
+        return self._kept(Reply(shown, got["status"], got["headers"], got["body"], took, problem))
+
+    def _kept(self, reply: Reply) -> Reply:
+        """Remember an exchange, with no secret in it."""
+        seen, clean = reply.exchange, self.redactor.clean
+        self.transcript.append(Exchange(clean(seen.request), seen.status, clean(seen.excerpt), seen.took))
+        return reply
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -197,7 +206,7 @@ class Target:
                 yield piece
 
         async with self._slots:
-            return await exchange(endpoint, label, whole(), seconds)
+            return self._kept(await exchange(endpoint, label, whole(), seconds))
 
     async def over_nats(self, text: str, *, seconds: float = 5.0) -> Reply:
         """The same chat over NATS request/reply; 200 stands for an answer that is no error object."""
@@ -209,11 +218,12 @@ class Target:
             async with asyncio.timeout(seconds + 2), self._nats() as connection:
                 message = await connection.request(subject, self.chat_body(text), timeout=seconds)
         except (nats.errors.Error, OSError, TimeoutError) as problem:
-            return Reply(label, None, took=time.monotonic() - started, problem=f"{type(problem).__name__}: {problem}")
+            why = f"{type(problem).__name__}: {problem}"
+            return self._kept(Reply(label, None, took=time.monotonic() - started, problem=why))
         reply = Reply(label, 200, {}, message.data, time.monotonic() - started)
         answer = reply.json()
         refused = not isinstance(answer, dict) or "error" in answer
-        return replace(reply, status=500) if refused else reply
+        return self._kept(replace(reply, status=500) if refused else reply)
 
     @contextlib.asynccontextmanager
     async def _nats(self) -> AsyncIterator[Any]:

@@ -65,7 +65,7 @@ def _findings(verdict: Verdict) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    yield f"   {words.place(finding)}  {finding.rule}"
+    yield from _wrapped(f"{words.place(finding)}  {finding.rule}", "   ")
     yield from _wrapped(words.plain(finding.message), "     ")
     if seen := words.seen(finding):
         yield from _wrapped(f"> {seen}", "     ")
@@ -77,7 +77,7 @@ def _advice(report: Report) -> Iterator[str]:
         return
     yield from _title(f"Worth a look ({len(advice)} findings that fail nothing)")
     for finding in advice[:SHOWN]:
-        yield f"  {words.place(finding)}  {finding.rule}"
+        yield from _wrapped(f"{words.place(finding)}  {finding.rule}", "  ")
         yield from _wrapped(words.plain(finding.message), "    ")
     if len(advice) > SHOWN:
         yield f"  and {len(advice) - SHOWN} more; --format json lists all"

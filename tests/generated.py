@@ -1,0 +1,85 @@
+"""What is generated and committed: `make reports` writes it, `make check` says when it is out of date.
+
+The catalogue and the schema follow from the code alone. The reports of the reference gateway follow from an audit, of
+which the figures that differ from run to run are taken out.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from readiness import audit, catalogue, checklist, settings
+from readiness.evidence import ReportJson, from_json, to_json
+from readiness.gate import FailOn
+from readiness.model import Evidence, Exchange, Finding, Report
+from readiness.report.markdown import render
+
+ROOT = Path(__file__).parents[1]
+NEVER = "1970-01-01T00:00:00+00:00"
+
+
+def of_the_code() -> Mapping[Path, str]:
+    """Path -> content of what no run is needed for."""
+    chosen = settings.Settings(ROOT, ROOT)
+    listing = catalogue.markdown(checklist.load(audit.packs(chosen)), audit.rules(chosen))
+    schema = TypeAdapter(ReportJson).json_schema(mode="serialization")
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return {
+        ROOT / "rules" / "README.md": listing,
+        ROOT / "reports" / "schema.json": json.dumps(schema, indent=2) + "\n",
+    }
+
+
+def of_the_gateway(saved: Path) -> Mapping[Path, str]:
+    """Path -> content of the committed reports, from a saved audit."""
+    runs, _ = from_json(saved.read_text("utf-8"), str(saved))
+    report = normalised(audit.assemble(runs, settings.load(ROOT), FailOn.MUST.tiers, NEVER))
+    folder = ROOT / "reports"
+    return {folder / "gateway.json": to_json(report), folder / "gateway.md": render(report)}
+
+
+def normalised(report: Report) -> Report:
+    """The report without figures that differ from run to run: times, counts of a burst, memory."""
+    verdicts = tuple(
+        replace(each, evidence=tuple(_steady(evidence) for evidence in each.evidence)) for each in report.verdicts
+    )
+    return replace(report, verdicts=verdicts, started=NEVER)
+
+
+def _steady(evidence: Evidence) -> Evidence:
+    note = (
+        re.sub(r"\d[\d,.]*", "N", evidence.note)
+        if evidence.note and evidence.rule.startswith("live/")
+        else evidence.note
+    )
+    return replace(evidence, note=note, findings=tuple(_timeless(each) for each in evidence.findings))
+
+
+def _timeless(finding: Finding) -> Finding:
+    if not isinstance(finding.where, Exchange):
+        return finding
+    where = replace(finding.where, took=0.0, excerpt=re.sub(r"\d+", "N", finding.where.excerpt))
+    return replace(finding, where=where, message=re.sub(r"\d[\d,.]* s\b", "N s", finding.message))
+
+
+def main(words: Sequence[str]) -> int:
+    """Write everything, or with --check say what is out of date of what follows from the code."""
+    if words == ["--check"]:
+        stale = [path for path, text in of_the_code().items() if not path.is_file() or path.read_text("utf-8") != text]
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date: run make reports", file=sys.stderr)
+        return 1 if stale else 0
+    everything: dict[Path, Any] = {**of_the_code(), **of_the_gateway(ROOT / ".audit" / "gateway.json")}
+    for path, text in everything.items():
+        path.write_text(text, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
