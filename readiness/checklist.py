@@ -99,7 +99,7 @@ def judge(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> Ver
         return Verdict(item, Outcome.ERROR, "; ".join(broken), evidence)
     if reason := settings.not_applicable.get(item.id):
         return Verdict(item, Outcome.NOT_APPLICABLE, f"declared not applicable: {reason}", evidence)
-    open_ends = [each for each in evidence if each.outcome is Outcome.UNKNOWN and not each.found_no_place]
+    open_ends = [each for each in evidence if each.outcome is Outcome.UNKNOWN and each.left_out]
     if Outcome.PASS in outcomes and not open_ends:
         return Verdict(item, Outcome.PASS, _passes(evidence), evidence)
     return Verdict(item, Outcome.UNKNOWN, _unknown(evidence, open_ends), evidence)
@@ -123,5 +123,8 @@ def _unknown(evidence: tuple[Evidence, ...], open_ends: list[Evidence]) -> str:
         return "there is no rule and no probe for this item yet"
     passed = [f"{each.rule} passed" for each in evidence if each.outcome is Outcome.PASS]
     if open_ends:
-        return "; ".join(passed + [f"{each.rule}: {each.left_out or 'nothing was examined'}" for each in open_ends])
+        return "; ".join(passed + [f"{each.rule}: {each.left_out}" for each in open_ends])
+    advised = [each.rule for each in evidence if each.findings]
+    if advised:
+        return f"only advice, which decides nothing: {', '.join(advised)}"
     return "no place for it found: " + ", ".join(each.rule for each in evidence)

@@ -96,8 +96,8 @@ class Evidence:
 
     @property
     def found_no_place(self) -> bool:
-        """It looked everywhere and the service has nothing that it judges. Advice is no judgement."""
-        return not (self.examined or self.failures or self.left_out or self.error)
+        """It looked everywhere and the service has nothing that it judges."""
+        return not (self.examined or self.findings or self.left_out or self.error)
 
     @property
     def outcome(self) -> Outcome:

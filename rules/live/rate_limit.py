@@ -14,6 +14,8 @@ SANE = Rate(500, 60)
 """A burst that any limit should notice, where the settings declare none (target.limits.rate)."""
 AT_ONCE = 128
 """Requests in flight: enough that a limiter which checks first and counts later lets several through."""
+BURSTS = 3
+"""How often the limit is reached again to compare other clients, should it let go meanwhile."""
 LONGEST_RECOVERY = 70.0
 
 
@@ -43,7 +45,7 @@ class Rule(Probe):
         self.clear(refused[0], f"{len(replies) - len(refused)} of {len(replies)} were admitted in {seconds:.1f} s")
         if not any("retry-after" in reply.headers for reply in refused):
             self.flag(refused[0], "429 does not say when to come back: there is no Retry-After")
-        await self.neighbours(target)
+        await self.neighbours(target, count)
         if declared:
             await self.exact(target, declared, count, replies, seconds)
         await self.recovers(target, rate)
@@ -76,18 +78,30 @@ class Rule(Probe):
         else:
             self.flag(replies[-1], f"{count} requests in a row and never a 429")
 
-    async def neighbours(self, target: Target) -> None:
+    async def neighbours(self, target: Target, count: int) -> None:
         """While the limit holds: another client is served, and a forged address helps nobody."""
         if target.client.address is None and not target.settings.other_headers:
             self.leave("whether another client is punished was not seen: target.other_headers names a second client")
             return
-        refused = await self.ask(target)
-        other = await self.ask(target.as_client(9002, other=True))
-        forged = await self.ask(target, {"x-forwarded-for": "203.0.113.77"})
-        again = await self.ask(target)
-        if refused.status != 429 or again.status != 429:
-            self.notes.append("the limit let go before other clients could be compared")
-            return
+        pair = await self.others_while_refused(target, count)
+        if pair is None:
+            self.leave("the limit always let go before other clients could be compared")
+        else:
+            self.compare(*pair)
+
+    async def others_while_refused(self, target: Target, count: int) -> tuple[Reply, Reply] | None:
+        """What another client and a forged address get, both between two refusals."""
+        for _ in range(BURSTS):
+            refused = await self.ask(target)
+            other = await self.ask(target.as_client(9002, other=True))
+            forged = await self.ask(target, {"x-forwarded-for": "203.0.113.77"})
+            again = await self.ask(target)
+            if refused.status == again.status == 429:
+                return other, forged
+            await self.burst(target, count)
+        return None
+
+    def compare(self, other: Reply, forged: Reply) -> None:
         if other.status == 429:
             self.flag(other, "one client's burst shuts out another client")
         else:
