@@ -28,7 +28,10 @@ def packs(settings: Settings) -> list[Path]:
 
 
 def rules(settings: Settings) -> tuple[RuleFile, ...]:
-    return pack.rule_files(packs(settings))
+    """All rules. Raises UsageError for one that cannot be read, and for items that nobody knows."""
+    found = pack.rule_files(packs(settings))
+    checklist.check(checklist.load(packs(settings)), (rule.info for rule in found), settings)
+    return found
 
 
 def scan(paths: Sequence[Path], settings: Settings, progress: Progress) -> Run:

@@ -1,8 +1,10 @@
 """The checklist: its items, and what the evidence says of each."""
 
+import difflib
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from readiness.errors import UsageError
@@ -30,11 +32,13 @@ def load(packs: Iterable[Path]) -> tuple[Item, ...]:
     return tuple(items.values())
 
 
-def _item(path: Path, name: str, table: Mapping[str, object]) -> Item:
+def _item(path: Path, name: str, table: object) -> Item:
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: {name} is no table with the keys {sorted(KEYS)}")
     if set(table) != KEYS:
         raise UsageError(f"{path}: item {name} has the keys {sorted(table)}, wanted {sorted(KEYS)}")
     cwe = table["cwe"]
-    if not isinstance(cwe, list):
+    if not isinstance(cwe, list) or not all(isinstance(number, int) for number in cwe):
         raise UsageError(f"{path}: item {name}: cwe is a list of numbers")
     try:
         tier = Tier(str(table["tier"]))
@@ -47,7 +51,7 @@ def _item(path: Path, name: str, table: Mapping[str, object]) -> Item:
         section=str(table["section"]),
         why=str(table["why"]),
         fix=str(table["fix"]),
-        cwe=tuple(int(number) for number in cwe),
+        cwe=tuple(cwe),
     )
 
 
@@ -75,19 +79,55 @@ def evaluate(
 
 
 def _heard(evidence: Iterable[Evidence]) -> list[Evidence]:
-    """The evidence without those runs of a rule in which it could not look, where another run of it did."""
-    every = list(evidence)
-    looked = {each.rule for each in every if not _was_left_out(each)}
-    return [each for each in every if each.rule not in looked or not _was_left_out(each)]
+    """All runs of one rule as one, in an order of their own.
+
+    A probe that was left out of one run, where another run had it, is no gap. A file that a scan could not read is one,
+    whatever another scan read.
+    """
+    by_rule: dict[tuple[str, str, str, bool], list[Evidence]] = defaultdict(list)
+    for each in evidence:
+        by_rule[each.kind.value, each.rule, each.item, bool(each.error)].append(each)
+    merged = []
+    for _, some in sorted(by_rule.items(), key=lambda pair: pair[0]):
+        looked = [each for each in some if each.kind is Kind.STATIC or not each.left_out or each.examined]
+        merged.append(_merge(looked or some))
+    return merged
 
 
-def _was_left_out(evidence: Evidence) -> bool:
-    return evidence.left_out is not None and not evidence.examined and not evidence.findings
+def _merge(some: Sequence[Evidence]) -> Evidence:
+    if len(some) == 1:
+        return some[0]
+    ordered = sorted(some, key=lambda each: (each.examined, repr(each)))
+    findings = dict.fromkeys(finding for each in ordered for finding in each.findings)
+    return replace(
+        ordered[0],
+        examined=sum(each.examined for each in ordered),
+        findings=tuple(findings),
+        left_out=_joined(each.left_out for each in ordered),
+        note=_joined(each.note for each in ordered),
+        error=_joined(each.error for each in ordered),
+    )
+
+
+def _joined(texts: Iterable[str | None]) -> str | None:
+    return "; ".join(dict.fromkeys(text for text in texts if text)) or None
+
+
+def check(items: Iterable[Item], rules: Iterable[RuleInfo], settings: Settings) -> None:
+    """Raises UsageError for an item that a rule or the settings name and nobody knows."""
+    known = sorted(item.id for item in items)
+    named = [(rule.item, f"{rule.path} feeds") for rule in rules]
+    named += [(name, "the settings waive") for name in settings.waive]
+    named += [(name, "the settings declare not applicable") for name in settings.not_applicable]
+    for name, where in named:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+            raise UsageError(f"{where} the checklist item {name}, which does not exist; the nearest is {near[0]}")
 
 
 def judge(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> Verdict:
     """The table of the decision, first match wins; the order of the evidence never matters."""
-    evidence = tuple(sorted(evidence, key=lambda each: (each.kind.value, each.rule)))
+    evidence = tuple(sorted(evidence, key=lambda each: (each.kind.value, each.rule, repr(each))))
     outcomes = {each.outcome for each in evidence}
     waiver = settings.waive.get(item.id)
     if waiver and waiver.until >= settings.today:

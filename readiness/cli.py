@@ -68,7 +68,8 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 
 def _say(message: str) -> None:
-    print(f"readiness: {message}", file=sys.stderr)
+    shown = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in message)
+    print(f"readiness: {shown}", file=sys.stderr)
 
 
 def _stop(message: str, code: int) -> NoReturn:
@@ -93,7 +94,7 @@ def root(
 
 @app.command(epilog="Example: readiness scan src --format markdown -o report.md")
 def scan(
-    paths: Annotated[list[Path], typer.Argument(help="Folders or files.", metavar="PATH...")],
+    paths: Annotated[list[str], typer.Argument(help="Folders or files.", metavar="PATH...")],
     form: Format = "terminal",
     output: Output = None,
     config: Config = None,
@@ -101,8 +102,11 @@ def scan(
 ) -> None:
     """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code."""
     _check(form)
-    chosen = settings.load(paths[0], config)
-    _finish([_scan(paths, chosen)], chosen, form, output, fail_on, one_sided=True)
+    if "" in paths:
+        raise UsageError("an empty path was given; `.` is the current folder")
+    named = [Path(path) for path in paths]
+    chosen = settings.load(named[0], config)
+    _finish([_scan(named, chosen)], chosen, form, output, fail_on, one_sided=True)
 
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")
@@ -255,6 +259,21 @@ def _aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:
     return chosen
 
 
+def _print(text: str) -> None:
+    """To stdout, also where that knows no letters beyond ASCII. A reader who leaves early is no error."""
+    if sys.stdout is None:
+        raise UsageError("there is no standard output to write the report to: use --output FILE")
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # stdout is a text stream
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        sys.stdout = None  # nothing may try again at the exit
+        raise UsageError(f"the report cannot be written: {problem.strerror}") from problem
+
+
 @contextmanager
 def _progress(what: str) -> Iterator[stages.Progress]:
     """Progress on stderr where that is a terminal."""
@@ -283,8 +302,7 @@ def _finish(
     made = stages.assemble(runs, chosen, fail_on.tiers, started)
     text = RENDERERS[form](made)
     if output is None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        _print(text)
     else:
         try:
             output.write_text(text, "utf-8")

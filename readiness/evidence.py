@@ -4,9 +4,10 @@ The dataclasses below are the contract. `reports/schema.json` is generated from 
 """
 
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
 
 from readiness.errors import UsageError
 from readiness.model import (
@@ -145,7 +146,16 @@ def not_examined(report: Report) -> list[NotExaminedJson]:
 
 def to_json(report: Report) -> str:
     """The report as JSON text that ends with a line feed. ASCII only, so that nothing in it is live in a terminal."""
-    return json.dumps(asdict(to_contract(report)), indent=2, ensure_ascii=True) + "\n"
+    return json.dumps(_finite(asdict(to_contract(report))), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """Figures that JSON cannot hold, as text."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _finding(finding: Finding, item: str) -> FindingJson:
@@ -161,11 +171,39 @@ def from_json(text: str, origin: str) -> tuple[list[Run], str]:
             raise UsageError(
                 f"{origin}: schema {data['schema']} is not {SCHEMA}: scan or probe again with this version"
             )
-        return _runs(data), str(data["started"])
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        check(data, ReportJson, "report")
+        return _runs(data), data["started"]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise UsageError(
             f"{origin}: not a report saved by readiness scan, probe or audit with --format json ({problem!r})"
         ) from problem
+
+
+def check(value: object, wanted: Any, where: str) -> None:
+    """Raises TypeError where plain data is not of a type of the contract, ValueError for a negative count."""
+    origin, inside = get_origin(wanted), get_args(wanted)
+    if is_dataclass(wanted):
+        if not isinstance(value, dict):
+            raise TypeError(f"{where} is no object")
+        for name, kind in get_type_hints(wanted).items():
+            check(value[name], kind, f"{where}.{name}")
+    elif origin is list and isinstance(value, list):
+        for each in value:
+            check(each, inside[0], where)
+    elif origin is dict and isinstance(value, dict):
+        for key, each in value.items():
+            check(key, inside[0], where)
+            check(each, inside[1], where)
+    elif isinstance(value, bool) is not (wanted is bool) or not isinstance(value, origin_types(wanted)):
+        raise TypeError(f"{where} is {value!r}")
+    elif isinstance(value, int) and value < 0:
+        raise ValueError(f"{where} is {value}")
+
+
+def origin_types(wanted: Any) -> tuple[type, ...]:
+    """The classes that `isinstance` takes for an annotation without parameters."""
+    kinds = get_args(wanted) or (wanted,)
+    return (*kinds, int) if float in kinds else kinds
 
 
 def _runs(data: Mapping[str, Any]) -> list[Run]:

@@ -229,4 +229,4 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        return not self.failing and not self.undecided
+        return bool(self.verdicts) and not self.failing and not self.undecided

@@ -96,7 +96,7 @@ def _literals(body: list[ast.stmt]) -> Iterable[tuple[str, Any]]:
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             try:
                 yield node.targets[0].id, ast.literal_eval(node.value)
-            except ValueError:
+            except (ValueError, TypeError):
                 continue
 
 

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from readiness.report.words import plain
+
 QUIET = 1.0
 """Seconds in which nothing is shown: what is over by then needs no progress."""
 
@@ -27,7 +29,7 @@ def shown(what: str) -> Iterator[Callable[[str, int, int], None]]:
     began = time.monotonic()
 
     def tell(current: str, done: int, total: int) -> None:
-        progress.update(task, description=escape(current), completed=done, total=total)
+        progress.update(task, description=escape(plain(current)), completed=done, total=total)
         if time.monotonic() - began > QUIET and not progress.live.is_started:
             progress.start()
 

@@ -5,6 +5,7 @@ Nobody else reads configuration. Unknown keys are errors that name the nearest k
 
 import datetime
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -106,8 +107,8 @@ class Settings:
 
 def project_root(path: Path) -> Path:
     """The nearest folder from `path` upwards that holds one of MARKERS; else `path` itself (a file: its folder)."""
-    start = path.resolve()
-    start = start if start.is_dir() else start.parent
+    start = Path(os.path.realpath(path))
+    start = start if os.path.isdir(start) else start.parent
     for folder in (start, *start.parents):
         if any((folder / marker).exists() for marker in MARKERS):
             return folder
@@ -124,7 +125,10 @@ def load(where: Path, config: Path | None = None) -> Settings:
         return parse(_toml(own), root, root, str(own))
     shared = root / "pyproject.toml"
     if shared.is_file():
-        table = _toml(shared).get("tool", {}).get("readiness", {})
+        tool = _toml(shared).get("tool", {})
+        table = tool.get("readiness", {}) if isinstance(tool, dict) else tool
+        if not isinstance(table, dict):
+            raise UsageError(f"{shared}: [tool.readiness] is a table of settings")
         return parse(table, root, root, f"{shared} [tool.readiness]")
     return Settings(root, root)
 
@@ -188,16 +192,22 @@ def size(text: str) -> int:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
     if not match or match[2] not in SIZES:
         raise ValueError('a size is written like "1 MB" or "64 KiB"')
-    return int(float(match[1]) * SIZES[match[2]])
+    try:
+        return int(float(match[1]) * SIZES[match[2]])
+    except OverflowError as problem:
+        raise ValueError("a size is smaller than that") from problem
 
 
 def rate(text: str) -> Rate:
     """The rate in "60/min", "5/s", "30/10s". Raises ValueError."""
-    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d*)\s*([a-z]+?)s?\s*", text.lower())
-    unit = match[3] if match else ""
-    if not match or (unit or "s") not in SPANS or int(match[1]) < 1:
+    match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{0,9})\s*([a-z]+)\s*", text.lower())
+    unit = match[3] if match and match[3] in SPANS else match[3].removesuffix("s") if match else ""
+    if not match or unit not in SPANS or int(match[1]) < 1:
         raise ValueError('a rate is written like "60/min" or "30/10s"')
-    return Rate(int(match[1]), int(match[2] or 1) * SPANS[unit or "s"])
+    seconds = int(match[2] or 1) * SPANS[unit]
+    if not seconds:
+        raise ValueError('a rate is written like "60/min" or "30/10s"')
+    return Rate(int(match[1]), seconds)
 
 
 def span(text: str) -> float:

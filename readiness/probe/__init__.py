@@ -55,7 +55,7 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
         return probe.evidence(target.redactor)
     error = None
     try:
-        async with asyncio.timeout(LONGEST):
+        async with asyncio.timeout(LONGEST) as bound:
             wrong = await target.settle() if _risk(rule) > Risk.READ else None
             if wrong:
                 probe.leave(wrong)
@@ -63,10 +63,11 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
                 await probe.look(target)
     except BudgetSpent as spent:
         probe.leave(str(spent))
-    except TimeoutError:
-        probe.leave(f"the probe took longer than {LONGEST:g} s")
     except Exception as problem:  # noqa: BLE001  a broken probe is evidence, never the end of the run
-        error = f"{type(problem).__name__}: {problem}"
+        if isinstance(problem, TimeoutError) and bound.expired():
+            probe.leave(f"the probe took longer than {LONGEST:g} s")
+        else:
+            error = f"{type(problem).__name__}: {problem}"
     evidence = probe.evidence(target.redactor, error)
     ended = target.parts.process.exit_code if target.parts.process is not None else None
     if ended is None or evidence.failures:

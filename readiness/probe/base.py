@@ -1,7 +1,8 @@
 """What a probe is: one class that looks at a target, clears what is right and flags what is wrong."""
 
+from dataclasses import replace
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from readiness.identity import identify
 from readiness.model import Evidence, Exchange, Finding, Kind
@@ -77,7 +78,5 @@ class Probe:
 
 
 def _cleaned(finding: Finding, redactor: Redactor) -> Finding:
-    where: Any = finding.where
-    if isinstance(where, Exchange):
-        where = Exchange(redactor.clean(where.request), where.status, redactor.clean(where.excerpt), where.took)
-    return Finding(finding.id, finding.rule, redactor.clean(finding.message), where, advisory=finding.advisory)
+    where = redactor.exchange(finding.where) if isinstance(finding.where, Exchange) else finding.where
+    return replace(finding, message=redactor.clean(finding.message), where=where)

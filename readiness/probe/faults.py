@@ -55,20 +55,17 @@ class Proxy:
         flow.add_done_callback(self._flows.discard)
         with contextlib.suppress(OSError, asyncio.CancelledError):
             await self._forward(reader, writer)
-        writer.transport.abort()
+        await _closed(writer)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back_reader, back_writer = await asyncio.open_connection("127.0.0.1", self.backend)
-        ways = [
-            asyncio.ensure_future(self._pump(reader, back_writer)),
-            asyncio.ensure_future(self._pump(back_reader, writer)),
-        ]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pump(reader, back_writer))
+                both.create_task(self._pump(back_reader, writer))
+        except* OSError:
+            pass
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             back_writer.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,3 +73,11 @@ class Proxy:
             await self._open.wait()
             writer.write(data)
             await writer.drain()
+        writer.write_eof()
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Close with what is still buffered sent, unless the peer is gone."""
+    writer.close()
+    with contextlib.suppress(OSError, asyncio.CancelledError):
+        await writer.wait_closed()

@@ -4,29 +4,56 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
+import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 
 from readiness.errors import UsageError
+from readiness.probe import guard
 
+MARK = "READINESS_SANDBOX"
+"""The environment variable by which everything that was started is known."""
 GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
+
+
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+PR_SET_PDEATHSIG = 1
+
+
+def _dying_with(parent: int) -> Callable[[], None]:
+    """What a child does before it becomes its program: see to it that it ends with the tool.
+
+    The guard hears of a child only once it runs; on Linux the kernel covers the moment before.
+    """
+
+    def ask_kernel() -> None:
+        if LIBC is not None:
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return ask_kernel
 
 
 class Guard:
     """The process that ends the others if the tool is killed. One for a run; see `readiness.probe.guard`."""
 
     def __init__(self) -> None:
-        path = Path(__file__).with_name("guard.py")
+        self.mark = f"{MARK}={secrets.token_hex(16)}"
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(path)], stdin=subprocess.PIPE, start_new_session=True, text=True
+            [sys.executable, "-I", "-S", guard.__file__, self.mark],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
         )
 
     def watch(self, group: int) -> None:
@@ -35,7 +62,12 @@ class Guard:
     def release(self, group: int) -> None:
         self._tell(f"-{group}")
 
+    def remove_at_the_end(self, folder: Path) -> None:
+        """A folder that goes with the tool, however that ends."""
+        self._tell(f"={folder}")
+
     def close(self) -> None:
+        """End the guard, which ends whatever is left."""
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
@@ -48,11 +80,12 @@ class Guard:
 
 
 class Process:
-    """A running command with its whole process group."""
+    """A running command with its whole process group, and all that carries its mark."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, mark: str) -> None:
         self._process = process
         self.log = log
+        self._mark = mark.encode()
 
     @property
     def pid(self) -> int:
@@ -99,6 +132,7 @@ class Process:
             with contextlib.suppress(psutil.Error):
                 if each.is_running() and each.pid != self.pid:
                     each.kill()
+        guard.kill_marked(self._mark)
         await self._process.wait()
 
     def _family(self) -> list[psutil.Process]:
@@ -110,12 +144,14 @@ class Process:
 
 @asynccontextmanager
 async def running(
-    command: Sequence[str], guard: Guard, log: Path, env: Mapping[str, str], cwd: Path, grace: float = GRACE
+    command: Sequence[str], guarding: Guard, log: Path, env: Mapping[str, str], cwd: Path, grace: float = GRACE
 ) -> AsyncIterator[Process]:
     """Run a command until the block is left, however it is left.
 
     What it writes goes to `log`. Raises UsageError when the program cannot be started.
     """
+    mark = f"{guarding.mark}-{secrets.token_hex(4)}"
+    name, _, value = mark.partition("=")
     with log.open("ab") as output:
         try:
             started = await asyncio.create_subprocess_exec(
@@ -123,16 +159,17 @@ async def running(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=dict(env),
+                env={**env, name: value},
                 cwd=cwd,
                 start_new_session=True,
+                preexec_fn=_dying_with(os.getpid()),
             )
         except OSError as problem:
             raise UsageError(f"{command[0]} cannot be started: {problem.strerror or problem}") from problem
-    guard.watch(started.pid)
-    process = Process(started, log)
+    guarding.watch(started.pid)
+    process = Process(started, log, mark)
     try:
         yield process
     finally:
         await asyncio.shield(asyncio.ensure_future(process.end(grace)))
-        guard.release(started.pid)
+        guarding.release(started.pid)

@@ -7,8 +7,8 @@ from typing import Any
 
 from readiness.model import Exchange
 
-EXCERPT = 300
-"""Characters of an answer that are kept as evidence."""
+LONGEST = 50_000
+"""Characters of an answer that are looked through for secrets before a much shorter excerpt of it is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class Reply:
 
     @property
     def exchange(self) -> Exchange:
-        seen = " ".join(part for part in (self.problem and f"({self.problem})", self.text[:EXCERPT]) if part)
+        """As it was, secrets included: only `Redactor.exchange` makes of it what may be kept."""
+        seen = " ".join(part for part in (self.problem and f"({self.problem})", self.text[:LONGEST]) if part)
         return Exchange(self.request, self.status, seen, round(self.took, 3))
 
     def __str__(self) -> str:

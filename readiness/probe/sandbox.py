@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from readiness.errors import MissingExtra, NoSuchTarget, ReadinessError, UsageError
 from readiness.probe.placeholders import Values
@@ -24,6 +25,11 @@ INHERITED = (
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "LD_LIBRARY_PATH",
 )  # fmt: skip
 """What a launched gateway sees of our environment beside what the settings give it: no key of ours by accident."""
+
+
+SAID = 2000
+"""Characters of the end of a gateway's log that are shown when it does not come up."""
+LOOKED_THROUGH = 200_000
 
 
 @asynccontextmanager
@@ -43,6 +49,7 @@ async def launched(settings: Settings) -> AsyncIterator[Target]:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="readiness-")))
         guard = process.Guard()
         stack.callback(guard.close)
+        guard.remove_at_the_end(work)
         scripted = await stack.enter_async_context(upstream.Upstream((target.model,)).serving())
         canary = f"sk-canary-{secrets.token_hex(16)}"
         port = sockets.free_port()
@@ -59,7 +66,7 @@ async def launched(settings: Settings) -> AsyncIterator[Target]:
         filled = _with_headers(target, values, redactor)
 
         log = work / "gateway.log"
-        running = process.running(command, guard, log, env, work)
+        running = process.running(command, guard, log, env, settings.base)
         parts.process = await stack.enter_async_context(running)
         found = Target(f"http://127.0.0.1:{port}", filled, redactor, parts=parts)
         await _until_up(found, target.start_timeout)
@@ -69,24 +76,31 @@ async def launched(settings: Settings) -> AsyncIterator[Target]:
 @asynccontextmanager
 async def attached(url: str, settings: Settings) -> AsyncIterator[Target]:
     """A running target. Raises NoSuchTarget when nobody answers there."""
-    if not url.startswith(("http://", "https://")):
-        raise UsageError(f"{url}: a target is an address such as https://staging.example")
     redactor = Redactor()
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise UsageError(f"{url}: a target is an address such as https://staging.example")
+    if parts.password:
+        redactor.add("password", unquote(parts.password))
     filled = _with_headers(settings.target, Values({}), redactor)
     target = Target(url, filled, redactor)
     reply = await target.get("/", seconds=10)
     if reply.status is None:
-        raise NoSuchTarget(f"nobody answers at {url}: {redactor.clean(reply.problem or '')}. Is the gateway running?")
+        why = redactor.clean(f"nobody answers at {url}: {reply.problem}")
+        raise NoSuchTarget(f"{why}. Is the gateway running?")
     yield target
 
 
 def _wants_nats(settings: Settings) -> bool:
     target = settings.target
-    texts = [target.launch or "", *target.env.values()]
-    texts += [
-        (settings.base / name).read_text("utf-8") for name in target.files.values() if (settings.base / name).is_file()
-    ]
-    return target.nats.subject is not None or any("{nats}" in text for text in texts)
+    templates = [settings.base / name for name in target.files.values()]
+    texts = [text.encode() for text in (target.launch or "", *target.env.values())]
+    texts += [template.read_bytes() for template in templates if template.is_file()]
+    return target.nats.subject is not None or any(b"{nats}" in text for text in texts)
 
 
 def _prepare(settings: Settings, values: Values, work: Path) -> tuple[list[str], dict[str, str]]:
@@ -98,10 +112,14 @@ def _prepare(settings: Settings, values: Values, work: Path) -> tuple[list[str],
         out = (work / name).resolve()
         if not out.is_relative_to(work.resolve()):
             raise UsageError(f"target.files: {name} would be written outside the work folder")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            text = values.fill(source.read_text("utf-8"))
+            out.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except (OSError, ValueError) as problem:
+            raise UsageError(f"target.files: {name} cannot be made of {template}: {problem}") from problem
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(values.fill(source.read_text("utf-8")))
+            file.write(text)
     env = {name: os.environ[name] for name in INHERITED if name in os.environ}
     env["PATH"] = os.pathsep.join([env.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     env |= values.fill_all(settings.target.env)
@@ -111,18 +129,14 @@ def _prepare(settings: Settings, values: Values, work: Path) -> tuple[list[str],
         raise UsageError(f"target.launch cannot be split into words: {problem}") from problem
     if not words:
         raise UsageError("target.launch is empty: it is the command line that starts the gateway")
-    command = [values.fill(word) for word in words]
-    beside = settings.base / command[0]
-    if "/" in command[0] and beside.is_file():
-        command[0] = str(beside)
-    return command, env
+    return [values.fill(word) for word in words], env
 
 
 def _with_headers(target: TargetSettings, values: Values, redactor: Redactor) -> TargetSettings:
     """The settings with their headers filled in, and every value in them known as a secret."""
     headers, others = values.fill_all(target.headers), values.fill_all(target.other_headers)
     for name, value in (*headers.items(), *others.items()):
-        redactor.add(name.lower(), value)
+        redactor.add_header(name, value)
     for variable, value in values.taken.items():
         redactor.add(f"env:{variable}", value)
     return replace(target, headers=headers, other_headers=others)
@@ -134,12 +148,12 @@ async def _until_up(target: Target, seconds: float) -> None:
     path = target.settings.started_when
     until = time.monotonic() + seconds
     while True:
-        reply = await target.get(path or "/", seconds=5)
-        if reply.ok or (path is None and reply.status is not None):
-            return
+        reply = await target.get(path or "/", seconds=max(0.1, min(5.0, until - time.monotonic())))
         ended = process.exit_code if process is not None else None
+        if ended is None and (reply.ok or (path is None and reply.status is not None)):
+            return
         if ended is not None or time.monotonic() > until:
             why = f"ended with exit code {ended}" if ended is not None else f"did not answer within {seconds:g} s"
-            said = target.redactor.clean(process.tail()) if process is not None else ""
+            said = target.redactor.clean(process.tail(LOOKED_THROUGH))[-SAID:] if process is not None else ""
             raise ReadinessError(f"the launched gateway {why}. The end of what it wrote:\n{said or '(nothing)'}")
         await asyncio.sleep(0.1)

@@ -19,7 +19,7 @@ import nats
 import nats.errors
 
 from readiness.model import Exchange
-from readiness.probe.redaction import Redactor
+from readiness.probe.redaction import Redactor, telling
 from readiness.probe.reply import Reply
 from readiness.probe.wire import MOST, Endpoint, exchange
 from readiness.settings import TargetSettings
@@ -99,6 +99,11 @@ class Target:
         return is_loopback(self.url)
 
     @property
+    def carries_key(self) -> bool:
+        """Whether requests name their client by a key, so that another address alone is not another client."""
+        return any(telling(name) for name in self.settings.headers)
+
+    @property
     def offers(self) -> set[str]:
         """What probes may need of http, nats, upstream, process, logs and faults, as far as it is there."""
         parts = self.parts
@@ -166,8 +171,7 @@ class Target:
 
     def _kept(self, reply: Reply) -> Reply:
         """Remember an exchange, with no secret in it."""
-        seen, clean = reply.exchange, self.redactor.clean
-        self.transcript.append(Exchange(clean(seen.request), seen.status, clean(seen.excerpt), seen.took))
+        self.transcript.append(self.redactor.exchange(reply.exchange))
         return reply
 
     @contextlib.asynccontextmanager
@@ -276,7 +280,10 @@ def pause(reply: Reply, default: float = 0.5) -> float:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL names this machine by a loopback address or `localhost`. Nothing is resolved."""
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -16,6 +16,9 @@ import h11
 
 from readiness.probe.reply import Reply
 
+HEED = 0.3
+"""Seconds between the head and the body: a server that refuses by the head alone closes, and a body that is already
+on its way then destroys the answer before it is read."""
 MOST = 2_000_000
 """Bytes of an answer that are read; the rest is not waited for."""
 
@@ -106,6 +109,9 @@ async def _talk(endpoint: Endpoint, pieces: AsyncIterator[bytes], seen: _Seen) -
 async def _send(writer: asyncio.StreamWriter, pieces: AsyncIterator[bytes]) -> None:
     """Write until all is sent or the peer closes: then the answer, if any, is already on its way."""
     with contextlib.suppress(ConnectionError):
+        first = True
         async for piece in pieces:
             writer.write(piece)
             await writer.drain()
+            await asyncio.sleep(HEED if first else 0)
+            first = False

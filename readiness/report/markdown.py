@@ -26,7 +26,7 @@ def text(raw: str) -> str:
     """Text from outside in which no Markdown and no HTML is live."""
     safe = words.plain(raw).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     safe = re.sub(r"([\\`*_{}\[\]()#+!|~$^])", r"\\\1", safe)
-    return re.sub(r"(?<=[A-Za-z0-9])(@|://|\bwww\.)", lambda match: f"{match[0][0]}&#8203;{match[0][1:]}", safe)
+    return re.sub(r"@|://|www\.", lambda match: f"{match[0][:-1]}&#8203;{match[0][-1]}", safe, flags=re.IGNORECASE)
 
 
 def code(raw: str) -> str:
@@ -47,6 +47,7 @@ def _lines(report: Report) -> Iterator[str]:
     if report.started:
         yield f"- readiness {report.version}, started {text(report.started)}"
     yield from _fixes(report)
+    yield from _waived(report)
     yield from _measurements(report)
     yield from _checklist(report)
     yield from _advice(report)
@@ -69,7 +70,7 @@ def _fixes(report: Report) -> Iterator[str]:
 
 
 def _findings(verdict: Verdict) -> Iterator[str]:
-    failures = [finding for each in verdict.evidence for finding in each.failures]
+    failures = words.failures(verdict)
     for finding in failures[:SHOWN]:
         yield _finding(finding)
     if len(failures) > SHOWN:
@@ -81,9 +82,15 @@ def _findings(verdict: Verdict) -> Iterator[str]:
 def _finding(finding: Finding) -> str:
     where = finding.where
     seen = code(where.code) if isinstance(where, Location) else text(words.seen(finding))
-    return f"- {code(words.place(finding))} {text(finding.message)} (`{finding.rule}`)" + (
+    return f"- {code(words.place(finding))} {text(finding.message)} ({code(finding.rule)})" + (
         f"<br>{seen}" if seen else ""
     )
+
+
+def _waived(report: Report) -> Iterator[str]:
+    for verdict in words.waived(report):
+        yield from ("", f"### Waived: {text(verdict.item.title)}", "", text(verdict.reason), "")
+        yield from _findings(verdict)
 
 
 def _measurements(report: Report) -> Iterator[str]:

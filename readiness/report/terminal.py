@@ -29,6 +29,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _wrapped(f"{kind}: {words.plain(subject)}", "  ")
     yield from _wrapped(f"{len(report.verdicts)} items: {words.counts(report)}", "  ")
     yield from _fixes(report)
+    yield from _waived(report)
     yield from _advice(report)
     yield from _measurements(report)
     yield from _checklist(report)
@@ -55,7 +56,7 @@ def _fixes(report: Report) -> Iterator[str]:
 
 
 def _findings(verdict: Verdict) -> Iterator[str]:
-    failures = [finding for each in verdict.evidence for finding in each.failures]
+    failures = words.failures(verdict)
     for finding in failures[:SHOWN]:
         yield from _finding(finding)
     if len(failures) > SHOWN:
@@ -65,10 +66,20 @@ def _findings(verdict: Verdict) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> Iterator[str]:
-    yield from _wrapped(f"{words.place(finding)}  {finding.rule}", "   ")
+    yield from _wrapped(f"{words.place(finding)}  {words.rule(finding)}", "   ")
     yield from _wrapped(words.plain(finding.message), "     ")
     if seen := words.seen(finding):
         yield from _wrapped(f"> {seen}", "     ")
+
+
+def _waived(report: Report) -> Iterator[str]:
+    verdicts = words.waived(report)
+    if not verdicts:
+        return
+    yield from _title("Waived")
+    for verdict in verdicts:
+        yield from _wrapped(f"{verdict.item.id}: {words.plain(verdict.reason)}", "  ")
+        yield from _findings(verdict)
 
 
 def _advice(report: Report) -> Iterator[str]:
@@ -77,7 +88,7 @@ def _advice(report: Report) -> Iterator[str]:
         return
     yield from _title(f"Worth a look ({len(advice)} findings that fail nothing)")
     for finding in advice[:SHOWN]:
-        yield from _wrapped(f"{words.place(finding)}  {finding.rule}", "  ")
+        yield from _wrapped(f"{words.place(finding)}  {words.rule(finding)}", "  ")
         yield from _wrapped(words.plain(finding.message), "    ")
     if len(advice) > SHOWN:
         yield f"  and {len(advice) - SHOWN} more; --format json lists all"
@@ -85,9 +96,9 @@ def _advice(report: Report) -> Iterator[str]:
 
 def _measurements(report: Report) -> Iterator[str]:
     for each in report.measurements:
-        yield from _title(f"{each.name} ({each.unit})")
+        yield from _title(words.plain(f"{each.name} ({each.unit})"))
         for row in each.rows:
-            yield from _wrapped(", ".join(f"{words.plain(str(key))} {value}" for key, value in row.items()), "  ")
+            yield from _wrapped(words.plain(", ".join(f"{key} {value}" for key, value in row.items())), "  ")
 
 
 def _checklist(report: Report) -> Iterator[str]:
@@ -112,11 +123,14 @@ def _unseen(report: Report) -> Iterator[str]:
 
 
 def _title(text: str) -> Iterator[str]:
+    lines = _wrapped(text, "")
     yield ""
-    yield text
-    yield "-" * len(text)
+    yield from lines
+    yield "-" * max(map(len, lines), default=0)
 
 
 def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
     start = indent if first is None else first
-    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
+    lines = textwrap.wrap(text, WIDTH - 1, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
+    # a line that begins with two colons is a command to the CI that shows it
+    return [line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line for line in lines]

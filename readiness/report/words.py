@@ -55,6 +55,19 @@ def sections(report: Report) -> dict[str, list[Verdict]]:
     return grouped
 
 
+def rule(finding: Finding) -> str:
+    return plain(finding.rule)
+
+
+def waived(report: Report) -> list[Verdict]:
+    """What fails and is accepted for a while."""
+    return [each for each in report.verdicts if each.outcome is Outcome.WAIVED and failures(each)]
+
+
+def failures(verdict: Verdict) -> list[Finding]:
+    return [finding for each in verdict.evidence for finding in each.failures]
+
+
 def place(finding: Finding) -> str:
     """Where a finding is: file:line:column, or the request."""
     where = finding.where
@@ -104,7 +117,9 @@ def next_steps(report: Report) -> list[str]:
     worst = to_fix(report)
     if worst:
         rule = next((each.rule for each in worst[0].evidence if each.outcome is Outcome.FAIL), "")
-        steps.append(f"Fix {worst[0].item.id} first" + (f"; readiness explain {rule} tells how." if rule else "."))
+        steps.append(
+            f"Fix {worst[0].item.id} first" + (f"; readiness explain {plain(rule)} tells how." if rule else ".")
+        )
     if Kind.LIVE not in report.subject:
         steps.append(
             "Probe the running service too: readiness probe URL, or readiness audit with a [target] in readiness.toml."

@@ -10,7 +10,9 @@ from readiness.identity import identify
 from readiness.model import Evidence, Kind, Run, Skipped
 from readiness.pack import RuleFile
 from readiness.scan import bandit, files, python
+from readiness.scan.examiner import Examiner
 from readiness.scan.files import Source
+from readiness.scan.parallel import examine_all
 from readiness.scan.project import Project
 from readiness.scan.rule import PythonFile, PythonRule
 from readiness.settings import Settings
@@ -29,27 +31,25 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
     one may hold nothing, as the changed files of a commit do.
     """
     found = files.collect(paths, settings)
-    skipped = list(found.skipped)
-    sources, empty = [], 0
-    for source in found.sources:
-        first = python.look(source)
-        if first.problem:
-            skipped.append(Skipped(source.name, first.problem, blind=True))
-        elif first.code:
-            sources.append(source)
-        else:
-            empty += 1
-    if not sources and found.asked < len(paths):
-        raise NothingExamined(_nothing(paths, skipped, empty))
-
     static = [rule for rule in rules if rule.language == "python"]
-    outcomes = _apply(sources, static, skipped, progress)
-    _settle(outcomes, sources, paths, settings)
-    progress("bandit", len(sources), len(sources))
+    examiner = Examiner(static)
+    examined = list(examine_all(found.sources, examiner, progress))
+    broken = [Skipped(each.name, each.problem, blind=True) for each in examined if each.problem]
+    skipped = tuple(sorted([*found.skipped, *broken], key=lambda each: each.what))
+    known = [each for each in examined if each.code and not each.problem]
+    if not known and found.asked < len(paths):
+        raise NothingExamined(_nothing(paths, skipped, len(examined) - len(broken)))
+
+    outcomes: dict[str, list[python.Outcome]] = defaultdict(list)
+    for each in known:
+        for outcome in each.outcomes:
+            outcomes[outcome.rule].append(outcome)
+    _settle(outcomes, found.sources, paths, settings)
     evidence = [_sum(rule, outcomes[rule.info.id], skipped) for rule in static]
-    judged = [*evidence, *bandit.run(sources, bandit.table(packs))]
-    subject = ", ".join(Path(found_name(path, settings)).as_posix() for path in paths)
-    return Run(Kind.STATIC, subject, tuple(judged), tuple(sorted(skipped, key=lambda each: each.what)))
+    issues = [finding for each in known for finding in each.bandit]
+    evidence += bandit.evidence(issues, len(known), examiner.bandit.version, bandit.table(packs))
+    subject = ", ".join(found_name(path, settings) for path in paths)
+    return Run(Kind.STATIC, subject, tuple(evidence), skipped)
 
 
 def found_name(path: Path, settings: Settings) -> str:
@@ -60,24 +60,6 @@ def found_name(path: Path, settings: Settings) -> str:
         return path.as_posix()
 
 
-def _apply(
-    sources: Sequence[Source], static: Sequence[RuleFile], skipped: list[Skipped], progress: Progress
-) -> dict[str, list[python.Outcome]]:
-    outcomes: dict[str, list[python.Outcome]] = defaultdict(list)
-    loaded = [rule.load() for rule in static]
-    for number, source in enumerate(sources):
-        progress(source.name, number, len(sources))
-        wanted = python.wanted(source, loaded)
-        if not wanted:
-            continue
-        try:
-            for outcome in python.examine(source, wanted):
-                outcomes[outcome.rule].append(outcome)
-        except Exception as problem:  # noqa: BLE001  one file that breaks the parser never costs another's findings
-            skipped.append(Skipped(source.name, f"cannot be parsed: {type(problem).__name__}", blind=True))
-    return outcomes
-
-
 def _settle(
     outcomes: dict[str, list[python.Outcome]], sources: Sequence[Source], paths: Sequence[Path], settings: Settings
 ) -> None:
@@ -85,7 +67,7 @@ def _settle(
     if not any(outcome.deferred for each in outcomes.values() for outcome in each):
         return
     everywhere = {source.path: source for source in sources}
-    if not all(path.is_dir() for path in paths):
+    if all(path.resolve() != settings.root for path in paths):
         everywhere |= {source.path: source for source in files.collect([settings.root], settings).sources}
     project = Project(everywhere.values())
     for rule, some in outcomes.items():

@@ -2,14 +2,23 @@
 
 `bandit.toml` of a pack says which of its tests feed which item, and whether a finding decides or is only shown.
 A bandit test that found nothing has examined nothing that it could tell of, so bandit can fail an item, never pass it.
+
+bandit's own plugins run on our syntax tree, in a loop that makes what they ask for only where one of them looks; the
+findings are those of the bandit command, which a test holds (`tests/scan/test_bandit.py`).
 """
 
+import ast
+import io
 import logging
+import re
+import tokenize
 import tomllib
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from readiness.errors import UsageError
 from readiness.identity import identify
@@ -37,52 +46,79 @@ def table(packs: Iterable[Path]) -> dict[str, Feeds]:
             continue
         try:
             for test, entry in tomllib.loads(path.read_text("utf-8")).items():
-                feeds[test] = Feeds(item=entry["item"], decides=entry["decides"])
+                feeds[test] = Feeds(entry["item"], entry["decides"])
         except (OSError, ValueError, KeyError, TypeError) as problem:
             raise UsageError(f"{path}: a table a bandit test, with item and decides: {problem!r}") from problem
+    wrong = [
+        test for test, each in feeds.items() if not isinstance(each.item, str) or not isinstance(each.decides, bool)
+    ]
+    if wrong:
+        raise UsageError(f"bandit.toml: {wrong[0]}: item is a text, decides is true or false")
     return feeds
 
 
-def run(sources: Sequence[Source], feeds: dict[str, Feeds]) -> tuple[Evidence, ...]:
-    """Run all of bandit's tests over the files; one Evidence a test that found something, and one for the run."""
-    # bandit takes 0.3 s to import: only when it runs
-    from bandit import __version__ as version
-    from bandit.core import config, manager
+class Bandit:
+    """All of bandit's tests in their default configuration. Made once for a run; bandit takes 0.3 s to import."""
 
-    logging.getLogger("bandit").setLevel(logging.CRITICAL)
-    names = {str(source.path): source for source in sources}
-    bandit = manager.BanditManager(config.BanditConfig(), "file", quiet=True)
-    bandit.files_list = sorted(names)
-    bandit.run_tests()
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its own dependencies
+            from bandit import __version__
+            from bandit.core import config, test_set
 
-    found: dict[str, list[Finding]] = defaultdict(list)
-    for issue in bandit.results:
-        found[issue.test_id].append(_finding(issue, names[issue.fname], feeds))
-    skipped = "; ".join(f"{names[path].name}: {why}" for path, why in bandit.skipped)
-    evidence = [
-        Evidence(
-            rule="bandit",
-            item=UNJUDGED,
-            kind=Kind.STATIC,
-            examined=len(names) - len(bandit.skipped),
-            left_out=f"bandit skipped {skipped}" if skipped else None,
-            note=f"bandit {version}, files examined",
-        )
-    ]
-    for test, findings in sorted(found.items()):
-        item = feeds[test].item if test in feeds else UNJUDGED
-        decisive = sum(not each.advisory for each in findings)
-        evidence.append(Evidence(f"bandit/{test}", item, Kind.STATIC, decisive, identify(findings)))
-    return tuple(evidence)
+        logging.getLogger("bandit").setLevel(logging.CRITICAL)
+        self.version: str = __version__
+        self.tests = test_set.BanditTestSet(config.BanditConfig())
+
+    def examine(self, source: Source, module: ast.Module) -> tuple[Finding, ...]:
+        """What bandit finds in one file, as advice: whether it decides is said by the table."""
+        from readiness.scan.bandit_loop import Loop
+
+        loop = Loop(source, self.tests, nosec_lines(source.data))
+        return tuple(_finding(issue, source) for issue in loop.issues(module))
 
 
-def _finding(issue: object, source: Source, feeds: dict[str, Feeds]) -> Finding:
-    test, line = str(issue.test_id), int(issue.lineno)  # type: ignore[attr-defined]  # bandit has no types
-    lines = source.data.decode("utf-8", "replace").splitlines()
+def nosec_lines(data: bytes) -> dict[int, set[str] | None]:
+    """Line -> the tests that a `# nosec` comment silences; an empty set silences all."""
+    if b"nosec" not in data:  # most files: the tokens of a file take longer than all tests on it
+        return {}
+    from bandit.core.manager import _parse_nosec_comment
+
+    lines: dict[int, set[str] | None] = {}
+    try:
+        for token in tokenize.tokenize(io.BytesIO(data).readline):
+            if token.type == tokenize.COMMENT:
+                lines[token.start[0]] = _parse_nosec_comment(token.string)
+    except tokenize.TokenError:
+        pass
+    return lines
+
+
+def evidence(found: Iterable[Finding], files: int, version: str, feeds: dict[str, Feeds]) -> tuple[Evidence, ...]:
+    """One Evidence a test that found something, and one for the run as a whole."""
+    by_test: dict[str, list[Finding]] = defaultdict(list)
+    for finding in found:
+        by_test[finding.rule.removeprefix("bandit/")].append(finding)
+    whole = Evidence("bandit", UNJUDGED, Kind.STATIC, files, note=f"bandit {version}, files examined")
+    return (whole, *(_evidence(test, some, feeds.get(test)) for test, some in sorted(by_test.items())))
+
+
+def _evidence(test: str, found: Sequence[Finding], feeds: Feeds | None) -> Evidence:
+    decides = feeds is not None and feeds.decides
+    findings = identify(_weighed(each, decides=decides) for each in found)
+    item = feeds.item if feeds is not None else UNJUDGED
+    return Evidence(f"bandit/{test}", item, Kind.STATIC, len(findings) if decides else 0, findings)
+
+
+def _weighed(finding: Finding, *, decides: bool) -> Finding:
+    return Finding(finding.id, finding.rule, finding.message, finding.where, advisory=not decides)
+
+
+def _finding(issue: Any, source: Source) -> Finding:
+    rule, line = f"bandit/{issue.test_id}", int(issue.lineno)
+    lines = re.split(r"\r\n|\r|\n", source.data.decode("utf-8", "replace"))
     code = lines[line - 1].strip()[:160] if 0 < line <= len(lines) else ""
-    end_line = max([line, *issue.linerange])  # type: ignore[attr-defined]
-    column, end = issue.col_offset + 1, issue.end_col_offset + 1  # type: ignore[attr-defined]
-    where = Location(source.name, line, max(column, 1), end_line, max(end, 1), code)
-    text = f"{issue.text} ({issue.severity.lower()} severity, {issue.confidence.lower()} confidence)"  # type: ignore[attr-defined]
-    decides = test in feeds and feeds[test].decides
-    return Finding("", f"bandit/{test}", text, where, advisory=not decides)
+    end_line = max([line, *issue.linerange])
+    where = Location(source.name, line, max(issue.col_offset + 1, 1), end_line, max(issue.end_col_offset + 1, 1), code)
+    text = f"{issue.text} ({issue.severity.lower()} severity, {issue.confidence.lower()} confidence)"
+    return Finding("", rule, text, where, advisory=True)

@@ -47,8 +47,8 @@ def collect(paths: Sequence[Path], settings: Settings) -> Found:
     for path in paths:
         if not os.path.lexists(path):
             raise UsageError(f"{path}: no such file or folder")
-        if path.is_dir():
-            walk.folder(path.resolve())
+        if os.path.isdir(path):
+            walk.folder(Path(os.path.realpath(path)))
         else:
             walk.asked += 1
             walk.file(Path(os.path.abspath(path)))
@@ -84,8 +84,10 @@ class _Walk:
                     yield from self._below(path)
                 elif why:
                     yield path, why
-            elif entry.is_dir():
+            elif entry.is_symlink() and os.path.isdir(path):
                 yield path, "a link to a folder is not followed"
+            elif entry.is_symlink() and entry.name.startswith(".") and not os.path.isfile(path):
+                continue  # an editor's lock, no file
             elif path.suffix == STUB:
                 yield path, "a stub holds no code"
             elif path.suffix in SUFFIXES:
@@ -95,9 +97,9 @@ class _Walk:
         """None: enter. An empty reason: leave it without a word, as nobody would look there for code."""
         if path.name.startswith(".") or path.name in {"__pycache__", "node_modules"}:
             return ""
-        if (path / "pyvenv.cfg").is_file():
+        if os.path.isfile(path / "pyvenv.cfg"):
             return "a virtual environment"
-        if path.name in BUILT and not (path / "__init__.py").is_file():
+        if path.name in BUILT and not os.path.isfile(path / "__init__.py"):
             return "built or installed, not written here"
         if path.name in TESTS and not self.settings.examine_tests:
             return "test code (examine_tests = true looks at it)"
@@ -113,13 +115,14 @@ class _Walk:
 
     def _excluded(self, path: Path) -> bool:
         name = self.name(path)
-        return any(fnmatch.fnmatch(name, each) or fnmatch.fnmatch(path.name, each) for each in self.settings.exclude)
+        patterns = [each.removeprefix("./").rstrip("/") for each in self.settings.exclude]
+        return any(fnmatch.fnmatch(name, each) or fnmatch.fnmatch(path.name, each) for each in patterns)
 
     def file(self, path: Path) -> None:
         if path in self.sources:
             return
         try:
-            mode = path.stat()
+            mode = os.stat(path)
             if not stat.S_ISREG(mode.st_mode):
                 self.skip(path, "not a regular file")
             elif mode.st_size > LARGEST:

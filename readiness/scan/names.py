@@ -57,6 +57,9 @@ class Names:
         self._attributes: dict[tuple[cst.ClassDef, str], list[cst.CSTNode]] = defaultdict(list)
         self._memo: dict[cst.CSTNode, Origins] = {}
         self._classes = {f"<{each.name.value}>": each for each in tree.all(cst.ClassDef)}
+        self._global = {
+            (tree.function_of(each), item.name.value) for each in tree.all(cst.Global) for item in each.names
+        }
         self._bind_all()
 
     # ---- asked by rules
@@ -87,23 +90,24 @@ class Names:
                 return [value for each in known for value in self.values(each, depth + 1)]
         return [node]
 
-    def local_function(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
-        """The function of this file that a callee names: `f`, `self.f`, `Class.f`."""
+    def local_functions(self, node: cst.BaseExpression) -> list[cst.FunctionDef]:
+        """The functions of this file that a callee may name: `f`, `self.f`, `Class.f`, a method of each class of x."""
         if isinstance(node, cst.Name):
-            found = [each.node for each in self.bindings(node) if each.how is How.FUNCTION]
-            return found[-1] if found and isinstance(found[-1], cst.FunctionDef) else None
-        if isinstance(node, cst.Attribute):
-            for origin in self.origins(node.value):
-                owner = self._classes.get(origin.removesuffix("()"))
-                members = self._members(owner, node.attr.value) if owner else []
-                for member in members:
-                    if isinstance(member, cst.FunctionDef):
-                        return member
-        return None
+            found: list[cst.CSTNode] = [each.node for each in self.bindings(node) if each.how is How.FUNCTION]
+            return [each for each in found[-1:] if isinstance(each, cst.FunctionDef)]
+        if not isinstance(node, cst.Attribute):
+            return []
+        owners = [self._classes.get(origin.removesuffix("()")) for origin in sorted(self.origins(node.value))]
+        members = [each for owner in owners if owner for each in self._members(owner, node.attr.value)]
+        return [each for each in members if isinstance(each, cst.FunctionDef)]
+
+    def local_function(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
+        """The first of them."""
+        return next(iter(self.local_functions(node)), None)
 
     # ---- expressions
 
-    def _origins(self, node: cst.CSTNode, depth: int) -> Iterator[str]:
+    def _origins(self, node: cst.CSTNode, depth: int) -> Iterator[str]:  # noqa: C901  one case a node type
         match node:
             case cst.Name():
                 yield from self._name(node, depth)
@@ -116,6 +120,8 @@ class Names:
                 yield from self._call(func, depth)
             case cst.Await(expression=inner) | cst.NamedExpr(value=inner):
                 yield from self.origins(inner, depth)
+            case cst.Annotation(annotation=annotation):
+                yield from self._instances(annotation, depth)
             case cst.Subscript(value=value):
                 yield from (f"{base}[]" for base in self.origins(value, depth))
             case cst.ListComp(elt=each) | cst.SetComp(elt=each) | cst.GeneratorExp(elt=each) | cst.DictComp(value=each):
@@ -149,7 +155,9 @@ class Names:
         elif param.annotation is None:
             yield PARAMETER
         else:
-            yield from self._instances(param.annotation.annotation, depth) or {PARAMETER}
+            told = self._instances(param.annotation.annotation, depth)
+            plain = all(hasattr(builtins, each.removesuffix("()")) for each in told)
+            yield from {PARAMETER} if plain else told
 
     def _own_class(self, param: cst.Param) -> cst.ClassDef | None:
         """The class when `param` is the `self` of a method."""
@@ -225,9 +233,9 @@ class Names:
         return found
 
     def _call(self, func: cst.BaseExpression, depth: int) -> Iterator[str]:
-        local = self.local_function(func)
-        if local is not None:
-            yield from self._handed_out(local, depth)
+        local = self.local_functions(func)
+        if local:
+            yield from NOTHING.union(*(self._handed_out(each, depth) for each in local))
             return
         for origin in self.origins(func, depth):
             yield f"{origin}()"
@@ -261,7 +269,9 @@ class Names:
 
     def _scope(self, node: cst.CSTNode) -> cst.CSTNode | None:
         """The scope in which a statement at `node` binds."""
-        return next(each for each in self._scopes_of(node) if not isinstance(each, cst.BaseComp))
+        scope = next(each for each in self._scopes_of(node) if not isinstance(each, cst.BaseComp))
+        declared = isinstance(node, cst.Name) and (scope, node.value) in self._global
+        return None if declared else scope
 
     def _bind_all(self) -> None:
         self._bind_definitions()
@@ -341,7 +351,7 @@ class Names:
             return
         module = "." * len(node.relative) + (get_full_name_for_node(node.module) or "" if node.module else "")
         for alias in node.names:
-            path = f"{module}.{get_full_name_for_node(alias.name)}"
+            path = f"{module}{'' if module.endswith('.') else '.'}{get_full_name_for_node(alias.name)}"
             name = alias.asname.name if alias.asname is not None else alias.name
             self._bind(self._scope(node), name, Binding(How.IMPORT, alias, path))
 

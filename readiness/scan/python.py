@@ -23,27 +23,21 @@ class Outcome:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What there is in a file before any rule looks."""
-
-    code: bool
-    """False: only comments, docstrings, `pass` and `...`."""
-    problem: str | None = None
-    """Why it cannot be parsed."""
-
-
-def look(source: Source) -> Look:
-    """Whether a file parses, and holds code at all."""
+def parse(source: Source) -> ast.Module | str:
+    """The syntax tree of a file, or why there is none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            module = ast.parse(source.data)
+            return ast.parse(source.data)
     except SyntaxError as problem:
-        return Look(code=False, problem=f"cannot be parsed: {problem.msg} (line {problem.lineno or 0})")
+        return f"cannot be parsed: {problem.msg} (line {problem.lineno or 0})"
     except (ValueError, RecursionError, MemoryError) as problem:
-        return Look(code=False, problem=f"cannot be parsed: {problem or type(problem).__name__}")
-    return Look(code=not all(_says_nothing(each) for each in module.body))
+        return f"cannot be parsed: {problem or type(problem).__name__}"
+
+
+def holds_code(module: ast.Module) -> bool:
+    """Whether there is more in a file than comments, docstrings, `pass` and `...`."""
+    return not all(_says_nothing(each) for each in module.body)
 
 
 def _says_nothing(statement: ast.stmt) -> bool:
@@ -61,6 +55,8 @@ def examine(source: Source, rules: Sequence[type[PythonRule]]) -> list[Outcome]:
 
     Raises libcst.ParserSyntaxError, RecursionError or UnicodeError for a file that libcst cannot read.
     """
+    if not rules:
+        return []
     file = PythonFile(source.name, cst.parse_module(source.data))
     return [_apply(rule, file) for rule in rules]
 
@@ -70,5 +66,7 @@ def _apply(rule: type[PythonRule], file: PythonFile) -> Outcome:
         instance = rule(file)
         instance.run()
         return Outcome(rule.id, instance.examined, instance.findings(), instance.deferred())
+    except RecursionError:  # it is the file that is nested too deep for libcst, whatever the rule
+        raise
     except Exception as problem:  # noqa: BLE001  a broken rule is evidence, never the end of the run
         return Outcome(rule.id, error=f"{file.name}: {type(problem).__name__}: {problem}")

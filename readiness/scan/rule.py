@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +34,7 @@ class PythonFile:
 
     @cached_property
     def lines(self) -> list[str]:
-        return self.tree.module.code.splitlines()
+        return re.split(r"\r\n|\r|\n", self.tree.module.code)
 
     def qualified(self, function: cst.FunctionDef) -> str:
         """`function` or `Class.method`."""
@@ -43,10 +44,9 @@ class PythonFile:
 
     def location(self, node: cst.CSTNode) -> Location:
         span = self.tree.position(node)
-        line = self.lines[span.start.line - 1].strip() if span.start.line <= len(self.lines) else ""
-        return Location(
-            self.name, span.start.line, span.start.column + 1, span.end.line, span.end.column + 1, line[:160]
-        )
+        first, last = span.start.line, span.end.line
+        code = self.lines[first - 1].strip() if first <= len(self.lines) else ""
+        return Location(self.name, first, span.start.column + 1, last, span.end.column + 1, code[:160])
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class PythonRule:
             self.clear(node)
         elif judgement.guard is Guard.UNGUARDED:
             self.flag(node, message)
-        elif not any(self.file.guards.is_handed_on(each.function) for each in judgement.left):
+        elif judgement.guard is Guard.LEFT:
             self.marks.left.append((node, message, judgement.left))
 
     def clear(self, node: cst.CSTNode) -> None:

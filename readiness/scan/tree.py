@@ -40,6 +40,16 @@ def children(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
                     yield each
 
 
+def below(top: cst.CSTNode, *, functions: bool = True) -> Iterator[cst.CSTNode]:
+    """`top` and all below it; with `functions` false, nested functions and classes are not entered."""
+    stack = [top]
+    while stack:
+        node = stack.pop()
+        yield node
+        if functions or node is top or not isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef):
+            stack.extend(children(node))
+
+
 class Tree:
     """A parsed file with what all rules ask of it."""
 
@@ -81,13 +91,8 @@ class Tree:
         return next((each for each in self.ancestors(node) if isinstance(each, cst.ClassDef)), None)
 
     def below(self, top: cst.CSTNode, *, functions: bool = True) -> Iterator[cst.CSTNode]:
-        """`top` and all below it; with `functions` false, nested functions and classes are not entered."""
-        stack = [top]
-        while stack:
-            node = stack.pop()
-            yield node
-            if functions or node is top or not isinstance(node, cst.FunctionDef | cst.Lambda | cst.ClassDef):
-                stack.extend(children(node))
+        """See the function of that name."""
+        return below(top, functions=functions)
 
     @cached_property
     def _positions(self) -> dict[cst.CSTNode, CodeRange]:

@@ -17,6 +17,7 @@ LIVE = (
     "/-/healthy", "/health", "/ping",
 )  # fmt: skip
 READY = ("/readyz", "/health/readiness", "/health/ready", "/ready", "/readiness", "/-/ready")
+ASKED = "is the upstream there"
 TURNS = 35.0
 """Seconds within which readiness must follow the upstream, where the settings declare none (target.limits.recovery).
 Orchestrators ask every 10 s and want 3 failures."""
@@ -35,10 +36,20 @@ class Rule(Probe):
         toy.Toy(health="fragile"),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = False
+        """Some readiness path answered 503: the service may still be starting."""
+
     async def look(self, target: Target) -> None:
+        unsettled = await target.settle() if target.parts.upstream is not None else None
         nonsense = await target.get(f"/{secrets.token_hex(8)}", anonymous=True)
         live = await self.find(target, target.settings.paths.live, LIVE, nonsense)
         ready = await self.find(target, target.settings.paths.ready, READY, nonsense)
+        until = time.monotonic() + (target.settings.limits.recovery or TURNS)
+        while live is not None and ready is None and self.waits and time.monotonic() < until:
+            await asyncio.sleep(0.5)
+            ready = await self.find(target, target.settings.paths.ready, READY, nonsense)
         if live is None and ready is None:
             every = "; it answers alike to every path" if nonsense.ok else ""
             self.flag(nonsense, f"no health endpoint on the usual paths{every} (others are named by target.paths)")
@@ -55,6 +66,9 @@ class Rule(Probe):
         if target.parts.upstream is None:
             self.leave("whether readiness follows the upstream is seen only in the sandbox (target.launch)")
             return
+        if unsettled:
+            self.leave(unsettled)
+            return
         await self.without_upstream(target, live, ready)
 
     async def find(self, target: Target, declared: str | None, usual: tuple[str, ...], nonsense: Reply) -> Reply | None:
@@ -63,6 +77,7 @@ class Rule(Probe):
             reply = await target.get(path, anonymous=True)
             if reply.ok and not (nonsense.ok and alike(reply, nonsense)):
                 return reply
+            self.waits = self.waits or reply.status == 503
         return None
 
     async def without_upstream(self, target: Target, live: Reply, ready: Reply) -> None:
@@ -70,7 +85,7 @@ class Rule(Probe):
         if upstream is None:
             return
         allowed = target.settings.limits.recovery or TURNS
-        asked = len(upstream.chats)
+        asked = len([each for each in upstream.chats if ASKED not in each.text])
         async with upstream.refusing():
             turned, last, seconds = await self.watch(target, live, ready, allowed, wanted=False)
         if not turned:
@@ -82,7 +97,7 @@ class Rule(Probe):
             self.flag(last, f"the upstream was back for {seconds:.0f} s and readiness still said no")
         elif turned:
             self.clear(last, f"readiness came back after {seconds:.1f} s")
-        if len(upstream.chats) > asked:
+        if len([each for each in upstream.chats if ASKED not in each.text]) > asked:
             self.flag(last, "asking for health made a chat call to the upstream, which is paid for")
 
     async def watch(
@@ -96,6 +111,7 @@ class Rule(Probe):
             if not alive.ok and fine:
                 fine = False
                 self.flag(alive, "liveness fails when the upstream is gone: an orchestrator would restart the process")
+            await target.chat(ASKED, seconds=10)  # some know of an upstream only what its answers tell
             last = await target.get(path_of(ready), anonymous=True, seconds=10)
             seconds = time.monotonic() - started
             if last.ok is wanted or seconds > allowed:

@@ -60,35 +60,52 @@ class Rule(Probe):
     def judge(self, replies: list[Reply]) -> None:
         """One finding for each kind of wrong answer, with its first example."""
         wrong: dict[str, list[Reply]] = defaultdict(list)
-        shapes: dict[str, list[Reply]] = defaultdict(list)
+        shapes: dict[Shape, list[Reply]] = defaultdict(list)
         for reply in replies:
             if reply.status is None or not 400 <= reply.status < 500:
                 wrong[f"answered {reply.status or 'with no status'}, not 4xx"].append(reply)
-            elif not isinstance(reply.json(), dict):
-                wrong[f"answered {reply.status} without a JSON object"].append(reply)
+            elif not isinstance(reply.json(), dict) or not reply.json():
+                wrong[f"answered {reply.status} without a JSON object that names an error"].append(reply)
             else:
                 shapes[shape(reply.json())].append(reply)
-        usual = max(shapes.values(), key=len, default=[])
+        usual = max(shapes, key=lambda each: len(shapes[each]), default=None)
         for known, of_shape in sorted(shapes.items()):
-            if of_shape is not usual:
-                wrong[f"answered in the shape {known} where the others have {shape(usual[0].json())}"] += of_shape
+            if usual is not None and not alike(known, usual):
+                wrong[f"answered in the shape {shown(known)} where the others have {shown(usual)}"] += of_shape
+            else:
+                for reply in of_shape:
+                    self.clear(reply)
         for what, some in wrong.items():
             self.flag(some[0], f"{len(some)} of {len(replies)} malformed bodies were {what}")
-        for reply in usual:
-            self.clear(reply)
 
 
-def shape(value: object) -> str:
-    """The form of an answer: its keys, and what kind of value each holds, one level of objects opened."""
-    if not isinstance(value, dict):
-        return type(value).__name__
-    inner = {key: sorted(each) if isinstance(each, dict) else kind(each) for key, each in sorted(value.items())}
-    return json.dumps(inner)
+Shape = tuple[tuple[str, str | frozenset[str]], ...]
+"""The keys of an answer, and what each holds: `list`, `plain`, or the keys of an object."""
+
+
+def shape(value: dict[str, object]) -> Shape:
+    return tuple(
+        (key, frozenset(each) if isinstance(each, dict) else kind(each)) for key, each in sorted(value.items())
+    )
 
 
 def kind(value: object) -> str:
     """null stands for whatever may be absent, so it is no kind of its own."""
     return "list" if isinstance(value, list) else "plain"
+
+
+def alike(one: Shape, other: Shape) -> bool:
+    """The same keys with the same kinds; an object may leave out keys that do not apply."""
+    if [key for key, _ in one] != [key for key, _ in other]:
+        return False
+    return all(
+        a <= b or b <= a if isinstance(a, frozenset) and isinstance(b, frozenset) else a == b
+        for (_, a), (_, b) in zip(one, other, strict=True)
+    )
+
+
+def shown(value: Shape) -> str:
+    return json.dumps({key: each if isinstance(each, str) else sorted(each) for key, each in value})
 
 
 def bodies(valid: bytes) -> dict[str, bytes]:

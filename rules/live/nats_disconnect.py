@@ -6,7 +6,6 @@ requests over NATS are answered again by themselves, not once but every time, an
 """
 
 import asyncio
-import re
 import time
 
 from readiness.probe import Probe, Reply, Target, toy
@@ -15,6 +14,8 @@ DOWN = 15.0
 """Seconds the server stays away at most, while health is watched, where none are declared (target.limits.recovery)."""
 BACK = 30.0
 """Seconds within which requests must be answered again, where none are declared."""
+SAMPLES = 5
+"""Answers by which it is seen what of health changes by itself."""
 REPEATS = 5
 """A connection that is half dead serves one request and no other: ask again."""
 READY = ("/readyz", "/health/readiness", "/health/ready", "/ready", "/readiness", "/health")
@@ -28,6 +29,7 @@ class Rule(Probe):
     bad = [toy.Toy(nats="gives-up"), toy.Toy(nats="lies")]
 
     async def look(self, target: Target) -> None:
+        self.by_status = False
         server = target.parts.nats
         if server is None:
             return
@@ -45,31 +47,35 @@ class Rule(Probe):
             await server.start()
         await self.again(target, steady)
 
-    async def readiness(self, target: Target) -> Reply | None:
-        """The readiness answer, from the declared path or a usual one."""
+    async def readiness(self, target: Target) -> "Steady | None":
+        """What readiness says when all is well, from the declared path or a usual one."""
         declared = target.settings.paths.ready
         for path in (declared,) if declared else READY:
             reply = await target.get(path, anonymous=True)
             if reply.ok:
-                return reply
+                samples = [reply]
+                for _ in range(SAMPLES):
+                    await asyncio.sleep(0.2)
+                    samples.append(await target.get(path, anonymous=True))
+                return Steady(path, samples)
         return None
 
-    async def without(self, target: Target, steady: Reply | None) -> None:
+    async def without(self, target: Target, steady: "Steady | None") -> None:
         chat = await target.chat("hello")
         if chat.ok:
             self.clear(chat, "HTTP served a chat while NATS was gone")
         else:
             self.flag(chat, f"HTTP answered {chat} while NATS was gone")
         if steady is None:
-            self.notes.append("no readiness endpoint was found to compare")
+            self.leave("no readiness endpoint was found that could tell of the loss (target.paths.ready names it)")
             return
         told, last, seconds = await self.watch(target, steady, alike=False, seconds=self.down)
         if told:
             self.clear(last, f"health told of the loss after {seconds:.1f} s, allowed {self.down:g}")
         else:
-            self.flag(last, f"NATS was gone for {seconds:.0f} s and {steady.request} went on saying the same")
+            self.flag(last, f"NATS was gone for {seconds:.0f} s and {steady.path} went on saying the same")
 
-    async def again(self, target: Target, steady: Reply | None) -> None:
+    async def again(self, target: Target, steady: "Steady | None") -> None:
         started = time.monotonic()
         reply = await target.over_nats("hello")
         while not reply.ok and time.monotonic() - started < self.back:
@@ -92,20 +98,43 @@ class Rule(Probe):
         if steady is not None:
             same, last, seconds = await self.watch(target, steady, alike=True, seconds=self.back)
             if not same:
-                self.flag(last, f"NATS was back for {seconds:.0f} s and {steady.request} did not say so")
+                self.flag(last, f"NATS was back for {seconds:.0f} s and {steady.path} did not say so")
 
-    async def watch(self, target: Target, steady: Reply, *, alike: bool, seconds: float) -> tuple[bool, Reply, float]:
-        """Ask for health until it says the same as in the steady state, or something else."""
+    async def watch(
+        self, target: Target, steady: "Steady", *, alike: bool, seconds: float
+    ) -> tuple[bool, Reply, float]:
+        """Ask for health until it says that all is well, or that it is not."""
         started = time.monotonic()
         while True:
-            last = await target.get(steady.request.removeprefix("GET "), anonymous=True, seconds=10)
-            same = last.status == steady.status and essence(last) == essence(steady)
+            last = await target.get(steady.path, anonymous=True, seconds=10)
             passed = time.monotonic() - started
-            if same is alike or passed > seconds:
-                return same is alike, last, passed
+            well = last.ok if alike and self.by_status else not steady.differs(last)
+            self.by_status = self.by_status or not last.ok
+            if well is alike or passed > seconds:
+                return well is alike, last, passed
             await asyncio.sleep(0.25)
 
 
-def essence(reply: Reply) -> str:
-    """A health body without its figures: times and counters change, words tell."""
-    return re.sub(r"\d+(\.\d+)?", "", reply.text)
+class Steady:
+    """What health says when all is well, without what changes from one answer to the next: times, counters, ids."""
+
+    def __init__(self, path: str, samples: list[Reply]) -> None:
+        self.path = path
+        seen = [leaves(reply.json()) for reply in samples]
+        self.said = {key: value for key, value in seen[0].items() if all(each.get(key) == value for each in seen)}
+
+    def differs(self, reply: Reply) -> bool:
+        """Another status, or another word where there was always the same."""
+        said = leaves(reply.json())
+        return not reply.ok or any(said.get(key) != value for key, value in self.said.items())
+
+
+def leaves(value: object, path: str = "") -> dict[str, object]:
+    """The words of an answer by where they stand; figures tell nothing."""
+    if isinstance(value, dict):
+        return {key: leaf for name, each in value.items() for key, leaf in leaves(each, f"{path}/{name}").items()}
+    if isinstance(value, list):
+        return {
+            key: leaf for number, each in enumerate(value) for key, leaf in leaves(each, f"{path}/{number}").items()
+        }
+    return {} if isinstance(value, int | float) and not isinstance(value, bool) else {path: value}

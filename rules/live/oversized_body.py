@@ -56,6 +56,18 @@ class Rule(Probe):
 
     async def counted(self, target: Target, over: int, limit: int) -> None:
         """The same in chunks, so that nobody knows the length before it was counted."""
+        small = await target.raw(
+            "POST a small chat in chunks",
+            {"transfer-encoding": "chunked"},
+            chunked(target.chat_body("hello")),
+            seconds=30,
+        )
+        if small.status is None or small.status >= 500:
+            self.leave(f"whether chunked bodies are bounded was not seen: a small one is answered {small}")
+            return
+        if not small.ok:
+            self.clear(small, f"chunked bodies are refused with {small}")
+            return
         body = padded(target.chat_body("hello"), over)
         reply = await target.raw(
             f"POST a chat of {over:,} bytes in chunks", {"transfer-encoding": "chunked"}, chunked(body), seconds=30

@@ -35,12 +35,25 @@ class Rule(Probe):
             self.leave(f"{what} was not provoked: the upstream was never asked, the answer was {reply}")
         elif timed_out(reply):
             self.flag(reply, f"{what} was still open after {reply.took:.0f} s, allowed {allowed:g} s")
+        elif switch == "hang" and reply.ok and not answered(reply):
+            self.flag(reply, f"{what} was answered {reply} as if all were well, with nothing in it")
         elif switch == "hang" and reply.ok:
-            self.flag(reply, f"{what} was answered {reply} as if all were well")
+            self.clear(reply, f"{what} was answered from elsewhere after {reply.took:.1f} s")
         else:
             self.clear(reply, f"{what} ended after {reply.took:.1f} s, allowed {allowed:g} s")
+            if switch == "silent" and "[DONE]" in reply.text and "error" not in reply.text:
+                self.flag(reply, f"{what} ends with [DONE]: half an answer looks like a whole one", advisory=True)
             if switch == "hang" and reply.status != 504:
                 self.flag(reply, f"{what} is answered {reply}; 504 would say what happened", advisory=True)
+
+
+def answered(reply: Reply) -> bool:
+    """Whether there is a completion in a 2xx answer: another provider may have given it."""
+    body = reply.json()
+    choices = body.get("choices") if isinstance(body, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = first.get("message") if isinstance(first, dict) else None
+    return isinstance(message, dict) and bool(message.get("content") or message.get("tool_calls"))
 
 
 def timed_out(reply: Reply) -> bool:

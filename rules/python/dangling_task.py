@@ -3,8 +3,8 @@
 The event loop holds tasks weakly: one that nobody keeps can be collected in the middle of its work, and its exception
 is never seen. Keep it (a set with a done callback, an attribute, a TaskGroup) and look at its exception.
 
-A future of asyncio.run_coroutine_threadsafe is kept by the loop that runs it; there only the exception is lost, so a
-coroutine that catches everything by itself is fine.
+Of asyncio.run_coroutine_threadsafe the caller's thread sees nothing unless it keeps the future: the exception is lost.
+There a coroutine of this file that catches everything by itself is fine.
 """
 
 import libcst as cst
@@ -59,7 +59,8 @@ class Rule(PythonRule):
         across = ACROSS_THREADS in names
         if not across and not names & MAKERS and not self.on_a_loop(node, names):
             return
-        if not self.dropped(node) or (across and self.catches_everything(node)):
+        harmless = across and (self.of_asyncio(node) or self.catches_everything(node))
+        if harmless or not self.dropped(node):
             self.clear(node)
         elif across:
             self.flag(node, "the future is dropped, and with it every exception of the coroutine")
@@ -79,6 +80,8 @@ class Rule(PythonRule):
             return False
         if isinstance(parent, cst.Expr):
             return True
+        if isinstance(parent, cst.ListComp | cst.GeneratorExp):
+            return isinstance(self.file.tree.parents[parent], cst.Expr)
         if isinstance(parent, cst.Lambda):
             return self.discarded(parent)
         if isinstance(parent, cst.Assign) and len(parent.targets) == 1:
@@ -115,12 +118,21 @@ class Rule(PythonRule):
 
     def catches_everything(self, node: cst.Call) -> bool:
         """Whether the coroutine is a function of this file whose whole body stands in a try that catches Exception."""
-        first = node.args[0].value if node.args else None
-        function = self.file.names.local_function(first.func) if isinstance(first, cst.Call) else None
+        function = self.coroutine(node)
         if function is None:
             return False
         steps = [each for each in function.body.body if not self.harmless(each)]
         return all(isinstance(step, cst.Try) and self.is_wide(step) for step in steps)
+
+    def coroutine(self, node: cst.Call) -> cst.FunctionDef | None:
+        """The function of this file whose coroutine is run."""
+        first = node.args[0].value if node.args else None
+        return self.file.names.local_function(first.func) if isinstance(first, cst.Call) else None
+
+    def of_asyncio(self, node: cst.Call) -> bool:
+        """A coroutine of asyncio itself, such as `event.wait()`, which has nothing to say."""
+        first = node.args[0].value if node.args else None
+        return isinstance(first, cst.Call) and any(name.startswith("asyncio.") for name in self.names(first.func))
 
     def harmless(self, step: cst.CSTNode) -> bool:
         """A docstring, an import or the assignment of a constant raises nothing of interest."""

@@ -35,6 +35,9 @@ WAITS = {
 }
 """Calls of the standard library without a deadline of their own, and where their timeout stands by position."""
 
+LATE = {"ftplib.FTP", "smtplib.SMTP", "smtplib.SMTP_SSL"}
+"""Constructors that connect only when they are given a host."""
+
 HTTPX = {f"{module}.{name}" for module in ("httpx", "httpx2") for name in (*VERBS, "stream", "Client", "AsyncClient")}
 HTTPX_CALLS = {
     f"{module}.{client}().{verb}"
@@ -67,6 +70,7 @@ class Rule(PythonRule):
         "import requests\nrequests.get(url, timeout=5)\n",
         "import requests as r\ns = r.Session()\ns.post(url, timeout=(3, 30))\n",
         "import requests\noptions = {'timeout': 5}\nrequests.get(url, **options)\n",
+        "import requests\n\ndef get(url, timeout=None):\n    return requests.get(url, timeout=timeout if timeout is not None else 30)\n",
         "import requests\n\ndef get(url, timeout=10):\n    return requests.get(url, timeout=timeout)\n",
         "import requests\n\ndef get(url, timeout=None):\n    if timeout is None:\n        timeout = 10\n    return requests.get(url, timeout=timeout)\n",
         "from urllib.request import urlopen\nurlopen(url, None, 5)\n",
@@ -94,6 +98,7 @@ class Rule(PythonRule):
         "import httpx\n\nclass Api:\n    def options(self, timeout):\n        return {'timeout': timeout}\n    def client(self, timeout=None):\n        options = self.options(timeout=timeout)\n        return httpx.AsyncClient(**options)\n",
     ]
     silent = [
+        "from ftplib import FTP\nftp = FTP()\nftp.connect('host', 21, timeout=5)\n",
         "import requests\n\ndef get(url, **options):\n    return requests.get(url, **options)\n",
         "# requests.get(url) would wait for ever\n",
         "def get(requests):\n    return requests.get('x')\n",
@@ -105,7 +110,7 @@ class Rule(PythonRule):
 
     def visit_Call(self, node: cst.Call) -> None:
         for name in sorted(self.names(node.func)):
-            if name in WAITS:
+            if name in WAITS and (node.args or name not in LATE):
                 self.judge(node, self.given(node, WAITS[name]), name, process_wide=True)
             elif name.removeprefix("requests.") in VERBS and name.startswith("requests."):
                 self.judge(node, self.given(node, None), name)
@@ -271,12 +276,24 @@ class Rule(PythonRule):
                 return self.bound_of_name(value)
             case cst.BooleanOperation(operator=cst.Or(), right=right):
                 return self.bound(right)
-            case cst.IfExp(body=one, orelse=other):
-                return "none" if "none" in {self.bound(one), self.bound(other)} else "bounded"
+            case cst.IfExp(test=test, body=one, orelse=other):
+                return self.bound_of_choice(test, one, other)
             case cst.Call():
                 return self.bound_of_call(value)
             case _:
                 return "bounded"
+
+    def bound_of_choice(self, test: cst.BaseExpression, *branches: cst.BaseExpression) -> str:
+        """`x if x is not None else 30`: a name that the test looks at is not None where it is taken."""
+        asked = [each for each in self.file.tree.below(test) if isinstance(each, cst.Name) and each.value != "None"]
+        names = {each.value for each in asked}
+        taken = [each for each in branches if not self.mentions(each, names)]
+        if any(isinstance(each, cst.Name) and each.value == "None" for each in taken):
+            return "none" if any(self.bound(each) == "none" for each in asked) else "bounded"
+        return "none" if any(self.bound(each) == "none" for each in taken) else "bounded"
+
+    def mentions(self, value: cst.BaseExpression, names: set[str]) -> bool:
+        return any(isinstance(each, cst.Name) and each.value in names for each in self.file.tree.below(value))
 
     def bound_of_name(self, name: cst.Name) -> str:
         bindings = self.file.names.bindings(name)

@@ -145,7 +145,7 @@ class Rule(PythonRule):
         receiver = self.names(cst.ensure_type(node.func, cst.Attribute).value)
         for origin in receiver:
             if origin in REQUESTS:
-                return JSON | TEXT
+                return JSON | TEXT if isinstance(self.file.tree.parents[node], cst.Await) else frozenset()
             if origin in ANSWERS:
                 return self.lenient(node, ANSWERS[origin])
             for library, beginnings in REPLIES.items():
@@ -172,7 +172,7 @@ class Rule(PythonRule):
     def inside(self, data: cst.BaseExpression) -> bool:
         """Whether the data is known to be the service's own: a constant, its own file, row or environment."""
         values = [self.root(each) for each in self.file.names.values(data)]
-        if all(isinstance(each, cst.BaseString | cst.BaseNumber | cst.Dict) for each in values):
+        if all(isinstance(each, cst.BaseString | cst.BaseNumber | cst.Dict) or is_constant(each) for each in values):
             return True
         origins = self.raw_origins(data, values)
         return (bool(origins) and all(self.own(origin) for origin in origins)) or any(map(self.written_here, values))
@@ -182,7 +182,8 @@ class Rule(PythonRule):
         values = [self.root(each) for each in self.file.names.values(data)]
         if self.inside(data):
             return False
-        if any(isinstance(each, cst.Name) and not self.file.names.bindings(each) for each in values):
+        unbound = (each for each in values if isinstance(each, cst.Name) and not is_constant(each))
+        if any(not self.file.names.bindings(each) for each in unbound):
             return True
         return any(self.sent(origin, data) for origin in self.raw_origins(data, values))
 
@@ -219,6 +220,8 @@ class Rule(PythonRule):
 
     def handed(self, call: cst.Call, name: str, function: cst.FunctionDef) -> cst.BaseExpression | None:
         """What a caller passes for a parameter."""
+        if function not in self.file.names.local_functions(call.func):
+            return None  # handed to something that runs it: its arguments stand elsewhere
         names = [param.name.value for param in function.params.params if param.name.value not in {"self", "cls"}]
         given = keyword(call, name)
         if given is None and name in names and names.index(name) < len(call.args):
@@ -257,6 +260,10 @@ class Rule(PythonRule):
                     data = value
                 case _:
                     return data
+
+
+def is_constant(node: cst.BaseExpression) -> bool:
+    return isinstance(node, cst.Name) and node.value in {"None", "True", "False"}
 
 
 def steps(origin: str) -> list[str]:

@@ -1,0 +1,72 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from readiness.probe.process import Guard
+from tests.probe.harness import alive, below, signals, wait_for
+
+SLEEP = "import time; time.sleep(3600)"
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from readiness.probe.process import Guard, running
+async def main():
+    sleep = [sys.executable, "-c", "import time; time.sleep(3600)"]
+    deep = [sys.executable, "-c", "import subprocess, sys; subprocess.run(sys.argv[1:])", *sleep]
+    async with running(deep, Guard(), Path("log"), {}, Path()) as process:
+        print(process.pid, flush=True)
+        await asyncio.sleep(3600)
+asyncio.run(main())
+"""
+
+
+def orphan(work: Path) -> tuple[subprocess.Popen[str], int]:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=work, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    with parent.stdout:
+        return parent, int(parent.stdout.readline())
+
+
+def test_what_was_started_ends_soon_after_the_tool_is_killed(tmp_path: Path) -> None:
+    parent, child = orphan(tmp_path)
+    try:
+        wait_for(lambda: below(child), "the grandchild")
+        started = below(parent.pid)
+        assert len(started) == 3, "the child, its own child and the guard"
+    finally:
+        parent.kill()
+        parent.wait()
+    wait_for(lambda: not [each for each in started if alive(each.pid)], "the end of all three")
+
+
+def test_a_guard_that_is_closed_ends_what_was_not_released(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as child:
+        guard = Guard()
+        guard.watch(child.pid)
+        guard.close()
+        assert child.wait() == -signal.SIGKILL
+
+
+def test_a_guard_leaves_alone_what_was_released(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as child:
+        guard = Guard()
+        guard.watch(child.pid)
+        guard.release(child.pid)
+        guard.close()
+        assert child.poll() is None
+        child.kill()
+
+
+def test_a_guard_outlives_the_signals_that_end_a_tool() -> None:
+    with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as child:
+        guard = Guard()
+        (process,) = [each for each in below(psutil.Process().pid) if "guard.py" in " ".join(each.cmdline())]
+        guard.watch(child.pid)
+        wait_for(lambda: signal.SIGHUP in signals(process.pid, "SigIgn"), "the guard")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.send_signal(number)
+        guard.close()
+        assert child.wait() == -signal.SIGKILL

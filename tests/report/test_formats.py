@@ -1,0 +1,138 @@
+"""What holds in every format alike."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+
+from readiness.model import Evidence, Exchange, Location, Report, Skipped
+from readiness.report import RENDERERS
+from tests.report.values import (
+    MIXED,
+    READY,
+    TODAY,
+    evidence,
+    failed,
+    finding,
+    judged,
+    laws,
+    live,
+    one_each,
+    place,
+    report,
+    settings,
+    static,
+)
+
+FORMATS = sorted(RENDERERS)
+
+
+def flat(rendered: str) -> str:
+    """Without what a format adds to a text: line breaks, and the escapes of Markdown."""
+    return re.sub(r"\s+", " ", rendered.replace("\\", ""))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_report_ends_with_one_line_feed(form: str) -> None:
+    assert re.search(r"[^\n]\n\Z", RENDERERS[form](MIXED))
+
+
+def test_all_formats_say_the_same_verdict() -> None:
+    for made, ready in ((MIXED, False), (READY, True), (report(), False)):
+        assert json.loads(RENDERERS["json"](made))["ready"] is ready
+        for form in ("terminal", "markdown"):
+            first = RENDERERS[form](made).splitlines()[0].removeprefix("# ")
+            assert first.startswith("READY") is ready
+            assert first.startswith("NOT READY") is not ready
+
+
+@laws
+@given(one_each)
+def test_all_formats_count_alike(told: list[Evidence]) -> None:
+    made = judged(told)
+    outcomes = [each["outcome"].replace("_", " ") for each in json.loads(RENDERERS["json"](made))["items"]]
+    counted = {outcome: outcomes.count(outcome) for outcome in outcomes}
+    for form in ("terminal", "markdown"):
+        (line,) = re.findall(r"\b(\d+) items: ([\w, ]+)", RENDERERS[form](made))
+        assert int(line[0]) == len(outcomes)
+        assert {what: int(count) for count, what in re.findall(r"(\d+) ([a-z ]+)", line[1])} == counted
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_finding_is_told_with_its_place_and_its_rule(form: str) -> None:
+    page = RENDERERS[form](MIXED)
+    assert len(MIXED.findings) == 5
+    for found in MIXED.findings:
+        if form == "json":
+            (told,) = [
+                each
+                for each in json.loads(page)["findings"]
+                if (each["rule"], each["message"]) == (found.rule, found.message)
+            ]
+            where = found.where
+            if isinstance(where, Location):
+                assert (told["path"], told["line"], told["column"]) == (where.path, where.line, where.column)
+            elif isinstance(where, Exchange):
+                assert (told["request"], told["status"]) == (where.request, where.status)
+        else:
+            where = found.where
+            assert where is not None
+            wanted = f"{where.path}:{where.line}:{where.column}" if isinstance(where, Location) else where.request
+            assert wanted in flat(page)
+            assert found.message in flat(page)
+            assert found.rule in page
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_item_and_what_is_known_of_it_is_told(form: str) -> None:
+    page = flat(RENDERERS[form](MIXED))
+    for verdict in MIXED.verdicts:
+        assert verdict.item.title in page
+    assert "needs the process" in page
+    assert "live/third broke: KeyError: 'x'" in page
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_file_that_was_left_is_told_with_the_reason(form: str) -> None:
+    page = flat(RENDERERS[form](MIXED))
+    for each in MIXED.skipped:
+        assert each.what in page
+        assert each.why in page
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_report_is_the_same_text(form: str) -> None:
+    assert RENDERERS[form](MIXED) == RENDERERS[form](MIXED)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("made", [report(), report(static()), report(live()), report(static(), live())])
+def test_nothing_examined_is_never_ready(form: str, made: Report) -> None:
+    assert not made.ready
+    page = RENDERERS[form](made)
+    assert '"ready": false' in page or "NOT READY" in page.splitlines()[0]
+
+
+@pytest.mark.parametrize("form", ["markdown", "terminal"])
+def test_what_is_waived_is_still_shown(form: str) -> None:
+    page = RENDERERS[form](report(static(failed()), settings=settings(TODAY)))
+    assert "app/main.py:3:5" in page
+    assert page.removeprefix("# ").startswith("READY")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "raw", ["::error file=a.py::b", "::stop-commands::x", "\n::error::x", f"{'x ' * 33}::stop-commands::x"]
+)
+def test_no_line_begins_as_a_command_of_ci(form: str, raw: str) -> None:
+    advice = finding(raw, place(raw, 1, raw), rule="python/second", advisory=True)
+    made = report(
+        static(
+            evidence("python/first", finding(raw, place(raw, 1, raw)), note=raw),
+            evidence("python/second", advice, left_out=raw),
+            evidence("python/third", error=raw),
+            skipped=(Skipped(raw, raw),),
+        )
+    )
+    assert not [line for line in RENDERERS[form](made).splitlines() if line.lstrip().startswith("::")]

@@ -1,0 +1,146 @@
+"""What all renderers say alike."""
+
+import pytest
+from hypothesis import given
+
+from readiness.model import Evidence, Exchange, Measurement, Skipped
+from readiness.report import words
+from tests.report.values import (
+    broken,
+    evidence,
+    failed,
+    finding,
+    hostile,
+    laws,
+    left_out,
+    live,
+    no_place,
+    passed,
+    place,
+    report,
+    static,
+)
+
+BOTH = [static(passed()), live(passed("live/first"))]
+
+
+def test_the_verdict_is_one_of_two() -> None:
+    assert words.verdict(report(*BOTH)) == "READY"
+    assert words.verdict(report(static(failed()))) == "NOT READY"
+    assert words.verdict(report()) == "NOT READY"
+
+
+def test_the_verdict_says_why() -> None:
+    assert words.because(report(*BOTH)) == "every deciding item passed, was waived or does not apply"
+    assert "1 deciding item" in words.because(report(static(failed())))
+    assert "unknown" in words.because(report(static(passed())))
+
+
+def test_counts_are_of_items_and_add_up() -> None:
+    made = report(static(failed(), passed("python/second")), live(passed("live/second"), broken("live/third")))
+    assert words.counts(made) == "1 pass, 1 fail, 1 error"
+    assert words.counts(report()) == "3 unknown"
+
+
+def test_what_fails_comes_in_the_order_in_which_to_mend_it() -> None:
+    made = report(static(failed("python/third"), broken("python/first"), failed("python/second")))
+    assert [each.item.id for each in words.to_fix(made)] == ["first", "second", "third"]
+
+
+def test_a_failure_comes_before_a_rule_that_broke() -> None:
+    made = report(static(broken("python/second"), failed("python/third"), failed("python/first")))
+    assert [each.outcome.value for each in words.to_fix(made)] == ["fail", "error", "fail"]
+
+
+def test_sections_keep_the_order_of_the_checklist() -> None:
+    grouped = words.sections(report(*BOTH))
+    assert list(grouped) == ["Must fix before production", "Should fix", "Testing"]
+    assert [each.item.id for verdicts in grouped.values() for each in verdicts] == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize(
+    ("where", "at", "saw"),
+    [
+        (place("a.py", 7, "x = 1"), "a.py:7:5", "x = 1"),
+        (place("a\n.py", 7, "x\t= 1"), "a\\n.py:7:5", "x\\t= 1"),
+        (Exchange("GET /health", 200, "ok", 1.26), "GET /health", "status 200 after 1.3 s: ok"),
+        (Exchange("GET /health", None, "", 30.0), "GET /health", "no answer after 30.0 s"),
+        (Exchange("GET /\x1b", 500, "\x07", 0.0), "GET /\\x1b", "status 500 after 0.0 s: \\x07"),
+    ],
+)
+def test_where_a_finding_is_and_what_was_seen(where: object, at: str, saw: str) -> None:
+    found = finding(where=where)  # type: ignore[arg-type]
+    assert (words.place(found), words.seen(found)) == (at, saw)
+
+
+def test_what_was_not_examined_is_grouped_by_its_reason() -> None:
+    skipped = tuple(Skipped(f"t{number}.py", "test code") for number in range(10))
+    made = report(
+        static(passed("python/first"), no_place("python/second"), skipped=(*skipped, Skipped("b.py", "blind")))
+    )
+    assert words.unseen(made) == [
+        ("probes live/first, live/second, live/third", "no target was probed", 3),
+        ("rules python/second", "no place for it found", 1),
+        ("rules python/third", "no source was scanned", 1),
+        ("files t0.py, t1.py, t2.py, t3.py, t4.py, t5.py, t6.py, t7.py and 2 more", "test code", 10),
+        ("files b.py", "blind", 1),
+    ]
+
+
+@pytest.mark.parametrize(("names", "shown"), [(["a"], "a"), (list("abcdefgh"), "a, b, c, d, e, f, g, h")])
+def test_a_list_that_fits_is_shown_whole(names: list[str], shown: str) -> None:
+    assert words.listed(names) == shown
+
+
+def test_an_item_without_rules_is_named() -> None:
+    rows = words.unseen(report(rules=[]))
+    assert rows == [("items first, second, third", "there is no rule and no probe for this item yet", 3)]
+
+
+@pytest.mark.parametrize(
+    ("told", "step"),
+    [
+        ([failed()], "Fix first first; readiness explain python/first tells how."),
+        ([passed()], "Probe the running service too"),
+        ([passed("live/first")], "Scan the code too: readiness scan PATH."),
+    ],
+)
+def test_the_next_step_follows_from_what_is_missing(told: list[Evidence], step: str) -> None:
+    run = live(*told) if told[0].kind.value == "live" else static(*told)
+    assert any(each.startswith(step) for each in words.next_steps(report(run)))
+
+
+def test_with_both_sides_and_nothing_wrong_there_is_nothing_left_to_do() -> None:
+    assert words.next_steps(report(*BOTH)) == []
+
+
+def test_files_that_could_not_be_read_are_a_next_step() -> None:
+    made = report(static(left_out("python/first", "b.py"), skipped=(Skipped("b.py", "no", blind=True),)), BOTH[1])
+    assert any("could not be read" in each for each in words.next_steps(made))
+
+
+def test_advice_is_what_fails_nothing() -> None:
+    advice = finding("worth a look", advisory=True)
+    made = report(
+        static(evidence("python/first", advice, finding())), live(measurements=(Measurement("load", "ms", ()),))
+    )
+    assert words.advice(made) == [advice]
+
+
+@laws
+@given(hostile)
+def test_plain_text_is_one_printable_line(raw: str) -> None:
+    assert words.plain(raw).isprintable()
+
+
+@laws
+@given(hostile)
+def test_plain_text_loses_nothing(raw: str) -> None:
+    if "\\" not in raw:
+        assert words.plain(raw).encode("latin-1", "backslashreplace").decode("unicode_escape") == raw
+
+
+@laws
+@given(hostile)
+def test_plain_text_stays_as_it_is(raw: str) -> None:
+    assert words.plain(words.plain(raw)) == words.plain(raw)

@@ -1,0 +1,69 @@
+"""What tests of the static side share: a folder of files, and what a scan of it says."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+
+from readiness import pack, scan
+from readiness.model import Evidence, Location, Run
+from readiness.pack import RuleFile
+from readiness.scan import PythonFile
+from readiness.scan.guards import Guard
+from readiness.settings import Settings
+
+BUILTIN = pack.builtin()
+RULES = pack.rule_files([BUILTIN])
+JSON = "python/unguarded-json"
+JSON_ERROR = "json.JSONDecodeError"
+
+FLAGGED = "import json\njson.loads(body)\n"
+"""A file with one finding of JSON."""
+CLEAR = "import json\ntry:\n    json.loads(body)\nexcept ValueError: ...\n"
+
+
+def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
+    """The folder, with the files in it."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+def settings(folder: Path, **given: Any) -> Settings:
+    """Those of a project in the folder."""
+    return Settings(root=folder, base=folder, **given)
+
+
+def scanned(
+    folder: Path,
+    files: Mapping[str, str | bytes],
+    *names: str,
+    pack: Path = BUILTIN,
+    rules: Sequence[RuleFile] = RULES,
+    **given: Any,
+) -> Run:
+    """What a scan says of the files, or of those that are named; the folder is the root of the project."""
+    write(folder, files)
+    paths = [folder / name for name in names] or [folder]
+    return scan.run(paths, rules, settings(folder, **given), [pack])
+
+
+def of(run: Run, rule: str = JSON) -> Evidence:
+    """What one rule said."""
+    return next(each for each in run.evidence if each.rule == rule)
+
+
+def places(evidence: Evidence) -> list[str]:
+    """`path:line` of each finding."""
+    found = [each.where for each in evidence.findings]
+    return [f"{where.path}:{where.line}" for where in found if isinstance(where, Location)]
+
+
+def judged(code: str, raises: Iterable[str] = (JSON_ERROR,)) -> Guard:
+    """What a file says of the one call of `risky()` in it, should that raise."""
+    file = PythonFile("service.py", cst.parse_module(f"import json, asyncio\n{code}\n"))
+    calls = [call for call in file.tree.all(cst.Call) if isinstance(call.func, cst.Name) and call.func.value == "risky"]
+    return file.guards.judge(calls[0], raises).guard
