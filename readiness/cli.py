@@ -94,7 +94,7 @@ def root(
 
 @app.command(epilog="Example: readiness scan src --format markdown -o report.md")
 def scan(
-    paths: Annotated[list[str], typer.Argument(help="Folders or files.", metavar="PATH...")],
+    paths: Annotated[list[str], typer.Argument(help="Folders or files.", metavar="PATH")],
     form: Format = "terminal",
     output: Output = None,
     config: Config = None,
@@ -111,7 +111,7 @@ def scan(
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")
 def probe(
-    url: Annotated[str | None, typer.Argument(help="The address of a running gateway.", metavar="[URL]")] = None,
+    url: Annotated[str | None, typer.Argument(help="The address of a running gateway.", metavar="URL")] = None,
     launch: Annotated[
         str | None, typer.Option("--launch", metavar="COMMAND", help="Start this in the sandbox.")
     ] = None,
@@ -130,7 +130,7 @@ def probe(
 
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")
 def audit(
-    path: Annotated[Path, typer.Argument(help="The project.", metavar="[PATH]")] = Path(),
+    path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
     risk: Risk = None,
     transcript: Transcript = None,
     form: Format = "terminal",
@@ -158,7 +158,7 @@ def audit(
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
 def report(
-    files: Annotated[list[Path], typer.Argument(help="Reports saved with --format json.", metavar="FILE...")],
+    files: Annotated[list[Path], typer.Argument(help="Reports saved with --format json.", metavar="FILE")],
     form: Format = "terminal",
     output: Output = None,
     config: Config = None,

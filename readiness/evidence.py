@@ -119,7 +119,10 @@ def to_contract(report: Report) -> ReportJson:
             ItemJson(each.item.id, each.item.tier, each.outcome, each.sides, each.reason, each.item.title)
             for each in report.verdicts
         ],
-        findings=[_finding(finding, each.item) for each in report.evidence for finding in each.findings],
+        findings=sorted(
+            (_finding(finding, each.item) for each in report.evidence for finding in each.findings),
+            key=lambda finding: finding.advisory,
+        ),
         evidence=[
             EvidenceJson(
                 each.rule, each.item, each.kind, each.examined, each.outcome, each.left_out, each.note, each.error

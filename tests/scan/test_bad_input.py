@@ -95,6 +95,12 @@ def test_what_cannot_be_read_is_named_and_costs_no_other_finding(case: str, tmp_
     assert said.outcome is Outcome.FAIL
 
 
+def test_the_reason_names_the_line_that_is_wrong(tmp_path: Path) -> None:
+    (skipped,) = scanned(tmp_path, {"a.py": "x = 1\nprint 'x'\n", "b.py": CLEAR}).skipped
+    assert skipped.why.startswith("cannot be parsed: ")
+    assert skipped.why.endswith("(line 2)")
+
+
 @pytest.mark.parametrize("case", UNREADABLE)
 def test_a_file_that_cannot_be_read_keeps_every_rule_from_passing(case: str, tmp_path: Path) -> None:
     run = scanned(tmp_path, {"odd.py": UNREADABLE[case], "plain.py": CLEAR})

@@ -120,6 +120,15 @@ def test_a_finding_shows_its_line_and_has_an_id_of_its_own(tmp_path: Path) -> No
     assert all(ids)
 
 
+def test_a_place_of_several_lines_has_its_first_line_shown_and_a_long_one_is_cut(tmp_path: Path) -> None:
+    run = scanned(tmp_path, {"a.py": f"x = eval(\n    '{'y' * 300}',\n)\nexec('{'z' * 300}')\n"})
+    (of_lines,) = of(run, "bandit/B307").findings
+    assert of_lines.where == Location("a.py", 1, 5, 3, 2, "x = eval(")
+    (long,) = of(run, "bandit/B102").findings
+    assert isinstance(long.where, Location)
+    assert long.where.code == f"exec('{'z' * 300}')"[:160]
+
+
 def test_a_nosec_silences_its_own_line_only(tmp_path: Path) -> None:
     run = scanned(tmp_path, {"a.py": "eval(a)  # nosec\neval(b)\n"})
     assert places(of(run, "bandit/B307")) == ["a.py:2"]

@@ -35,15 +35,15 @@ class Rule(PythonRule):
 '''
 
 
-def said(folder: Path, **files: str) -> Evidence:
-    own = write(folder / "ops", {"python/called.py": RULE})
+def said(folder: Path, rule: str = RULE, **files: str) -> Evidence:
+    own = write(folder / "ops", {"python/called.py": rule})
     app = write(folder / "app", {f"{name}.py": f"import lib\n{code}" for name, code in files.items()})
     return of(scanned(app, {}, rules=pack.rule_files([own])), "python/called")
 
 
 def test_places_are_counted_over_all_files(tmp_path: Path) -> None:
     told = said(tmp_path, a="lib.good()\nlib.bad()\n", b="lib.good()\nlib.other()\n", c="x = 1\n")
-    assert (told.examined, len(told.findings)) == (3, 1)
+    assert (told.examined, len(told.failures)) == (3, 1)
 
 
 def test_advice_is_shown_and_fails_nothing(tmp_path: Path) -> None:
@@ -84,7 +84,12 @@ def test_a_long_line_is_cut(tmp_path: Path) -> None:
 
 
 def test_a_file_without_any_of_its_tokens_is_not_asked(tmp_path: Path) -> None:
-    assert said(tmp_path, a="getattr(lib, 'ba' + 'd')()\n").found_no_place
+    assert said(tmp_path, a="lib.bad()\n", rule=RULE.replace('("bad", ', '("worse", ')).found_no_place
+
+
+def test_a_rule_without_tokens_is_asked_for_every_file(tmp_path: Path) -> None:
+    rule = RULE.replace('tokens = ("bad", "good", "odd")', "tokens = ()")
+    assert said(tmp_path, a="lib.bad()\n", rule=rule).failures
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def test_a_folder_without_code_beside_one_with_code_is_fine(tmp_path: Path) -> N
     [
         ({"notes.txt": ""}, ()),
         ({"a.py": "# nothing\n"}, ()),
+        ({"a.py": '"""Words."""\npass\n...\n'}, ()),
         ({"a.py": "print 1\n"}, ()),
         ({"a.py": "# nothing\n", "src/notes.txt": ""}, ("a.py", "src")),
     ],
