@@ -4,6 +4,7 @@ import base64
 import binascii
 import html
 import json
+import re
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
@@ -13,6 +14,8 @@ SHORTEST = 4
 """Characters. A shorter value would blacken half of every text, and protects nothing."""
 EXCERPT = 300
 """Characters of an answer that are kept as evidence, counted after its secrets were taken out."""
+SHORTEST_ENCODED = 10
+"""Characters of base64 below which a match would be chance."""
 TELLING = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "signature")
 """What a header's name holds when its value is a secret."""
 
@@ -20,6 +23,11 @@ TELLING = ("authorization", "cookie", "key", "token", "secret", "password", "cre
 def telling(name: str) -> bool:
     """Whether a header of that name holds a secret."""
     return any(word in name.lower() for word in TELLING)
+
+
+def looks_made_up(value: str) -> bool:
+    """Whether a value is long and mixed, as tokens are and words are not, whatever its header is called."""
+    return len(value) >= 16 and any(map(str.isdigit, value)) and any(map(str.isalpha, value)) and "/" not in value[:16]
 
 
 class Redactor:
@@ -36,7 +44,7 @@ class Redactor:
 
     def add_header(self, name: str, value: str) -> None:
         """Remember the value of a header whose name says that it is a secret."""
-        if telling(name):
+        if telling(name) or looks_made_up(value):
             self.add(name.lower(), value)
 
     def clean(self, text: str) -> str:
@@ -67,7 +75,16 @@ def _parts(secret: str) -> Iterator[str]:
 def _forms(part: str) -> set[str]:
     """How a text may write it."""
     quoted = {quote(part), quote(part, safe=""), quote_plus(part)}
-    encoded = {code(part.encode()).decode().rstrip("=") for code in (base64.b64encode, base64.urlsafe_b64encode)}
+    lower = {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), each) for each in quoted}
     escaped = json.dumps(part)[1:-1]
-    lower = {each.replace(f"%{number:02X}", f"%{number:02x}") for each in quoted for number in (0x2F,)}
-    return {part, *quoted, *lower, *encoded, escaped, escaped.replace("/", "\\/"), html.escape(part)}
+    return {part, *quoted, *lower, *_encoded(part.encode()), escaped, escaped.replace("/", "\\/"), html.escape(part)}
+
+
+def _encoded(part: bytes) -> Iterator[str]:
+    """Its base64 alone, and the part of it that stays the same whatever stands before and behind."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(part).decode().rstrip("=")
+        for before, start in ((0, 0), (1, 2), (2, 3)):
+            inside = encode(b"\0" * before + part)[start : (before + len(part)) * 8 // 6].decode()
+            if len(inside) >= SHORTEST_ENCODED:
+                yield inside

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import secrets
 import shlex
@@ -84,10 +85,14 @@ async def attached(url: str, settings: Settings) -> AsyncIterator[Target]:
         valid = False
     if not valid:
         raise UsageError(f"{url}: a target is an address such as https://staging.example")
-    if parts.password:
-        redactor.add("password", unquote(parts.password))
     filled = _with_headers(settings.target, Values({}), redactor)
-    target = Target(url, filled, redactor)
+    if parts.username is not None:
+        user, password = unquote(parts.username), unquote(parts.password or "")
+        basic = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        redactor.add("password", basic)
+        redactor.add("password", parts.password or "")
+        filled = replace(filled, headers={"Authorization": basic, **filled.headers})
+    target = Target(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), filled, redactor)
     reply = await target.get("/", seconds=10)
     if reply.status is None:
         why = redactor.clean(f"nobody answers at {url}: {reply.problem}")

@@ -47,6 +47,11 @@ class Budget:
     started: float = field(default_factory=time.monotonic)
     made: int = 0
 
+    @property
+    def left(self) -> int:
+        """Requests that may still be made."""
+        return self.requests - self.made
+
     def take(self) -> None:
         if self.made >= self.requests:
             raise BudgetSpent(f"the budget of {self.requests} requests is spent")

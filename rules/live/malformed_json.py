@@ -69,7 +69,7 @@ class Rule(Probe):
             else:
                 shapes[shape(reply.json())].append(reply)
         usual = max(shapes, key=lambda each: len(shapes[each]), default=None)
-        for known, of_shape in sorted(shapes.items()):
+        for known, of_shape in sorted(shapes.items(), key=lambda pair: shown(pair[0])):
             if usual is not None and not alike(known, usual):
                 wrong[f"answered in the shape {shown(known)} where the others have {shown(usual)}"] += of_shape
             else:

@@ -14,6 +14,8 @@ PATIENCE = 10.0
 """Seconds in which an answer must come once more than the limit was declared or sent."""
 GROWTH = 100_000_000
 """Bytes by which the process may grow for good over bodies that it refuses."""
+OTHER_REASONS = {401, 403, 404, 405, 429}
+"""Refusals that say nothing of the size: key, route, method, rate."""
 PIECE = b" " * 65_536
 
 
@@ -97,6 +99,8 @@ class Rule(Probe):
             reply.status is None and reset_is_fine and "no whole answer" not in (reply.problem or "")
         ):
             self.clear(reply, f"{what}: {reply}")
+        elif reply.status in OTHER_REASONS:
+            self.leave(f"{what} was answered {reply}, for another reason than its size")
         elif reply.status is not None and 400 <= reply.status < 500:
             self.clear(reply)
             self.flag(reply, f"{what} is refused with {reply.status}; 413 would say why", advisory=True)

@@ -18,6 +18,8 @@ ADDRESS = "203.0.113.77"
 FORGED = {"x-forwarded-for": ADDRESS, "x-real-ip": ADDRESS, "true-client-ip": ADDRESS, "forwarded": f"for={ADDRESS}"}
 BURSTS = 3
 """How often the limit is reached again to compare other clients, should it let go meanwhile."""
+BURSTS_IN_ALL = 3
+"""Bursts that a verdict usually takes."""
 LONGEST_RECOVERY = 70.0
 
 
@@ -39,6 +41,11 @@ class Rule(Probe):
         declared = target.settings.limits.rate
         rate = declared or SANE
         count = rate.count + max(rate.count // 2, 10) if declared else rate.count
+        if count * BURSTS_IN_ALL > target.budget.left // 2:
+            self.leave(
+                f"to exceed {rate.count} in {rate.seconds:g} s takes more requests than the budget of the run allows"
+            )
+            return
         replies, seconds = await self.burst(target, count)
         first = replies, seconds
         if not any(reply.status == 429 for reply in replies):

@@ -1,8 +1,8 @@
 """Every probe against its own examples, and against servers that deserve no pass."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -22,31 +22,6 @@ DEADLINE = 120.0
 """Seconds, far beyond any request's 30, in which a probe must let go of a server that never ends."""
 
 each_probe = pytest.mark.parametrize("rule", PROBES, ids=lambda rule: rule.info.id)
-
-
-@each_probe
-def test_a_probe_passes_its_good_toys_and_fails_its_bad_ones(rule: RuleFile) -> None:
-    probe = rule.load()
-    # What sends bursts would slow its neighbours down and be told by their figures: one at a time.
-    slots = 1 if probe.risk == "load" else len(probe.good + probe.bad)
-
-    async def all_of_them() -> list[Evidence]:
-        free = asyncio.Semaphore(slots)
-
-        async def one(toy: Toy) -> Evidence:
-            async with free, serving(toy) as at:
-                return await examined(rule, at)
-
-        return await asyncio.gather(*(one(toy) for toy in probe.good + probe.bad))
-
-    seen = run(all_of_them(), 150)
-    wanted = [Outcome.PASS] * len(probe.good) + [Outcome.FAIL] * len(probe.bad)
-    wrong = [
-        f"{toy}: wanted {outcome}, got {evidence}"
-        for toy, outcome, evidence in zip(probe.good + probe.bad, wanted, seen, strict=True)
-        if evidence.outcome is not outcome or (evidence.rule, evidence.item) != (rule.info.id, probe.item)
-    ]
-    assert not wrong
 
 
 @each_probe
@@ -82,11 +57,31 @@ def test_a_probe_beyond_the_allowed_risk_sends_nothing_and_names_the_flag(rule: 
     assert at.budget.made == 0
 
 
-# ---- servers that deserve no pass
+# ---- what is served and looked at: all of it at the same time, for it mostly waits
 
 
-async def against(server: str, rule: RuleFile) -> Evidence | BaseException:
-    """A probe with everything it needs at hand, at a server that is wrong in all; or what it crashed with."""
+@dataclass(frozen=True)
+class Seen:
+    toys: dict[str, list[Evidence]]
+    """By probe: the evidence of its good toys, then of its bad ones."""
+    hostile: dict[tuple[str, str], Evidence | Exception]
+    """By server and probe; or what the probe crashed with."""
+
+
+async def at_its_toys(rule: RuleFile) -> list[Evidence]:
+    probe = rule.load()
+
+    async def one(toy: Toy) -> Evidence:
+        async with serving(toy) as at:
+            return await examined(rule, at)
+
+    if probe.risk == "load":  # bursts would slow each other down
+        return [await one(toy) for toy in probe.good + probe.bad]
+    return await asyncio.gather(*(one(toy) for toy in probe.good + probe.bad))
+
+
+async def against(server: str, rule: RuleFile) -> Evidence | Exception:
+    """A probe with everything it needs at hand, at a server that is wrong in all."""
     toy = Toy(nats="recovers" if "nats" in rule.load().needs else None)
     limits = replace(toy.settings().limits, timeout=1.0, recovery=1.0)
     async with parts_for(toy) as parts, toy.serving(parts), listening(HOSTILE[server]) as port:
@@ -100,24 +95,51 @@ async def against(server: str, rule: RuleFile) -> Evidence | BaseException:
             return problem
 
 
+async def look_at_all(rules: Sequence[RuleFile]) -> Seen:
+    seen = Seen({}, {})
+
+    async def toys(rule: RuleFile) -> None:
+        seen.toys[rule.info.id] = await at_its_toys(rule)
+
+    async def hostile(server: str, rule: RuleFile) -> None:
+        seen.hostile[server, rule.info.id] = await against(server, rule)
+
+    def loads(rule: RuleFile) -> bool:
+        return bool(rule.load().risk == "load")
+
+    # The slow servers keep nobody busy, so the bursts have that time for themselves.
+    busy = [toys(rule) for rule in rules if not loads(rule)]
+    await asyncio.gather(*busy, *(hostile(server, rule) for server in QUICK for rule in rules))
+    bursts = [toys(rule) for rule in rules if loads(rule)]
+    await asyncio.gather(*bursts, *(hostile(server, rule) for server in SLOW for rule in rules))
+    return seen
+
+
 @pytest.fixture(scope="module")
-def seen() -> Mapping[tuple[str, str], Evidence | BaseException]:
-    """All probes at all hostile servers, at the same time: they mostly wait."""
-    pairs = [(server, rule) for server in HOSTILE for rule in PROBES]
+def seen(request: pytest.FixtureRequest) -> Seen:
+    """All that the selected tests ask for."""
+    asking = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    wanted = [item.callspec.params["rule"] for item in asking if "seen" in item.fixturenames]
+    return run(look_at_all([rule for rule in PROBES if rule in wanted]), 2 * DEADLINE)
 
-    async def everywhere() -> list[Evidence | BaseException]:
-        return await asyncio.gather(*(against(*pair) for pair in pairs))
 
-    found = run(everywhere(), 2 * DEADLINE)
-    return {(server, rule.info.id): each for (server, rule), each in zip(pairs, found, strict=True)}
+@each_probe
+def test_a_probe_passes_its_good_toys_and_fails_its_bad_ones(rule: RuleFile, seen: Seen) -> None:
+    probe = rule.load()
+    toys = probe.good + probe.bad
+    wanted = [Outcome.PASS] * len(probe.good) + [Outcome.FAIL] * len(probe.bad)
+    wrong = [
+        f"{toy}: wanted {outcome}, got {evidence}"
+        for toy, outcome, evidence in zip(toys, wanted, seen.toys[rule.info.id], strict=True)
+        if evidence.outcome is not outcome or (evidence.rule, evidence.item) != (rule.info.id, probe.item)
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("server", HOSTILE)
 @each_probe
-def test_no_probe_hangs_crashes_or_passes_at_a_server_that(
-    server: str, rule: RuleFile, seen: Mapping[tuple[str, str], Evidence | BaseException]
-) -> None:
-    evidence = seen[server, rule.info.id]
+def test_no_probe_hangs_crashes_or_passes_at_a_server_that(server: str, rule: RuleFile, seen: Seen) -> None:
+    evidence = seen.hostile[server, rule.info.id]
     assert isinstance(evidence, Evidence), repr(evidence)
     assert evidence.outcome in {Outcome.FAIL, Outcome.UNKNOWN}
     assert evidence.failures or evidence.left_out

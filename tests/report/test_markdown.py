@@ -150,6 +150,7 @@ def test_a_waiver_shows_as_one() -> None:
 def test_a_failure_is_told_with_its_place_its_code_and_how_to_mend_it() -> None:
     page = render(report(static(failed())))
     assert "- `app/main.py:3:5` parsed outside try (`python/first`)<br>`json.loads(body)`" in page
+    assert "<br>" not in render(report(static(evidence("python/first", finding(where=place(code=""))))))
     assert "Fix: Fix." in page
     assert "`first`, must. Why." in page
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from readiness.model import Evidence, Exchange, Measurement, Skipped
+from readiness.model import Evidence, Exchange, Finding, Measurement, Skipped
 from readiness.report import words
 from tests.report.values import (
     broken,
@@ -73,6 +73,11 @@ def test_where_a_finding_is_and_what_was_seen(where: object, at: str, saw: str) 
     assert (words.place(found), words.seen(found)) == (at, saw)
 
 
+def test_a_finding_without_a_place_is_at_none() -> None:
+    found = Finding("0123456789ab", "python/first", "somewhere in the project")
+    assert (words.place(found), words.seen(found)) == ("", "")
+
+
 def test_what_was_not_examined_is_grouped_by_its_reason() -> None:
     skipped = tuple(Skipped(f"t{number}.py", "test code") for number in range(10))
     made = report(
@@ -101,6 +106,7 @@ def test_an_item_without_rules_is_named() -> None:
     ("told", "step"),
     [
         ([failed()], "Fix first first; readiness explain python/first tells how."),
+        ([broken()], "Fix first first."),
         ([passed()], "Probe the running service too"),
         ([passed("live/first")], "Scan the code too: readiness scan PATH."),
     ],

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from readiness.checklist import evaluate
+from readiness.identity import identify
 from readiness.model import (
     Evidence,
     Exchange,
@@ -30,7 +31,12 @@ TODAY = datetime.date(2026, 11, 1)
 REASON = "agreed with the owners"
 SETTINGS = Settings(root=Path("/nowhere"), base=Path("/nowhere"), today=TODAY)
 
-laws = hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+laws = hypothesis_settings(
+    max_examples=60,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 """For properties: no clock decides whether one holds."""
 
 ITEMS = (
@@ -175,7 +181,7 @@ def findings(rule: str, kind: Kind) -> st.SearchStrategy[Finding]:
 def told_by(rule: RuleInfo) -> st.SearchStrategy[Evidence]:
     """Anything that a rule may bring back."""
     reasons = st.none() | st.text(min_size=1, max_size=20)
-    found = st.lists(findings(rule.id, rule.kind), max_size=3).map(tuple)
+    found = st.lists(findings(rule.id, rule.kind), max_size=3).map(identify)
     return st.builds(
         Evidence, st.just(rule.id), st.just(rule.item), st.just(rule.kind), numbers, found, reasons, reasons, reasons
     )

@@ -76,6 +76,13 @@ CALLERS = {
     ),
     "a function that calls itself and has a bare caller": ("def f():\n    f()\n    risky()\nf()", Guard.UNGUARDED),
     "a function that only calls itself": ("def f():\n    f()\n    risky()", Guard.LEFT),
+    "a coroutine that is made in a try and awaited later": (
+        (
+            "async def f():\n    risky()\nasync def g():\n    try:\n        c = f()\n    except ValueError: ...\n"
+            "    await c"
+        ),
+        Guard.UNKNOWN,
+    ),
     "a task of a group": (
         (
             "async def f():\n    risky()\nasync def g(group):\n    try:\n        group.create_task(f())\n"
@@ -126,6 +133,10 @@ HANDED = {
     "to a subscription": ("async def f(msg):\n    risky()\nnc.subscribe('x', '', f)", Guard.UNGUARDED),
     "to a subscription under a guard": (
         "async def f(msg):\n    risky()\ntry:\n    nc.subscribe('x', cb=f)\nexcept ValueError: ...",
+        Guard.UNGUARDED,
+    ),
+    "to a subscription, as a method": (
+        "class C:\n    def f(self, msg):\n        risky()\n    def g(self, nc):\n        nc.subscribe('x', cb=self.f)",
         Guard.UNGUARDED,
     ),
     "to a thread of its own": ("import threading\ndef f():\n    risky()\nthreading.Thread(target=f)", Guard.UNGUARDED),

@@ -53,6 +53,18 @@ def test_a_method_is_judged_by_calls_on_what_is_handed_in(guarded: bool, tmp_pat
     assert_judged(of(scanned(tmp_path, {"wire.py": METHOD, "main.py": main})), guarded=guarded, at="wire.py:5")
 
 
+def test_a_method_whose_only_possible_caller_is_unguarded_is_flagged(tmp_path: Path) -> None:
+    said = of(scanned(tmp_path, {"wire.py": METHOD, "main.py": HANDED_IN}))
+    assert_judged(said, guarded=False, at="wire.py:5")
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+def test_a_caller_in_a_package_below_decides(guarded: bool, tmp_path: Path) -> None:
+    main = caller("from ..wire import parse", "parse(msg)", guarded=guarded)
+    files = {"app/wire.py": PARSE, "app/handlers/main.py": main}
+    assert_judged(of(scanned(tmp_path, files)), guarded=guarded, at="app/wire.py:4")
+
+
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
 def test_a_constructor_is_judged_by_who_makes_instances(guarded: bool, tmp_path: Path) -> None:
     wire = "import json\n\nclass Message:\n    def __init__(self, msg):\n        self.body = json.loads(msg.data)\n"
