@@ -17,16 +17,16 @@ from readiness.probe.process import Guard, running
 
 CHILD = '''
 import os, subprocess, sys, time
-sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+sleep = [sys.executable, "-c", "import time; time.sleep(3600)"]
 apart = subprocess.Popen(sleep, start_new_session=True)
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
         print(os.getpid(), apart.pid, flush=True)
-        time.sleep(60)
+        time.sleep(3600)
     os._exit(0)
 os.wait()
-time.sleep(60)
+time.sleep(3600)
 '''
 
 async def main():
