@@ -62,9 +62,19 @@ def main() -> None:
         _stop("interrupted; what was started has been stopped", INTERRUPTED)
 
 
+SIGNALS: list[int] = []
+"""Signals that came. A library may swallow the exception that tells of one, so it is looked for again."""
+
+
 def _interrupt(number: int, frame: object) -> NoReturn:
     del frame
+    SIGNALS.append(number)
     raise Interrupted(number)
+
+
+def _go_on() -> None:
+    if SIGNALS:
+        raise Interrupted(SIGNALS[0])
 
 
 def _say(message: str) -> None:
@@ -278,12 +288,17 @@ def _print(text: str) -> None:
 def _progress(what: str) -> Iterator[stages.Progress]:
     """Progress on stderr where that is a terminal."""
     if not sys.stderr.isatty():
-        yield lambda current, done, total: None
+        yield lambda current, done, total: _go_on()
         return
     from readiness.progress import shown
 
     with shown(what) as progress:
-        yield progress
+
+        def tell(current: str, done: int, total: int) -> None:
+            _go_on()
+            progress(current, done, total)
+
+        yield tell
 
 
 def _finish(
@@ -299,6 +314,7 @@ def _finish(
     """Judge, render, and leave with the exit code."""
     from readiness.report import RENDERERS
 
+    _go_on()
     made = stages.assemble(runs, chosen, fail_on.tiers, started)
     text = RENDERERS[form](made)
     if output is None:

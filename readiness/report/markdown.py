@@ -26,7 +26,7 @@ def text(raw: str) -> str:
     """Text from outside in which no Markdown and no HTML is live."""
     safe = words.plain(raw).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     safe = re.sub(r"([\\`*_{}\[\]()#+!|~$^])", r"\\\1", safe)
-    return re.sub(r"@|://|www\.", lambda match: f"{match[0][:-1]}&#8203;{match[0][-1]}", safe, flags=re.IGNORECASE)
+    return re.sub(r"@|://|www\.", lambda match: f"{match[0][0]}&#8203;{match[0][1:]}", safe, flags=re.IGNORECASE)
 
 
 def code(raw: str) -> str:

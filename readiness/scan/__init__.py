@@ -1,5 +1,6 @@
 """The static side: source to evidence."""
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -55,7 +56,7 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
 def found_name(path: Path, settings: Settings) -> str:
     """What the report calls a scanned path."""
     try:
-        return path.resolve().relative_to(settings.root).as_posix()
+        return Path(os.path.realpath(path)).relative_to(settings.root).as_posix()
     except ValueError:
         return path.as_posix()
 
@@ -67,7 +68,7 @@ def _settle(
     if not any(outcome.deferred for each in outcomes.values() for outcome in each):
         return
     everywhere = {source.path: source for source in sources}
-    if all(path.resolve() != settings.root for path in paths):
+    if all(Path(os.path.realpath(path)) != settings.root for path in paths):
         everywhere |= {source.path: source for source in files.collect([settings.root], settings).sources}
     project = Project(everywhere.values())
     for rule, some in outcomes.items():

@@ -124,7 +124,8 @@ class PythonRule:
 
     @property
     def examined(self) -> int:
-        return len(self.marks.clear) + len(self.marks.flagged)
+        """Places judged; advice is no judgement."""
+        return len(self.marks.clear) + sum(not advisory for _, _, advisory in self.marks.flagged)
 
     def findings(self) -> tuple[Finding, ...]:
         """What was flagged, in source order."""
