@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test check format reports clean
+.PHONY: audit test check bench format reports clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -32,6 +32,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.generated --check
+
+# Side by side with other linters, on code that is fetched once into .bench/: make bench ONLY=memory,onefile REPEAT=1
+bench: $(READY)
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(LARGE),--large $(LARGE))
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .

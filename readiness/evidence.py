@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from readiness.errors import UsageError
 from readiness.model import (
+    Edit,
     Evidence,
     Exchange,
     Finding,
@@ -43,6 +44,17 @@ class ItemJson:
 
 
 @dataclass(frozen=True)
+class EditJson:
+    """Text for the place of what stands from one position up to another; lines and columns from 1."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+
+
+@dataclass(frozen=True)
 class FindingJson:
     """Static findings have path to end_column, live ones request to took."""
 
@@ -62,6 +74,7 @@ class FindingJson:
     status: int | None = None
     excerpt: str | None = None
     took: float | None = None
+    fix: tuple[EditJson, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,7 +176,10 @@ def _finite(value: Any) -> Any:
 
 def _finding(finding: Finding, item: str) -> FindingJson:
     where: dict[str, Any] = asdict(finding.where) if finding.where is not None else {}
-    return FindingJson(finding.id, finding.rule, item, finding.message, finding.fixable, finding.advisory, **where)
+    fix = tuple(EditJson(**asdict(each)) for each in finding.fix)
+    return FindingJson(
+        finding.id, finding.rule, item, finding.message, finding.fixable, finding.advisory, **where, fix=fix
+    )
 
 
 def from_json(text: str, origin: str) -> tuple[list[Run], str]:
@@ -249,4 +265,5 @@ def _place(finding: Mapping[str, Any]) -> Finding:
         )
     elif finding["request"] is not None:
         where = Exchange(finding["request"], finding["status"], finding["excerpt"] or "", finding["took"] or 0.0)
-    return Finding(finding["id"], finding["rule"], finding["message"], where, finding["fixable"], finding["advisory"])
+    fix = tuple(Edit(**each) for each in finding.get("fix") or ())
+    return Finding(finding["id"], finding["rule"], finding["message"], where, finding["advisory"], fix)

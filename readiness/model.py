@@ -64,6 +64,17 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """Text to put in the place of what stands from one position up to another: lines from 1, columns in characters from 1."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One place, or one exchange, that is at fault. An advisory one is shown and never fails its item."""
 
@@ -71,8 +82,13 @@ class Finding:
     rule: str
     message: str
     where: Location | Exchange | None = None
-    fixable: bool = False
     advisory: bool = False
+    fix: tuple[Edit, ...] = ()
+    """What mends it, where the rule knows; all edits belong together."""
+
+    @property
+    def fixable(self) -> bool:
+        return bool(self.fix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ RULE = '''"""Eval is called.
 It runs whatever it is given.
 """
 
-import libcst as cst
+import ast
 
 from readiness.scan import PythonRule
 
@@ -25,7 +25,7 @@ class Rule(PythonRule):
     tokens = ("eval",)
     bad = ["eval(x)"]
 
-    def visit_Call(self, node: cst.Call) -> None:
+    def visit_Call(self, node: ast.Call) -> None:
         if "eval" in self.names(node.func):
             self.flag(node, "eval")
 '''
@@ -33,7 +33,7 @@ STARTS_A_FIRE = '"""A title."""\nraise RuntimeError("fire")\nclass Rule:\n    it
 
 
 def test_a_rule_is_described_without_being_run(tmp_path: Path) -> None:
-    write(tmp_path, {"python/eval_called.py": RULE.replace("import libcst", "raise RuntimeError\nimport libcst")})
+    write(tmp_path, {"python/eval_called.py": RULE.replace("import ast", "raise RuntimeError\nimport ast")})
     (rule,) = pack.rule_files([tmp_path])
     assert rule.info == RuleInfo(
         id="python/eval-called",

@@ -33,7 +33,8 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
     """
     found = files.collect(paths, settings)
     static = [rule for rule in rules if rule.language == "python"]
-    examiner = Examiner(static)
+    project = Project(found.sources, lambda: _others(paths, settings))
+    examiner = Examiner(static, project)
     examined = list(examine_all(found.sources, examiner, progress))
     broken = [Skipped(each.name, each.problem, blind=True) for each in examined if each.problem]
     skipped = tuple(sorted([*found.skipped, *broken], key=lambda each: each.what))
@@ -45,7 +46,8 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
     for each in known:
         for outcome in each.outcomes:
             outcomes[outcome.rule].append(outcome)
-    _settle(outcomes, found.sources, paths, settings)
+    for rule, some in outcomes.items():
+        outcomes[rule] = [_settled(outcome, project) for outcome in some]
     evidence = [_sum(rule, outcomes[rule.info.id], skipped) for rule in static]
     issues = [finding for each in known for finding in each.bandit]
     evidence += bandit.evidence(issues, len(known), examiner.bandit.version, bandit.table(packs))
@@ -61,18 +63,11 @@ def found_name(path: Path, settings: Settings) -> str:
         return path.as_posix()
 
 
-def _settle(
-    outcomes: dict[str, list[python.Outcome]], sources: Sequence[Source], paths: Sequence[Path], settings: Settings
-) -> None:
-    """Decide what was left to callers, who may stand in files that were not asked for."""
-    if not any(outcome.deferred for each in outcomes.values() for outcome in each):
-        return
-    everywhere = {source.path: source for source in sources}
-    if all(Path(os.path.realpath(path)) != settings.root for path in paths):
-        everywhere |= {source.path: source for source in files.collect([settings.root], settings).sources}
-    project = Project(everywhere.values())
-    for rule, some in outcomes.items():
-        outcomes[rule] = [_settled(outcome, project) for outcome in some]
+def _others(paths: Sequence[Path], settings: Settings) -> Sequence[Source]:
+    """The files of the project that were not asked for: they may be imported, or may call."""
+    if any(Path(os.path.realpath(path)) == settings.root for path in paths):
+        return ()
+    return files.collect([settings.root], settings).sources
 
 
 def _settled(outcome: python.Outcome, project: Project) -> python.Outcome:

@@ -9,6 +9,7 @@ from readiness.pack import RuleFile
 from readiness.scan import python
 from readiness.scan.bandit import Bandit
 from readiness.scan.files import Source
+from readiness.scan.project import Project
 from readiness.scan.rule import PythonRule
 
 
@@ -27,7 +28,8 @@ class Examined:
 class Examiner:
     """The rules and bandit, loaded once for a run."""
 
-    def __init__(self, rules: Sequence[RuleFile]) -> None:
+    def __init__(self, rules: Sequence[RuleFile], project: Project) -> None:
+        self.project = project
         self.rules: list[type[PythonRule]] = [rule.load() for rule in rules]
         self.bandit = Bandit()
 
@@ -40,7 +42,7 @@ class Examiner:
             return Examined(source.name, code=False)
         wanted = python.wanted(source, self.rules)
         try:
-            outcomes = python.examine(source, wanted)
+            outcomes = python.examine(self.project.add(source, module), wanted) if wanted else []
             found = self.bandit.examine(source, module)
         except Exception as problem:  # noqa: BLE001  one file that breaks a parser never costs another's findings
             return Examined(source.name, problem=f"cannot be parsed: {type(problem).__name__}: {problem}")

@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-import libcst as cst
-from libcst.helpers import get_full_name_for_node
-
+from readiness.scan.calls import Calls
 from readiness.scan.exceptions import canonical, family
-from readiness.scan.names import Names, decorated
-from readiness.scan.tree import Function, Tree, below
+from readiness.scan.names import Names
+from readiness.scan.registration import (
+    GUARDING_FRAMEWORKS,
+    decorators,
+    registered_by_decorator,
+    registers,
+    yields,
+)
+from readiness.scan.scopes import decorated
+from readiness.scan.tree import Function, FunctionDef, Tree, below, in_body, within
 
 DEEPEST = 4
 """Callers of callers that are looked at."""
-
-DETACHING = {
-    "asyncio.create_task", "asyncio.ensure_future", "asyncio.run_coroutine_threadsafe",
-}  # fmt: skip
-DETACHING_METHODS = {"create_task", "ensure_future", "run_coroutine_threadsafe", "start_soon", "submit", "add_task"}
-"""Calls that run what they are given elsewhere: a guard round them sees none of its exceptions."""
-
-RUNNING_HERE = {"to_thread", "run_in_executor", "run_in_threadpool", "run_sync", "run_blocking"}
-"""Calls that run a function that they are given, and raise what it raises where they are awaited."""
-
-REGISTERING = {
-    "subscribe", "add_route", "add_api_route", "add_url_rule", "add_event_handler", "add_job", "add_signal_handler",
-    "add_done_callback", "add_reader", "add_writer", "call_soon", "call_soon_threadsafe", "call_later", "call_at", "on",
-    "Thread", "Timer", "Process", "connect", "route", "listen", "serve", "start_server", "consume", "basic_consume",
-    "add_listener", "register", "signal", "add_get", "add_post", "add_put", "add_delete", "create_server",
-    "WebSocketApp",
-}  # fmt: skip
-"""Calls that keep a function and call it when something comes from outside."""
-REGISTERING_DECORATORS = {
-    "get", "post", "put", "patch", "delete", "head", "options", "route", "api_route", "websocket", "websocket_route",
-    "subscriber", "on", "on_event", "event", "listen", "listens_for", "listener", "handler", "callback", "middleware",
-    "exception_handler", "errorhandler", "before_request", "after_request", "command", "job", "scheduled_job", "task",
-}  # fmt: skip
-CALLBACKS = {"cb", "callback", "handler", "target", "on_message", "on_data", "error_cb", "func", "endpoint", "listener"}
-
-PLAIN_DECORATORS = {
-    "staticmethod", "classmethod", "property", "cached_property", "abstractmethod", "override", "overload", "final",
-    "cache", "lru_cache", "wraps", "contextmanager", "asynccontextmanager", "deprecated", "no_type_check", "setter",
-}  # fmt: skip
-"""Decorators that register nothing: the function is still called by name."""
-
-GUARDING_FRAMEWORKS = ("apscheduler", "celery", "faststream", "dramatiq", "huey", "arq", "taskiq", "mcp", "fastmcp")
-"""Frameworks that catch, log and go on when a decorated function raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +50,7 @@ class Guard(Enum):
 class Left:
     """A function of this file, and what gets out of it."""
 
-    function: cst.FunctionDef
+    function: FunctionDef
     raises: frozenset[str]
 
 
@@ -106,34 +79,36 @@ def _worst(judgements: Iterable[Judgement]) -> Judgement:
 class Guards:
     """Answers for one file."""
 
-    def __init__(self, tree: Tree, names: Names) -> None:
+    def __init__(self, tree: Tree, names: Names, calls: Calls) -> None:
         self.tree = tree
         self.names = names
-        self._calls: dict[cst.FunctionDef, list[cst.Call]] = defaultdict(list)
-        self._references: dict[cst.FunctionDef, list[cst.CSTNode]] = defaultdict(list)
-        self._index()
+        self.calls = calls
 
-    def escape(self, place: cst.CSTNode, raises: Iterable[str]) -> Escape:
+    def escape(self, place: ast.AST, raises: Iterable[str]) -> Escape:
         """What of `raises` leaves the function that `place` stands in."""
         left, reraised = set(raises), set[str]()
         child = place
         for parent in self.tree.ancestors(place):
-            if isinstance(parent, cst.Try | cst.TryStar) and child is parent.body:
-                for name in sorted(left):
-                    handler = self._handler(parent, name)
-                    if handler is None:
-                        continue
-                    left.discard(name)
-                    if raises_again(handler):
-                        (reraised if len(handler.body.body) > 1 else left).add(name)
-            elif isinstance(parent, cst.With) and child is parent.body:
+            if isinstance(parent, ast.Try | ast.TryStar) and within(child, parent.body):
+                self._pass(parent, left, reraised)
+            elif isinstance(parent, ast.With | ast.AsyncWith) and isinstance(child, ast.stmt):
                 left -= {name for name in left if self._suppresses(parent, name)}
-            elif isinstance(parent, cst.FunctionDef | cst.Lambda) and child is parent.body:
+            elif in_body(child, parent):
                 break
             child = parent
         return Escape(frozenset(left), frozenset(reraised - left))
 
-    def judge(self, place: cst.CSTNode, raises: Iterable[str], depth: int = 0) -> Judgement:
+    def _pass(self, node: ast.Try | ast.TryStar, left: set[str], reraised: set[str]) -> None:
+        """Take off what the handlers of a `try` keep."""
+        for name in sorted(left):
+            handler = next((each for each in node.handlers if self.catches(each.type, name)), None)
+            if handler is None:
+                continue
+            left.discard(name)
+            if raises_again(handler):
+                (reraised if len(handler.body) > 1 else left).add(name)
+
+    def judge(self, place: ast.AST, raises: Iterable[str], path: tuple[ast.AST, ...] = ()) -> Judgement:
         """Whether each of `raises` is caught here or in every caller that this file shows, and what is left to others.
 
         What a handler logs and raises again counts as guarded where the function answers nobody by itself: its
@@ -141,9 +116,9 @@ class Guards:
         """
         escape = self.escape(place, raises)
         function = self.tree.function_of(place)
-        if not escape or (isinstance(function, cst.FunctionDef) and self.guarded_by_framework(function)):
+        if not escape or (isinstance(function, FunctionDef) and self.guarded_by_framework(function)):
             return GUARDED
-        if not isinstance(function, cst.FunctionDef) or depth >= DEEPEST:
+        if not isinstance(function, FunctionDef) or len(path) >= DEEPEST:
             return UNGUARDED
         if self.is_wrapped_elsewhere(function):
             return UNKNOWN
@@ -151,187 +126,121 @@ class Guards:
         if entry or not escape.unseen:
             return UNGUARDED if entry else GUARDED
         remaining = escape.unseen | escape.reraised
-        calls = [call for call in self._calls[function] if self.tree.function_of(call) is not function]
+        around = {function, *path}  # a function that calls itself is decided by who calls it from outside
+        calls = [call for call in self.calls.of(function) if self.tree.function_of(call) not in around]
         if not calls:
-            return UNKNOWN if self.is_handed_on(function) else Judgement(Guard.LEFT, (Left(function, remaining),))
-        return _worst(self.judge_call(call, function, remaining, depth) for call in calls)
+            handed = self.is_handed_on(function)
+            return UNKNOWN if handed else Judgement(Guard.LEFT, (Left(function, remaining),))
+        return _worst(self.judge_call(call, function, remaining, (*path, function)) for call in calls)
 
-    def judge_call(self, call: cst.CSTNode, function: cst.FunctionDef, raises: frozenset[str], depth: int) -> Judgement:
+    def judge_call(
+        self, call: ast.AST, function: FunctionDef, raises: frozenset[str], path: tuple[ast.AST, ...] = ()
+    ) -> Judgement:
         """What a call of a function makes of what the function lets out."""
-        if self.detached(call):
+        if self.calls.detached(call):
             return UNGUARDED
-        made_only = isinstance(self.tree.parents[call], cst.Assign | cst.Return)  # awaited who knows where
-        if function.asynchronous is not None and made_only and not is_generator(function):
+        made_only = isinstance(self.tree.parents[call], ast.Assign | ast.Return)  # awaited who knows where
+        if isinstance(function, ast.AsyncFunctionDef) and made_only and not is_generator(function):
             return UNKNOWN
         if is_generator(function) and not self.is_iterated(call):
             return UNKNOWN
-        return self.judge(call, raises, depth + 1)
+        return self.judge(call, raises, path)
 
-    def is_iterated(self, call: cst.CSTNode) -> bool:
+    def is_iterated(self, call: ast.AST) -> bool:
         """Whether a generator is run where it is made: `for x in call():`."""
         parent = self.tree.parents[call]
-        return isinstance(parent, cst.For | cst.CompFor) and parent.iter is call
+        return isinstance(parent, ast.For | ast.AsyncFor | ast.comprehension) and parent.iter is call
 
-    def guarded(self, place: cst.CSTNode, raises: Iterable[str]) -> bool:
+    def guarded(self, place: ast.AST, raises: Iterable[str]) -> bool:
         return self.judge(place, raises) is GUARDED
 
-    def callers(self, function: cst.FunctionDef) -> list[cst.Call]:
+    def callers(self, function: FunctionDef) -> list[ast.Call]:
         """Calls of a function in this file."""
-        return self._calls[function]
+        return self.calls.of(function)
 
     def is_entry(self, function: Function) -> bool:
         """Whether somebody outside calls it: a route, a callback handed to a call, a lambda."""
-        if not isinstance(function, cst.FunctionDef):
+        if not isinstance(function, FunctionDef):
             return True
-        names = [(get_full_name_for_node(each.decorator) or "").rsplit(".", 1)[-1] for each in function.decorators]
-        # an unknown decorator may wrap or register: where this file calls the function, it wraps
-        unknown = any(name not in PLAIN_DECORATORS for name in names) and not self._calls[function]
-        return (
-            unknown
-            or not REGISTERING_DECORATORS.isdisjoint(names)
-            or any(self._registers(each) for each in self._references[function])
-        )
+        if registered_by_decorator(self.names, function):
+            return True
+        return any(registers(self.names, each) for each in self.calls.references(function))
 
-    def is_handed_on(self, function: cst.FunctionDef) -> bool:
+    def is_handed_on(self, function: FunctionDef) -> bool:
         """Whether its name is stored somewhere, or handed to what may do anything with it: who calls it is unknown."""
-        return any(not self._registers(each) for each in self._references[function])
+        return any(not registers(self.names, each) for each in self.calls.references(function))
 
-    def is_wrapped_elsewhere(self, function: cst.FunctionDef) -> bool:
-        """Whether a decorator from another file of the project is put round it, which may catch."""
-        for each in function.decorators:
-            decorator = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
-            if any(origin.startswith(".") for origin in self.names.origins(decorator)):
-                return isinstance(decorator, cst.Name)
-        return False
+    def is_wrapped_elsewhere(self, function: FunctionDef) -> bool:
+        """Whether a decorator from a file that is not at hand is put round it, which may catch."""
+        found = (origin for each in decorators(function) for origin in self.names.origins(each))
+        return any(origin.startswith(".") for origin in found)
 
-    def _registers(self, reference: cst.CSTNode) -> bool:
-        """Whether a function is handed to a call that calls it when something comes from outside."""
-        arg = self.tree.parents[reference]
-        call = self.tree.parents[arg]
-        if not isinstance(arg, cst.Arg) or not isinstance(call, cst.Call):
-            return False
-        return last_name(call.func) in REGISTERING or (arg.keyword is not None and arg.keyword.value in CALLBACKS)
-
-    def guarded_by_framework(self, function: cst.FunctionDef) -> bool:
-        """Decorated by a framework that catches, or by a wrapper of this file that calls it inside a try."""
-        for each in function.decorators:
-            decorator = each.decorator.func if isinstance(each.decorator, cst.Call) else each.decorator
+    def guarded_by_framework(self, function: FunctionDef) -> bool:
+        """Decorated by a framework that catches, or by a wrapper of the project that calls it inside a try."""
+        for decorator in decorators(function):
             if any(origin.startswith(GUARDING_FRAMEWORKS) for origin in self.names.origins(decorator)):
                 return True
-            local = self.names.local_function(decorator)
-            if local is not None and self._wraps_in_try(local):
+            if any(_wraps_in_try(each.node) for each in self.names.functions(decorator)):
                 return True
         return False
 
-    def _wraps_in_try(self, decorator: cst.FunctionDef) -> bool:
-        return any(
-            isinstance(node, cst.Try) and any(not raises_again(handler) for handler in node.handlers)
-            for node in self.tree.below(decorator.body)
-        )
+    def catches(self, kind: ast.expr | None, name: str) -> bool:
+        """Whether `except kind` catches an exception of the class `name`."""
+        return kind is None or bool(self.classes(kind) & family(name))
 
-    def _handler(self, node: cst.Try | cst.TryStar, name: str) -> cst.ExceptHandler | cst.ExceptStarHandler | None:
-        return next((each for each in node.handlers if self._catches(each.type, name)), None)
-
-    def _catches(self, kind: cst.BaseExpression | None, name: str) -> bool:
-        return kind is None or bool(self._classes(kind) & family(name))
-
-    def _classes(self, kind: cst.BaseExpression) -> set[str]:
-        """The classes that an `except` names, tuples and constants of tuples taken apart."""
+    def classes(self, kind: ast.expr) -> set[str]:
+        """The classes that an `except` names, tuples and constants of tuples taken apart; bases of own classes too."""
         found: set[str] = set()
         for value in self.names.values(kind):
-            if isinstance(value, cst.Tuple):
-                for element in value.elements:
-                    found |= self._classes(element.value)
+            if isinstance(value, ast.Tuple):
+                for element in value.elts:
+                    found |= self.classes(element)
             else:
                 found |= {canonical(each) for each in self.names.origins(value)}
         return found
 
-    def _suppresses(self, node: cst.With, name: str) -> bool:
+    def _suppresses(self, node: ast.With | ast.AsyncWith, name: str) -> bool:
         for item in node.items:
-            call = item.item
-            if not isinstance(call, cst.Call):
+            call = item.context_expr
+            if not isinstance(call, ast.Call):
                 continue
             suppresses = "contextlib.suppress" in self.names.origins(call.func)
-            if suppresses and any(self._catches(each.value, name) for each in call.args):
+            if suppresses and any(self.catches(each, name) for each in call.args):
                 return True
-            local = self.names.local_function(call.func)
-            if local is not None and self._catches_round_its_yield(local, name):
+            if any(self._catches_round_its_yield(each, name) for each in self.names.local_functions(call.func)):
                 return True
         return False
 
-    def _catches_round_its_yield(self, manager: cst.FunctionDef, name: str) -> bool:
+    def _catches_round_its_yield(self, manager: FunctionDef, name: str) -> bool:
         """Whether a context manager of this file catches what is raised in its block."""
         if not decorated(manager, "contextmanager", "asynccontextmanager"):
             return False
-        yields = [each for each in below(manager.body, functions=False) if isinstance(each, cst.Yield)]
-        return bool(yields) and not any(self.escape(each, [name]) for each in yields)
-
-    def detached(self, call: cst.CSTNode) -> bool:
-        """Whether a call only makes the coroutine, and somebody else runs it."""
-        for parent in self.tree.ancestors(call):
-            if isinstance(parent, cst.BaseSuite | cst.BaseSmallStatement):
-                return False
-            if not isinstance(parent, cst.Call):
-                continue
-            if last_name(parent.func) in DETACHING_METHODS or self.names.origins(parent.func) & DETACHING:
-                return not isinstance(self.tree.parents[parent], cst.Await)
-        return False
-
-    def _index(self) -> None:
-        callees = {call.func for call in self.tree.all(cst.Call)}
-        for call in self.tree.all(cst.Call):
-            for function in self.names.local_functions(call.func):
-                self._calls[function].append(call)
-        known = {function.name.value for function in self.tree.all(cst.FunctionDef)}
-        decorators = {each.decorator for each in self.tree.all(cst.Decorator)}
-        skipped = callees | decorators
-        for name in self.tree.all(cst.Name):
-            inside = isinstance(self.tree.parents[name], cst.FunctionDef | cst.Attribute)
-            if name.value in known and name not in skipped and not inside:
-                self._refer(name)
-        for attribute in self.tree.all(cst.Attribute):
-            if attribute.attr.value in known and attribute not in skipped:
-                self._refer(attribute)
-
-    def _refer(self, node: cst.BaseExpression) -> None:
-        arg = self.tree.parents[node]
-        call = self.tree.parents[arg]
-        here = isinstance(arg, cst.Arg) and isinstance(call, cst.Call) and last_name(call.func) in RUNNING_HERE
-        for function in self.names.local_functions(node):
-            if here and isinstance(call, cst.Call):
-                self._calls[function].append(call)
-            else:
-                self._references[function].append(node)
+        given = [each for each in below(manager, functions=False) if isinstance(each, ast.Yield)]
+        return bool(given) and not any(self.escape(each, [name]) for each in given)
 
 
-def last_name(node: cst.BaseExpression) -> str:
-    """`c` of `a.b.c` and of `c`."""
-    if isinstance(node, cst.Attribute):
-        return node.attr.value
-    return node.value if isinstance(node, cst.Name) else ""
+def _wraps_in_try(decorator: ast.AST) -> bool:
+    return any(
+        isinstance(node, ast.Try) and any(not raises_again(handler) for handler in node.handlers)
+        for node in below(decorator)
+    )
 
 
-def is_generator(function: cst.FunctionDef) -> bool:
+def is_generator(function: FunctionDef) -> bool:
     """Whether a call only makes a generator, so that it raises where somebody iterates."""
-    if decorated(function, "contextmanager", "asynccontextmanager"):
-        return False
-    return any(isinstance(node, cst.Yield) for node in below(function.body, functions=False))
+    return not decorated(function, "contextmanager", "asynccontextmanager") and yields(function)
 
 
-def raises_again(handler: cst.ExceptHandler | cst.ExceptStarHandler) -> bool:
+def raises_again(handler: ast.ExceptHandler) -> bool:
     """Whether a handler always ends by raising the very exception it caught."""
-    caught = handler.name.name if handler.name is not None else None
-    return _ends_raising(handler.body, caught.value if isinstance(caught, cst.Name) else None)
+    return _ends_raising(handler.body, handler.name)
 
 
-def _ends_raising(block: cst.CSTNode | None, caught: str | None) -> bool:
+def _ends_raising(block: list[ast.stmt], caught: str | None) -> bool:
     """Whether a block ends by raising what was caught, on every way through it."""
-    if isinstance(block, cst.Else):
-        block = block.body
-    if isinstance(block, cst.If):
-        return _ends_raising(block.body, caught) and _ends_raising(block.orelse, caught)
-    if isinstance(block, cst.BaseSuite | cst.SimpleStatementLine):
-        return bool(block.body) and _ends_raising(block.body[-1], caught)
-    if not isinstance(block, cst.Raise):
+    last = block[-1] if block else None
+    if isinstance(last, ast.If):
+        return _ends_raising(last.body, caught) and _ends_raising(last.orelse, caught)
+    if not isinstance(last, ast.Raise):
         return False
-    return block.exc is None or (isinstance(block.exc, cst.Name) and block.exc.value == caught)
+    return last.exc is None or (isinstance(last.exc, ast.Name) and last.exc.id == caught)

@@ -1,71 +1,97 @@
-"""What a name stands for: aliases resolved, instances followed from constructor to call, within one file.
+"""What a name stands for: aliases resolved, instances followed from constructor to call, imports into the project.
 
 An origin is a dotted path from something known, with `()` for what a call hands out and `[]` for an element:
-`requests.Session().get().json`, `aiohttp.ClientSession().get`. Parameters without an annotation are `@parameter`.
+`requests.Session().get().json`, `aiohttp.ClientSession().get`. What the project defines itself is `<file:name>`:
+`<app/clients.py:Client>().fetch`. Parameters of which nothing is known are `@parameter`.
 A name bound in several places has several origins.
 """
 
 from __future__ import annotations
 
+import ast
 import builtins
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
+from typing import Protocol, get_args
 
-import libcst as cst
-from libcst.helpers import get_full_name_for_node
-
-from readiness.scan.tree import Tree
+from readiness.scan.scopes import Binding, How, Scopes, decorated
+from readiness.scan.tree import Comprehension, FunctionDef, Tree, below, dotted, is_none
 
 PARAMETER = "@parameter"
 DEEPEST = 12
 """Steps after which following stops: longer chains are loops."""
-
-TRANSPARENT = {"asyncio.wait_for", "asyncio.shield", "typing.cast"}
-"""Calls that hand out what they are given first."""
+COMPREHENSIONS = get_args(Comprehension)
+TRANSPARENT = {"asyncio.wait_for", "asyncio.shield", "typing.cast", "contextlib.aclosing", "contextlib.closing"}
+"""Calls that hand out what they are given first; `cast` what it is told that it is given."""
 
 Origins = frozenset[str]
 NOTHING: Origins = frozenset()
 
 
-class How(Enum):
-    """How a name is bound to its value."""
+class Found(Protocol):
+    """A parsed file of the project."""
 
-    IMPORT = auto()
-    VALUE = auto()
-    ELEMENT = auto()
-    PARAMETER = auto()
-    FUNCTION = auto()
-    CLASS = auto()
+    name: str
+
+    @property
+    def names(self) -> Names: ...
+
+
+class Finder(Protocol):
+    """Finds the other files of a project."""
+
+    def file(self, path: str) -> Found | None:
+        """A file by the name that the report gives it."""
+
+    def imported(self, origin: str, importer: str) -> tuple[Found, str] | None:
+        """The file that holds what a dotted import names, and the rest of the name within it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
-    how: How
-    node: cst.CSTNode
-    path: str = ""
-    """For imports: the dotted name."""
+class Defined:
+    """A class or function of the project, and the names of the file that it stands in."""
+
+    names: Names
+    node: ast.ClassDef | FunctionDef
+
+    @property
+    def path(self) -> str:
+        return self.names.path
 
 
 class Names:
-    """Answers for one file. Flow is not followed: all bindings of a name in its scope count."""
+    """Answers for one file."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, path: str, tree: Tree, finder: Finder | None = None) -> None:
+        self.path = path
         self.tree = tree
-        self._scopes: dict[tuple[cst.CSTNode | None, str], list[Binding]] = defaultdict(list)
-        self._attributes: dict[tuple[cst.ClassDef, str], list[cst.CSTNode]] = defaultdict(list)
-        self._memo: dict[cst.CSTNode, Origins] = {}
-        self._classes = {f"<{each.name.value}>": each for each in tree.all(cst.ClassDef)}
-        self._global = {
-            (tree.function_of(each), item.name.value) for each in tree.all(cst.Global) for item in each.names
-        }
-        self._bind_all()
+        self.scopes = Scopes(tree)
+        self._finder = finder
+        self._memo: dict[ast.AST, Origins] = {}
+        self._returned: dict[ast.AST, Origins] = {}
+        self.definitions: dict[str, list[ast.ClassDef | FunctionDef]] = defaultdict(list)
+        self._qualified: dict[ast.AST, str] = {}
+        for node in [*tree.all(ast.ClassDef), *tree.functions]:
+            self.definitions[self.qualified(node)].append(node)
 
     # ---- asked by rules
 
-    def origins(self, node: cst.CSTNode, depth: int = 0) -> Origins:
-        """All that an expression may stand for; empty where this file does not tell."""
+    def qualified(self, node: ast.ClassDef | FunctionDef) -> str:
+        """`function`, `Class.method`, `function.inner`."""
+        if node not in self._qualified:
+            outer = (each for each in self.tree.ancestors(node) if isinstance(each, ast.ClassDef | FunctionDef))
+            around = next(outer, None)
+            prefix = f"{self.qualified(around)}." if isinstance(around, ast.ClassDef | FunctionDef) else ""
+            self._qualified[node] = f"{prefix}{node.name}"
+        return self._qualified[node]
+
+    def key(self, node: ast.ClassDef | FunctionDef) -> str:
+        """The origin of a definition of this file."""
+        return f"<{self.path}:{self.qualified(node)}>"
+
+    def origins(self, node: ast.AST, depth: int = 0) -> Origins:
+        """All that an expression may stand for; empty where the project does not tell."""
         if node in self._memo:
             return self._memo[node]
         if depth > DEEPEST:
@@ -74,288 +100,284 @@ class Names:
         found = self._memo[node] = frozenset(self._origins(node, depth + 1))
         return found
 
-    def bindings(self, name: cst.Name) -> list[Binding]:
-        """Where a name gets its value, in the nearest scope that binds it."""
-        for scope in self._scopes_of(name):
-            if found := self._scopes.get((scope, name.value)):
-                return found
-        return []
+    def bindings(self, name: ast.Name) -> list[Binding]:
+        """What binds it, in the innermost scope that does."""
+        return self.scopes.bindings(name)
 
-    def values(self, node: cst.BaseExpression, depth: int = 0) -> list[cst.BaseExpression]:
+    def values(self, node: ast.expr, depth: int = 0) -> list[ast.expr]:
         """The expressions a name may hold, followed to what is no name any more; `node` itself where unknown."""
-        if isinstance(node, cst.Name) and depth < DEEPEST:
-            bound = [each.node for each in self.bindings(node) if each.how is How.VALUE]
-            known = [each for each in bound if isinstance(each, cst.BaseExpression)]
-            if known and len(known) == len(self.bindings(node)):
+        if isinstance(node, ast.Name) and depth < DEEPEST:
+            bound = self.bindings(node)
+            known = [each.node for each in bound if each.how is How.VALUE and isinstance(each.node, ast.expr)]
+            if known and len(known) == len(bound):
                 return [value for each in known for value in self.values(each, depth + 1)]
         return [node]
 
-    def local_functions(self, node: cst.BaseExpression) -> list[cst.FunctionDef]:
-        """The functions of this file that a callee may name: `f`, `self.f`, `Class.f`, a method of each class of x."""
-        if isinstance(node, cst.Name):
-            found: list[cst.CSTNode] = [each.node for each in self.bindings(node) if each.how is How.FUNCTION]
-            return [each for each in found[-1:] if isinstance(each, cst.FunctionDef)]
-        if not isinstance(node, cst.Attribute):
+    def defined(self, origin: str) -> list[Defined]:
+        """The definitions that an origin `<file:name>` names; several where one name is defined again."""
+        path, _, qualified = origin[1:].rpartition(">")[0].rpartition(":")
+        if not origin.startswith("<") or not origin.endswith(">"):
             return []
-        owners = [self._classes.get(origin.removesuffix("()")) for origin in sorted(self.origins(node.value))]
-        members = [each for owner in owners if owner for each in self._members(owner, node.attr.value)]
-        return [each for each in members if isinstance(each, cst.FunctionDef)]
+        home = self._home(path)
+        return [Defined(home, each) for each in home.definitions.get(qualified, ())] if home else []
 
-    def local_function(self, node: cst.BaseExpression) -> cst.FunctionDef | None:
-        """The first of them."""
-        return next(iter(self.local_functions(node)), None)
+    def functions(self, node: ast.expr) -> list[Defined]:
+        """The functions of the project that a callee may name, here or in other files."""
+        found = [each for origin in sorted(self.origins(node)) for each in self.defined(origin)]
+        return [each for each in found if not isinstance(each.node, ast.ClassDef)]
+
+    def local_functions(self, node: ast.expr) -> list[FunctionDef]:
+        """The functions of this file that a callee may name: `f`, `self.f`, `Class.f`, a method of each class of x."""
+        found = [each.node for each in self.functions(node) if each.names is self]
+        return [each for each in found if isinstance(each, FunctionDef)]
+
+    def classes(self, node: ast.expr) -> list[Defined]:
+        """The classes of the project of which an expression may be an instance."""
+        found = (
+            each
+            for origin in sorted(self.origins(node))
+            if origin.endswith(">()")
+            for each in self.defined(origin[:-2])
+        )
+        return [each for each in found if isinstance(each.node, ast.ClassDef)]
+
+    def members(self, owner: ast.ClassDef, name: str, depth: int = 0) -> list[tuple[Names, ast.AST]]:
+        """What a class of this file, or the nearest base of the project that knows the name, binds to it."""
+        found: list[tuple[Names, ast.AST]] = [(self, each) for each in self.scopes.attributes.get((owner, name), ())]
+        if found or depth > DEEPEST:
+            return found
+        for base in self.bases(owner):
+            if base.node is not owner and isinstance(base.node, ast.ClassDef):
+                found = found or base.names.members(base.node, name, depth + 1)
+        return found
+
+    def bases(self, owner: ast.ClassDef) -> list[Defined]:
+        """The base classes that the project defines."""
+        return [found for each in owner.bases for origin in self.origins(each) for found in self.defined(origin)]
+
+    def exported(self, name: str, depth: int = 0) -> Origins:
+        """What a name stands for at the module's level."""
+        bound = self.scopes.at_module(name)
+        found = NOTHING.union(*(self._bound(each, depth) for each in bound))
+        return found or self._starred(name, depth)
+
+    def returned(self, function: FunctionDef, depth: int = 0) -> Origins:
+        """What a call of a function of this file gives: its annotation, else what it returns or yields."""
+        if function not in self._returned:
+            self._returned[function] = NOTHING
+            self._returned[function] = self._handed_out(function, depth)
+        return self._returned[function]
 
     # ---- expressions
 
-    def _origins(self, node: cst.CSTNode, depth: int) -> Iterator[str]:  # noqa: C901  one case a node type
+    def _home(self, path: str) -> Names | None:
+        if path == self.path:
+            return self
+        found = self._finder.file(path) if self._finder else None
+        return found.names if found else None
+
+    def _origins(self, node: ast.AST, depth: int) -> Iterator[str]:  # noqa: C901  one case a node type
         match node:
-            case cst.Name():
+            case ast.Name():
                 yield from self._name(node, depth)
-            case cst.Attribute(value=value, attr=attr):
+            case ast.Attribute(value=value, attr=attr):
                 for base in self.origins(value, depth):
-                    yield from self._attribute(base, attr.value, depth)
-            case cst.Call(func=func, args=[first, *_]) if self.origins(func, depth) & TRANSPARENT:
-                yield from self.origins(first.value, depth)
-            case cst.Call(func=func):
+                    yield from self.attribute(base, attr, depth)
+            case ast.Call(func=func, args=[first, *_]) if (known := self.origins(func, depth)) & TRANSPARENT:
+                yield from self._instances(first, depth) if "typing.cast" in known else self.origins(first, depth)
+            case ast.Call(func=func):
                 yield from self._call(func, depth)
-            case cst.Await(expression=inner) | cst.NamedExpr(value=inner):
+            case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.Starred(value=inner):
                 yield from self.origins(inner, depth)
-            case cst.Annotation(annotation=annotation):
-                yield from self._instances(annotation, depth)
-            case cst.Subscript(value=value):
+            case ast.Subscript(value=value):
                 yield from (f"{base}[]" for base in self.origins(value, depth))
-            case cst.ListComp(elt=each) | cst.SetComp(elt=each) | cst.GeneratorExp(elt=each) | cst.DictComp(value=each):
+            case ast.ListComp(elt=each) | ast.SetComp(elt=each) | ast.GeneratorExp(elt=each) | ast.DictComp(value=each):
                 yield from self.origins(each, depth)
-            case cst.IfExp(body=one, orelse=other) | cst.BooleanOperation(left=one, right=other):
+            case ast.IfExp(body=one, orelse=other):
                 yield from self.origins(one, depth) | self.origins(other, depth)
+            case ast.BoolOp(values=values):
+                yield from NOTHING.union(*(self.origins(each, depth) for each in values))
 
-    def _name(self, node: cst.Name, depth: int) -> Iterator[str]:
+    def _name(self, node: ast.Name, depth: int) -> Origins:
         bound = self.bindings(node)
-        if not bound and hasattr(builtins, node.value):
-            yield node.value
-        for each in bound:
-            match each.how:
-                case How.IMPORT:
-                    yield each.path
-                case How.VALUE:
-                    yield from self.origins(each.node, depth)
-                case How.ELEMENT:
-                    yield from (f"{base}[]" for base in self.origins(each.node, depth))
-                case How.PARAMETER if isinstance(each.node, cst.Param):
-                    yield from self._parameter(each.node, depth)
-                case How.CLASS:
-                    yield f"<{node.value}>"
-                case _:
-                    pass
+        if bound:
+            return NOTHING.union(*(self._bound(each, depth) for each in bound))
+        if hasattr(builtins, node.id):
+            return frozenset({node.id})
+        return self._starred(node.id, depth)
 
-    def _parameter(self, param: cst.Param, depth: int) -> Iterator[str]:
-        owner = self._own_class(param)
+    def _starred(self, name: str, depth: int) -> Origins:
+        """A name that only an `import *` from the project can bring."""
+        if depth > DEEPEST or self._finder is None:
+            return NOTHING
+        for star in self.scopes.stars:
+            found = self._finder.imported(f"{star}{'' if star.endswith('.') else '.'}{name}", self.path)
+            if found is not None and found[0].names is not self:
+                return found[0].names.exported(name, depth + 1)
+        return NOTHING
+
+    def _bound(self, binding: Binding, depth: int) -> Origins:
+        node = binding.node
+        match binding.how:
+            case How.IMPORT:
+                return self._imported(binding.path, depth)
+            case How.VALUE:
+                parent = self.tree.parents.get(node)
+                if isinstance(parent, ast.AnnAssign) and parent.annotation is node:
+                    return self._instances(node, depth)
+                return self.origins(node, depth)
+            case How.ELEMENT:
+                return frozenset(f"{base}[]" for base in self.origins(node, depth))
+            case How.PARAMETER if isinstance(node, ast.arg):
+                return frozenset(self._parameter(node, depth))
+            case How.FUNCTION | How.CLASS if isinstance(node, ast.ClassDef | FunctionDef):
+                return frozenset({self.key(node)})
+            case How.CAUGHT if isinstance(node, ast.ExceptHandler) and node.type is not None:
+                kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+                return frozenset(f"{origin}()" for each in kinds for origin in self.origins(each, depth))
+            case _:
+                return NOTHING
+
+    def _imported(self, path: str, depth: int) -> Origins:
+        """An import: followed where the project holds it, else the dotted name."""
+        found = self._finder.imported(path, self.path) if self._finder and depth <= DEEPEST else None
+        if found is None or not found[1]:
+            return frozenset({path})
+        file, rest = found
+        first, *others = rest.split(".")
+        if file.names is self and path == rest:
+            return frozenset({path})
+        origins = file.names.exported(first, depth + 1)
+        for name in others:
+            origins = NOTHING.union(*(file.names.attribute(base, name, depth + 1) for base in origins))
+        return origins or frozenset({path})
+
+    def _parameter(self, param: ast.arg, depth: int) -> Iterator[str]:
+        owner, of_class = self._own_class(param)
+        given = self._dependency(param, depth)
         if owner is not None:
-            yield f"<{owner.name.value}>()"
+            yield f"{self.key(owner)}{'' if of_class else '()'}"
+        elif given:
+            yield from given
         elif param.annotation is None:
             yield PARAMETER
         else:
-            told = self._instances(param.annotation.annotation, depth)
+            told = self._instances(param.annotation, depth)
             plain = all(hasattr(builtins, each.removesuffix("()")) for each in told)
             yield from {PARAMETER} if plain else told
 
-    def _own_class(self, param: cst.Param) -> cst.ClassDef | None:
-        """The class when `param` is the `self` of a method."""
-        parameters = self.tree.parents[param]
-        function = self.tree.parents[parameters]
-        if not isinstance(function, cst.FunctionDef) or not isinstance(parameters, cst.Parameters):
-            return None
-        if not parameters.params or parameters.params[0] is not param or decorated(function, "staticmethod"):
-            return None
-        block = self.tree.parents[function]
-        owner = self.tree.parents.get(block)
-        return owner if isinstance(owner, cst.ClassDef) else None
+    def _own_class(self, param: ast.arg) -> tuple[ast.ClassDef | None, bool]:
+        """The class when `param` is the `self` or (second answer) the `cls` of a method."""
+        arguments = self.tree.parents[param]
+        function = self.tree.parents[arguments]
+        if not isinstance(function, FunctionDef) or not isinstance(arguments, ast.arguments):
+            return None, False
+        first = next(iter([*arguments.posonlyargs, *arguments.args]), None)
+        if first is not param or decorated(function, "staticmethod"):
+            return None, False
+        owner = self.tree.parents[function]
+        of_class = decorated(function, "classmethod") or function.name in {"__new__", "__init_subclass__"}
+        return (owner, of_class) if isinstance(owner, ast.ClassDef) else (None, False)
 
-    def _instances(self, annotation: cst.BaseExpression, depth: int) -> Origins:
+    def _dependency(self, param: ast.arg, depth: int) -> Origins:
+        """What FastAPI passes for `x = Depends(make)` and `x: Annotated[T, Depends(make)]`."""
+        arguments = self.tree.parents[param]
+        if not isinstance(arguments, ast.arguments):
+            return NOTHING
+        named = [*arguments.posonlyargs, *arguments.args]
+        pairs = [*zip(reversed(named), reversed(arguments.defaults), strict=False)]
+        pairs += [(each, one) for each, one in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if one]
+        marks: list[ast.expr] = [default for each, default in pairs if each is param]
+        if isinstance(param.annotation, ast.Subscript) and dotted(param.annotation.value).endswith("Annotated"):
+            inside = param.annotation.slice
+            marks += inside.elts[1:] if isinstance(inside, ast.Tuple) else []
+        calls = [each for each in marks if isinstance(each, ast.Call) and dotted(each.func).endswith("Depends")]
+        return NOTHING.union(*(self._call(each.args[0], depth) for each in calls if each.args))
+
+    def _instances(self, annotation: ast.AST, depth: int) -> Origins:
         """What a value so annotated is: an instance of the class, `Optional` and `Annotated` looked through."""
         match annotation:
-            case cst.SimpleString():
-                try:
-                    inner = cst.parse_expression(str(annotation.evaluated_value))
-                except cst.ParserSyntaxError:
-                    return NOTHING
-                # a fresh node has no scope of its own: read it as if it stood at module level
-                return frozenset(f"{each}()" for each in self._dotted_at_module(inner))
-            case cst.BinaryOperation(left=left, right=right):
+            case ast.Constant(value=str(text)):
+                return self._quoted(text, annotation, depth)
+            case ast.BinOp(left=left, right=right):
                 return self._instances(left, depth) | self._instances(right, depth)
-            case cst.Subscript(value=value, slice=parts):
-                outer = (get_full_name_for_node(value) or "").rsplit(".", 1)[-1]
+            case ast.Subscript(value=value, slice=part):
+                outer = dotted(value).rpartition(".")[2]
                 if outer not in {"Optional", "Union", "Annotated"}:
                     return frozenset(f"{each}()" for each in self.origins(value, depth))
-                inside = [part.slice.value for part in parts if isinstance(part.slice, cst.Index)]
+                inside = part.elts if isinstance(part, ast.Tuple) else [part]
                 inside = inside[:1] if outer == "Annotated" else inside
                 return NOTHING.union(*(self._instances(each, depth) for each in inside))
-            case cst.Name(value="None"):
+            case _ if is_none(annotation):
                 return NOTHING
             case _:
                 return frozenset(f"{each}()" for each in self.origins(annotation, depth))
 
-    def _dotted_at_module(self, node: cst.BaseExpression) -> Iterator[str]:
-        first, _, rest = (get_full_name_for_node(node) or "").partition(".")
-        for each in self._scopes.get((None, first), []):
-            head = each.path if each.how is How.IMPORT else f"<{first}>" if each.how is How.CLASS else ""
-            if head:
-                yield f"{head}.{rest}" if rest else head
+    def _quoted(self, text: str, at: ast.AST, depth: int) -> Origins:
+        """An annotation in quotes: its names are looked up as if it stood without them."""
+        try:
+            inner = ast.parse(text, mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return NOTHING
+        for node in below(inner):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                return NOTHING
+            for name in node._fields:
+                if isinstance(child := getattr(node, name, None), ast.AST):
+                    self.tree.parents[child] = node
+        self.tree.parents[inner] = self.tree.parents[at]
+        return self._instances(inner, depth)
 
-    def _attribute(self, base: str, name: str, depth: int) -> Iterator[str]:
-        owner = self._classes.get(base.removesuffix("()")) if base.startswith("<") else None
-        if owner is None:
-            yield f"{base}.{name}"
-            return
-        members = self._members(owner, name)
-        for member in members:
-            match member:
-                case cst.FunctionDef():
-                    if decorated(member, "property", "cached_property"):
-                        yield from self._handed_out(member, depth)
-                case cst.Annotation(annotation=annotation):
-                    yield from self._instances(annotation, depth)
-                case _:
-                    yield from self.origins(member, depth)
-        if not members:
-            for each in owner.bases:
-                yield from (f"{origin}().{name}" for origin in self.origins(each.value, depth) if origin[0] != "<")
+    def attribute(self, base: str, name: str, depth: int) -> Origins:
+        if not base.startswith("<"):
+            path = f"{base}.{name}"
+            return self._imported(path, depth) if "(" not in path and "[" not in path else frozenset({path})
+        owners = [each for each in self.defined(base.removesuffix("()")) if isinstance(each.node, ast.ClassDef)]
+        if not owners:
+            return frozenset({f"{base}.{name}"})
+        return NOTHING.union(
+            *(each.names.attribute_of(each.node, name, depth) for each in owners if isinstance(each.node, ast.ClassDef))
+        )
 
-    def _members(self, owner: cst.ClassDef, name: str, depth: int = 0) -> list[cst.CSTNode]:
-        found = self._attributes.get((owner, name), [])
-        if found or depth > DEEPEST:
-            return found
-        for each in owner.bases:
-            for origin in self.origins(each.value):
-                base = self._classes.get(origin)
-                if base is not None and base is not owner:
-                    found = found or self._members(base, name, depth + 1)
-        return found
+    def attribute_of(self, owner: ast.ClassDef, name: str, depth: int) -> Origins:
+        members = self.members(owner, name)
+        if members:
+            return NOTHING.union(*(home.member_of(each, depth) for home, each in members))
+        outer = [origin for each in owner.bases for origin in self.origins(each, depth) if origin[0] != "<"]
+        return frozenset(f"{origin}().{name}" for origin in outer)
 
-    def _call(self, func: cst.BaseExpression, depth: int) -> Iterator[str]:
-        local = self.local_functions(func)
-        if local:
-            yield from NOTHING.union(*(self._handed_out(each, depth) for each in local))
-            return
+    def member_of(self, member: ast.AST, depth: int) -> Origins:
+        if isinstance(member, FunctionDef):
+            of_property = decorated(member, "property", "cached_property")
+            return self.returned(member, depth) if of_property else frozenset({self.key(member)})
+        if isinstance(member, ast.ClassDef):
+            return frozenset({self.key(member)})
+        parent = self.tree.parents.get(member)
+        if isinstance(parent, ast.AnnAssign) and parent.annotation is member:
+            return self._instances(member, depth)
+        return self.origins(member, depth)
+
+    def _call(self, func: ast.expr, depth: int) -> Origins:
+        found: set[str] = set()
         for origin in self.origins(func, depth):
-            yield f"{origin}()"
+            defined = self.defined(origin)
+            for each in defined:
+                if isinstance(each.node, ast.ClassDef):
+                    found.add(f"{origin}()")
+                else:
+                    found |= each.names.returned(each.node, depth)
+            if not defined:
+                found.add(f"{origin}()")
+        return frozenset(found)
 
-    def _handed_out(self, function: cst.FunctionDef, depth: int) -> Origins:
-        """What a call of a function of this file gives: its annotation, else what it returns or yields."""
+    def _handed_out(self, function: FunctionDef, depth: int) -> Origins:
         manager = decorated(function, "asynccontextmanager", "contextmanager")
         if function.returns is not None and not manager:
-            return self._instances(function.returns.annotation, depth)
+            outer = dotted(function.returns.value) if isinstance(function.returns, ast.Subscript) else ""
+            if outer.rpartition(".")[2] not in {"AsyncIterator", "Iterator", "AsyncGenerator", "Generator"}:
+                return self._instances(function.returns, depth)
         found = NOTHING
-        for node in self.tree.below(function.body, functions=False):
-            if isinstance(node, cst.Return | cst.Yield) and isinstance(node.value, cst.BaseExpression):
+        for node in below(function, functions=False):
+            if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                 found |= self.origins(node.value, depth)
         return found - {PARAMETER}
-
-    # ---- bindings
-
-    def _scopes_of(self, node: cst.CSTNode) -> Iterator[cst.CSTNode | None]:
-        """From the innermost scope that a name is looked up in to the module, which is None."""
-        child = node
-        inside_function = False
-        for parent in self.tree.ancestors(node):
-            if isinstance(parent, cst.FunctionDef | cst.Lambda):
-                if child in {parent.body, parent.params}:
-                    yield parent
-                    inside_function = True
-            elif isinstance(parent, cst.BaseComp) or (isinstance(parent, cst.ClassDef) and not inside_function):
-                yield parent
-            child = parent
-        yield None
-
-    def _scope(self, node: cst.CSTNode) -> cst.CSTNode | None:
-        """The scope in which a statement at `node` binds."""
-        scope = next(each for each in self._scopes_of(node) if not isinstance(each, cst.BaseComp))
-        declared = isinstance(node, cst.Name) and (scope, node.value) in self._global
-        return None if declared else scope
-
-    def _bind_all(self) -> None:
-        self._bind_definitions()
-        self._bind_values()
-
-    def _bind_definitions(self) -> None:
-        tree = self.tree
-        for imported in tree.all(cst.Import):
-            self._import(imported)
-        for imported_from in tree.all(cst.ImportFrom):
-            self._import_from(imported_from)
-        for function in tree.all(cst.FunctionDef):
-            self._bind(self._scope(function), function.name, Binding(How.FUNCTION, function))
-        for owner in tree.all(cst.ClassDef):
-            self._bind(self._scope(owner), owner.name, Binding(How.CLASS, owner))
-        for param in tree.all(cst.Param):
-            holder = tree.parents[tree.parents[param]]
-            self._bind(holder, param.name, Binding(How.PARAMETER, param))
-
-    def _bind_values(self) -> None:
-        tree = self.tree
-        for assign in tree.all(cst.Assign):
-            for target in assign.targets:
-                self._assign(target.target, assign.value, How.VALUE)
-        for annotated in tree.all(cst.AnnAssign):
-            value = annotated.value
-            empty = value is None or (isinstance(value, cst.Name) and value.value == "None")
-            self._assign(annotated.target, annotated.annotation if empty or value is None else value, How.VALUE)
-        for named in tree.all(cst.NamedExpr):
-            self._assign(named.target, named.value, How.VALUE)
-        for item in tree.all(cst.WithItem):
-            if item.asname is not None:
-                self._assign(item.asname.name, item.item, How.VALUE)
-        for loop in tree.all(cst.For):
-            self._assign(loop.target, loop.iter, How.ELEMENT)
-        for inner in tree.all(cst.CompFor):
-            self._assign(inner.target, inner.iter, How.ELEMENT)
-
-    def _bind(self, scope: cst.CSTNode | None, name: cst.CSTNode, binding: Binding) -> None:
-        if isinstance(name, cst.Name):
-            self._scopes[scope, name.value].append(binding)
-            if isinstance(scope, cst.ClassDef):
-                self._attributes[scope, name.value].append(binding.node)
-
-    def _assign(self, target: cst.BaseExpression, value: cst.CSTNode, how: How) -> None:
-        match target:
-            case cst.Name():
-                inside = self.tree.parents.get(value)
-                scope = self._comprehension(target) if isinstance(inside, cst.CompFor) else self._scope(target)
-                self._bind(scope, target, Binding(how, value))
-            case cst.Attribute(value=cst.Name(value="self" | "cls"), attr=attr):
-                owner = self.tree.class_of(target)
-                if owner is not None and how is How.VALUE:
-                    self._attributes[owner, attr.value].append(value)
-            case cst.Tuple(elements=elements) | cst.List(elements=elements):
-                paired = value.elements if isinstance(value, cst.Tuple) and len(value.elements) == len(elements) else ()
-                for position, element in enumerate(elements):
-                    each = paired[position].value if paired else value
-                    self._assign(element.value, each, how if paired else How.ELEMENT)
-            case _:
-                pass
-
-    def _comprehension(self, node: cst.CSTNode) -> cst.CSTNode | None:
-        return next(each for each in self.tree.ancestors(node) if isinstance(each, cst.BaseComp))
-
-    def _import(self, node: cst.Import) -> None:
-        for alias in node.names:
-            path = get_full_name_for_node(alias.name) or ""
-            if alias.asname is not None:
-                self._bind(self._scope(node), alias.asname.name, Binding(How.IMPORT, alias, path))
-            else:
-                first = path.partition(".")[0]
-                self._scopes[self._scope(node), first].append(Binding(How.IMPORT, alias, first))
-
-    def _import_from(self, node: cst.ImportFrom) -> None:
-        if isinstance(node.names, cst.ImportStar):
-            return
-        module = "." * len(node.relative) + (get_full_name_for_node(node.module) or "" if node.module else "")
-        for alias in node.names:
-            path = f"{module}{'' if module.endswith('.') else '.'}{get_full_name_for_node(alias.name)}"
-            name = alias.asname.name if alias.asname is not None else alias.name
-            self._bind(self._scope(node), name, Binding(How.IMPORT, alias, path))
-
-
-def decorated(function: cst.FunctionDef, *by: str) -> bool:
-    """Whether a decorator's last name is one of `by`."""
-    return any((get_full_name_for_node(each.decorator) or "").rsplit(".", 1)[-1] in by for each in function.decorators)

@@ -1,27 +1,34 @@
-"""What no single file tells: who, in the rest of the project, calls a function that lets an exception out."""
+"""The project as a whole: its files by import, and who calls a function that lets an exception out."""
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
-import libcst as cst
-
-from readiness.model import Location
 from readiness.scan import python
+from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.files import Source
-from readiness.scan.guards import RUNNING_HERE, Guard, Judgement, last_name
+from readiness.scan.guards import UNGUARDED, Guard, Judgement
+from readiness.scan.names import PARAMETER, Defined
 from readiness.scan.rule import Deferred, PythonFile
+from readiness.scan.tree import last_name
 
 PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
 ROUNDS = 4
 """Callers of callers in other files that are followed."""
-IMPLICIT = {"__call__", "__enter__", "__aenter__", "__iter__", "__aiter__", "__next__", "__anext__", "__getattr__"}
+IMPLICIT = {
+    "__call__", "__enter__", "__aenter__", "__iter__", "__aiter__", "__next__", "__anext__", "__getattr__", "__await__",
+    "__getitem__", "__exit__", "__aexit__",
+}  # fmt: skip
 """Methods that are called without their name."""
+ASKING = {"isinstance", "issubclass", "cast", "super", "type", "hasattr"}
+"""Calls that look at a class or function and do not keep it."""
+KEEPING = (ast.keyword, ast.Assign, ast.AnnAssign, ast.Dict, ast.List, ast.Tuple, ast.Set, ast.Return, ast.IfExp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +40,116 @@ class Settled:
 
 
 class Project:
-    """The files in which callers are looked for. Each is parsed once, and only when a name it holds is asked for."""
+    """The files of a project, each parsed once and only when something in it is asked for."""
 
-    def __init__(self, sources: Iterable[Source]) -> None:
-        self._sources = list(sources)
-        self._known: dict[str, frozenset[str]] = {}
+    def __init__(self, sources: Iterable[Source], others: Callable[[], Iterable[Source]] = lambda: ()) -> None:
+        """`others` brings the files that were not asked for but may be imported, or may call."""
+        self._given = list(sources)
+        self._others = others
         self._files: dict[str, PythonFile | None] = {}
+        self._imported: dict[tuple[str, str], tuple[str, str] | None] = {}
+
+    @cached_property
+    def _sources(self) -> dict[str, Source]:
+        return {source.name: source for source in [*self._others(), *self._given]}
+
+    @cached_property
+    def _tails(self) -> dict[tuple[str, ...], list[str]]:
+        """Each ending of each module's dotted name -> the files that may be meant by it."""
+        found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+        for name in self._sources:
+            parts = _module(name)
+            for start in range(len(parts)):
+                found[parts[start:]].append(name)
+        return found
+
+    @cached_property
+    def _heads(self) -> set[str]:
+        return {tail[0] for tail in self._tails}
+
+    # ---- files
+
+    def file(self, path: str) -> PythonFile | None:
+        """A file by the name that the report gives it; None where it is not of the project or cannot be parsed."""
+        if path not in self._files:
+            source = self._sources.get(path)
+            module = python.parse(source) if source is not None else None
+            known = source is not None and isinstance(module, ast.Module)
+            self._files[path] = PythonFile(path, module, source.data, self) if known else None  # type: ignore[arg-type,union-attr]
+        return self._files[path]
+
+    def add(self, source: Source, module: ast.Module) -> PythonFile:
+        """Take in a file that is parsed already."""
+        found = self._files.get(source.name)
+        if found is None:
+            found = self._files[source.name] = PythonFile(source.name, module, source.data, self)
+        return found
+
+    def imported(self, origin: str, importer: str) -> tuple[PythonFile, str] | None:
+        """The file of a module that a dotted import of `importer` names, and the rest of the name within it."""
+        head = origin.partition(".")[0]
+        if origin[0] != "." and (head in sys.stdlib_module_names or head not in self._heads):
+            return None
+        key = (origin, importer)
+        if key not in self._imported:
+            self._imported[key] = self._find(origin, importer)
+        found = self._imported[key]
+        file = self.file(found[0]) if found else None
+        return (file, found[1]) if file is not None and found else None
+
+    def _find(self, origin: str, importer: str) -> tuple[str, str] | None:
+        folder = PurePosixPath(importer).parent.parts
+        bare = origin.lstrip(".")
+        parts = tuple(bare.split(".")) if bare else ()
+        dots = len(origin) - len(bare)
+        for length in range(len(parts), -1 if dots else 0, -1):
+            rest = ".".join(parts[length:])
+            if dots:
+                name = self._at((*folder[: len(folder) - dots + 1], *parts[:length]))
+            else:
+                name = self._nearest(parts[:length], folder)
+            if name is not None and name != importer:
+                return name, rest
+        return None
+
+    def _at(self, module: tuple[str, ...]) -> str | None:
+        base = "/".join(module)
+        return next((each for each in (f"{base}.py", f"{base}/__init__.py") if each in self._sources), None)
+
+    def _nearest(self, module: tuple[str, ...], folder: tuple[str, ...]) -> str | None:
+        """The module of that name that shares most of its folders with the importer."""
+
+        def shared(name: str) -> int:
+            parts = PurePosixPath(name).parts
+            return next(
+                (at for at, (one, two) in enumerate(zip(parts, folder, strict=False)) if one != two), len(folder)
+            )
+
+        roots = (name for name in self._tails.get(module, ()) if self._is_root(name, len(module)))
+        return max(roots, key=lambda name: (shared(name), -len(name)), default=None)
+
+    def _is_root(self, name: str, length: int) -> bool:
+        """Whether imports may begin at the folder above the first part of a module: it is no package itself."""
+        parts = _module(name)
+        above = "/".join(PurePosixPath(name).parts[: len(parts) - length])
+        return not above or f"{above}/__init__.py" not in self._sources
+
+    # ---- callers
 
     def settle(self, deferred: Sequence[Deferred]) -> list[Settled]:
         """Decide each place by its callers: guarded if all catch, not if one does not or if nobody calls at all."""
         return [Settled(each, self._decide(each)) for each in deferred]
 
     def _decide(self, deferred: Deferred) -> bool | None:
-        where = deferred.finding.where
-        if not isinstance(where, Location):
-            return None
-        pending = [(where.path, function, raises) for function, raises in deferred.left]
-        seen: set[tuple[str, str]] = set()
+        pending = list(deferred.left)
+        seen: set[str] = set()
         for _ in range(ROUNDS):
-            following: list[tuple[str, str, frozenset[str]]] = []
-            for path, function, raises in pending:
-                if (path, function) in seen:
+            following: list[tuple[str, frozenset[str]]] = []
+            for origin, raises in pending:
+                if origin in seen:
                     continue
-                seen.add((path, function))
-                verdict, more = self._callers(path, function, raises)
+                seen.add(origin)
+                verdict, more = self._ask_callers(origin, raises)
                 if not verdict:
                     return verdict
                 following += more
@@ -65,12 +158,10 @@ class Project:
             pending = following
         return None
 
-    def _callers(
-        self, path: str, function: str, raises: frozenset[str]
-    ) -> tuple[bool | None, list[tuple[str, str, frozenset[str]]]]:
+    def _ask_callers(self, origin: str, raises: frozenset[str]) -> tuple[bool | None, list[tuple[str, frozenset[str]]]]:
         """Whether the callers of one function catch, and which functions of theirs let it out in turn."""
-        calls = _Calls(self, path, function)
-        if calls.untraceable:
+        calls = self.callers(origin)
+        if calls is None or calls.untraceable:
             return None, []
         if not calls.sure and not calls.maybe:
             return (None if calls.overrides else False), []
@@ -85,122 +176,88 @@ class Project:
             return (False if alone else None), []
         more = []
         for (file, _), judgement in zip([*calls.sure, *calls.maybe], [*sure, *maybe], strict=True):
-            more += [(file.name, file.qualified(each.function), each.raises) for each in judgement.left]
+            more += [(file.names.key(each.function), each.raises) for each in judgement.left]
         return True, more
 
-    def _judge(self, file: PythonFile, node: cst.CSTNode, raises: frozenset[str]) -> Judgement:
-        if isinstance(node, cst.Call) and file.guards.detached(node):
-            return Judgement(Guard.UNGUARDED)
+    def _judge(self, file: PythonFile, node: ast.AST, raises: frozenset[str]) -> Judgement:
+        if isinstance(node, ast.Call) and file.calls.detached(node):
+            return UNGUARDED
         return file.guards.judge(node, raises)
 
-    def holding(self, name: str) -> Iterable[PythonFile]:
-        """The files that use a name as one, not only in a text or a comment."""
+    def callers(self, origin: str) -> Callers | None:
+        """Who calls a function of the project outside its own file; None where there is no such function."""
+        path = origin[1:].rpartition(":")[0]
+        home = self.file(path)
+        found = home.names.defined(origin) if home is not None else []
+        return Callers(self, path, origin, found[-1]) if found else None
+
+    def holding(self, name: str) -> Iterator[PythonFile]:
+        """The files in which a name stands."""
         token = name.encode()
-        for source in self._sources:
-            if token in source.data and name in self._names(source) and (file := self._parsed(source)) is not None:
+        for source in self._sources.values():
+            if token in source.data and (file := self.file(source.name)) is not None:
                 yield file
-
-    def derives(self, path: str, owner: str) -> bool:
-        """Whether a class of that name derives from another than `object`."""
-        source = next((each for each in self._sources if each.name == path), None)
-        module = python.parse(source) if source is not None else None
-        if not isinstance(module, ast.Module):
-            return False
-        classes = (node for node in ast.walk(module) if isinstance(node, ast.ClassDef) and node.name == owner)
-        return any(ast.unparse(base).rpartition(".")[2] not in PLAIN_BASES for each in classes for base in each.bases)
-
-    def _names(self, source: Source) -> frozenset[str]:
-        """The identifiers that a file uses; none where it cannot be parsed, which is reported where it is scanned."""
-        if source.name not in self._known:
-            module = python.parse(source)
-            nodes = ast.walk(module) if isinstance(module, ast.Module) else ()
-            self._known[source.name] = frozenset(sys.intern(name) for node in nodes if (name := _identifier(node)))
-        return self._known[source.name]
-
-    def _parsed(self, source: Source) -> PythonFile | None:
-        if source.name not in self._files:
-            try:
-                self._files[source.name] = PythonFile(source.name, cst.parse_module(source.data))
-            except Exception:  # noqa: BLE001  as above
-                self._files[source.name] = None
-        return self._files[source.name]
 
 
 def _module(path: str) -> tuple[str, ...]:
-    return PurePosixPath(path).with_suffix("").parts
+    parts = PurePosixPath(path).with_suffix("").parts
+    return parts[:-1] if parts and parts[-1] == "__init__" else parts
 
 
-def _identifier(node: ast.AST) -> str:
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
-            return name.rpartition(".")[2]
-    return ""
-
-
-class _Calls:
+class Callers:
     """Calls of one function in other files: those that are surely meant, and those of a method of that name."""
 
-    def __init__(self, project: Project, path: str, function: str) -> None:
-        self.path = path
-        self.owner, _, name = function.rpartition(".")
-        self.name = self.owner if name == "__init__" else name
-        self.sure: list[tuple[PythonFile, cst.CSTNode]] = []
-        self.maybe: list[tuple[PythonFile, cst.CSTNode]] = []
-        self.untraceable = name in IMPLICIT
-        self.overrides = bool(self.owner) and name != "__init__" and project.derives(path, self.owner)
+    def __init__(self, project: Project, path: str, origin: str, defined: Defined) -> None:
+        self.origin = origin
+        function = defined.node
+        owner = defined.names.tree.parents.get(function)
+        self.owner = owner if isinstance(owner, ast.ClassDef) else None
+        constructor = self.owner is not None and function.name == "__init__"
+        self.name = self.owner.name if self.owner is not None and constructor else function.name
+        self.meant = {defined.names.key(self.owner)} if self.owner is not None and constructor else {origin}
+        self.sure: list[tuple[PythonFile, ast.AST]] = []
+        self.maybe: list[tuple[PythonFile, ast.AST]] = []
+        self.untraceable = function.name in IMPLICIT
+        self.overrides = not constructor and self.owner is not None and _derives(self.owner)
         """The class has bases, so that a call on any of those may be meant."""
         for file in project.holding(self.name):
             if file.name != path:
-                self._look(file)
+                for use in file.calls.mentions(self.name):
+                    self._sort(file, use)
 
-    @cached_property
-    def module(self) -> tuple[str, ...]:
-        parts = _module(self.path)
-        return parts[:-1] if parts[-1] == "__init__" else parts
+    def _sort(self, file: PythonFile, use: ast.expr) -> None:
+        parent = file.tree.parents[use]
+        origins = file.names.origins(use)
+        if isinstance(parent, ast.Call) and parent.func is use:
+            if origins & self.meant:
+                self.sure.append((file, parent))
+            elif self.owner is not None and isinstance(use, ast.Attribute) and _may_be(file, use):
+                self.maybe.append((file, parent))
+        elif origins & self.meant and not isinstance(parent, ast.Attribute):
+            self._hand(file, parent)
 
-    def _look(self, file: PythonFile) -> None:
-        called = set()
-        for call in file.tree.all(cst.Call):
-            called.add(call.func)
-            self._sort(file, call.func, call)
-        for arg in file.tree.all(cst.Arg):
-            if isinstance(arg.value, cst.Name | cst.Attribute) and arg.value not in called:
-                self._hand(file, arg)
-
-    def _hand(self, file: PythonFile, arg: cst.Arg) -> None:
+    def _hand(self, file: PythonFile, parent: ast.AST) -> None:
         """A function handed to a call: run there, or kept by somebody who may run it anywhere."""
-        call = file.tree.parents[arg]
-        if not any(self._is_it(origin, file) for origin in file.names.origins(arg.value)):
-            return
-        if isinstance(call, cst.Call) and last_name(call.func) in RUNNING_HERE:
-            self.sure.append((file, call))
-        else:
-            self.untraceable = True
+        if isinstance(parent, ast.Call) and last_name(parent.func) in RUNNING_HERE:
+            self.sure.append((file, parent))
+        elif isinstance(parent, ast.Call):
+            self.untraceable |= last_name(parent.func) not in ASKING
+        elif isinstance(parent, KEEPING):
+            self.untraceable |= self.name != (self.owner.name if self.owner else "")
 
-    def _sort(self, file: PythonFile, named: cst.BaseExpression, place: cst.CSTNode) -> None:
-        last = named.attr.value if isinstance(named, cst.Attribute) else getattr(named, "value", None)
-        origins = file.names.origins(named)
-        if any(self._is_it(origin, file) for origin in origins):
-            self.sure.append((file, place))
-        elif self.owner and last == self.name and isinstance(named, cst.Attribute) and self._may_be(origins):
-            self.maybe.append((file, place))
 
-    def _is_it(self, origin: str, file: PythonFile) -> bool:
-        """Whether a dotted name is this function: its module is the end of our path, or a package that we stand in."""
-        path = origin.replace("()", "").lstrip(".")
-        wanted = f"{self.owner}.{self.name}" if self.owner and self.name != self.owner else self.name
-        if path != wanted and not path.endswith(f".{wanted}"):
-            return False
-        module = tuple(part for part in path.removesuffix(wanted).split(".") if part)
-        if origin.startswith("."):
-            dots = len(origin) - len(origin.lstrip("."))
-            module = (*_module(file.name)[: -1 if dots == 1 else -dots], *module)
-            return self.module[: len(module)] == module
-        places = range(len(self.module) - len(module) + 1)
-        return bool(module) and any(self.module[start : start + len(module)] == module for start in places)
+def _derives(owner: ast.ClassDef) -> bool:
+    return any(last_name(base) not in PLAIN_BASES for base in owner.bases)
 
-    def _may_be(self, origins: frozenset[str]) -> bool:
-        """A method of that name on something that this file cannot tell, or that the project hands out."""
-        return not origins or any(
-            origin.startswith(("@parameter", "<", ".")) or origin.partition(".")[0] in self.module for origin in origins
-        )
+
+def _may_be(file: PythonFile, use: ast.Attribute) -> bool:
+    """A method of that name on something that the file cannot tell, or of a class of the project."""
+    known = file.names.origins(use.value)
+    return not known or any(
+        origin == PARAMETER or origin.startswith((f"{PARAMETER}.", ".")) or _undefined(file, origin) for origin in known
+    )
+
+
+def _undefined(file: PythonFile, origin: str) -> bool:
+    """Something that hangs on a class of the project without the class saying what it is."""
+    return origin.startswith("<") and not file.names.defined(origin.removesuffix("()"))

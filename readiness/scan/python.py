@@ -1,11 +1,9 @@
-"""The Python front end: cheap filters first, one parse, one index, all rules on it."""
+"""The Python front end: cheap filters first, one syntax tree, one index, all rules on it."""
 
 import ast
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import libcst as cst
 
 from readiness.model import Finding
 from readiness.scan.files import Source
@@ -50,14 +48,8 @@ def wanted(source: Source, rules: Sequence[type[PythonRule]]) -> list[type[Pytho
     return [rule for rule in rules if not rule.tokens or any(each.encode() in source.data for each in rule.tokens)]
 
 
-def examine(source: Source, rules: Sequence[type[PythonRule]]) -> list[Outcome]:
-    """What each rule says of a file. A rule that breaks is an Outcome with an error, and the others go on.
-
-    Raises libcst.ParserSyntaxError, RecursionError or UnicodeError for a file that libcst cannot read.
-    """
-    if not rules:
-        return []
-    file = PythonFile(source.name, cst.parse_module(source.data))
+def examine(file: PythonFile, rules: Sequence[type[PythonRule]]) -> list[Outcome]:
+    """What each rule says of a file. A rule that breaks is an Outcome with an error, and the others go on."""
     return [_apply(rule, file) for rule in rules]
 
 
@@ -66,7 +58,5 @@ def _apply(rule: type[PythonRule], file: PythonFile) -> Outcome:
         instance = rule(file)
         instance.run()
         return Outcome(rule.id, instance.examined, instance.findings(), instance.deferred())
-    except RecursionError:  # it is the file that is nested too deep for libcst, whatever the rule
-        raise
     except Exception as problem:  # noqa: BLE001  a broken rule is evidence, never the end of the run
         return Outcome(rule.id, error=f"{file.name}: {type(problem).__name__}: {problem}")

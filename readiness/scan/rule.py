@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
-import re
+import ast
+import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
-
-import libcst as cst
+from typing import ClassVar, cast
 
 from readiness.identity import identify
-from readiness.model import Finding, Location
+from readiness.model import Edit, Finding, Location
+from readiness.scan.calls import Calls
 from readiness.scan.guards import Guard, Guards, Left
-from readiness.scan.names import Names
-from readiness.scan.tree import Tree
+from readiness.scan.names import Defined, Finder, Names
+from readiness.scan.tree import FunctionDef, Tree
 
 
 class PythonFile:
     """A parsed file and the analyses that all rules share, each made when first asked for."""
 
-    def __init__(self, name: str, module: cst.Module) -> None:
+    def __init__(self, name: str, module: ast.Module, data: bytes, finder: Finder | None = None) -> None:
         self.name = name
+        self.data = data
         self.tree = Tree(module)
+        self.finder = finder
 
     @cached_property
     def names(self) -> Names:
-        return Names(self.tree)
+        return Names(self.name, self.tree, self.finder)
+
+    @cached_property
+    def calls(self) -> Calls:
+        return Calls(self.tree, self.names)
 
     @cached_property
     def guards(self) -> Guards:
-        return Guards(self.tree, self.names)
+        return Guards(self.tree, self.names, self.calls)
 
     @cached_property
     def lines(self) -> list[str]:
-        return re.split(r"\r\n|\r|\n", self.tree.module.code)
+        """As the parser counts them: every kind of line end is one."""
+        return importlib.util.decode_source(self.data).split("\n")
 
-    def qualified(self, function: cst.FunctionDef) -> str:
-        """`function` or `Class.method`."""
-        owner = self.tree.class_of(function)
-        direct = owner is not None and self.tree.parents[function] is owner.body
-        return f"{owner.name.value}.{function.name.value}" if owner is not None and direct else function.name.value
+    def location(self, node: ast.AST) -> Location:
+        """Where a node stands. The parser counts columns in bytes of UTF-8, a Location in characters."""
+        start, end = cast("ast.expr", node), cast("ast.expr", node)
+        last = end.end_lineno or start.lineno
+        first_line = self._line(start.lineno)
+        column = _characters(first_line, start.col_offset)
+        end_column = _characters(self._line(last), end.end_col_offset or 0)
+        return Location(self.name, start.lineno, column + 1, last, end_column + 1, first_line.strip()[:160])
 
-    def location(self, node: cst.CSTNode) -> Location:
-        span = self.tree.position(node)
-        first, last = span.start.line, span.end.line
-        code = self.lines[first - 1].strip() if first <= len(self.lines) else ""
-        return Location(self.name, first, span.start.column + 1, last, span.end.column + 1, code[:160])
+    def _line(self, number: int) -> str:
+        return self.lines[number - 1] if number <= len(self.lines) else ""
+
+
+def _characters(line: str, offset: int) -> int:
+    return offset if line.isascii() else len(line.encode()[:offset].decode(errors="replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +66,34 @@ class Deferred:
 
     finding: Finding
     left: tuple[tuple[str, frozenset[str]], ...]
-    """Functions by qualified name, `Class.method` or `function`, and what each lets out."""
+    """Functions by origin, `<file:Class.method>`, and what each lets out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One place at fault."""
+
+    node: ast.AST
+    message: str
+    advisory: bool = False
+    fix: tuple[Edit, ...] = ()
+    left: tuple[Left, ...] = ()
+    """Not empty: callers elsewhere decide."""
 
 
 @dataclass
 class Marks:
     """What a rule said of one file, in the order in which it said it."""
 
-    clear: list[cst.CSTNode] = field(default_factory=list)
-    flagged: list[tuple[cst.CSTNode, str, bool]] = field(default_factory=list)
-    left: list[tuple[cst.CSTNode, str, tuple[Left, ...]]] = field(default_factory=list)
+    clear: list[ast.AST] = field(default_factory=list)
+    flagged: list[Flag] = field(default_factory=list)
 
 
 class PythonRule:
     """A rule for Python files. A fresh instance looks at each file, so state on `self` is safe.
 
-    Methods named `visit_Call`, `visit_Try` and so on are called for each node of that libcst type, in source order.
+    Methods named `visit_Call`, `visit_Try` and so on are called for each node of that type of `ast`, in source order;
+    `begin` is called before all of them, `end` after them.
     Each place that the rule has an opinion on is handed to `clear` or to `flag`; what it cannot judge is left alone.
     """
 
@@ -78,6 +101,8 @@ class PythonRule:
     item: ClassVar[str]
     tokens: ClassVar[tuple[str, ...]] = ()
     """A file in which none of these stands has no place for the rule."""
+    callees: ClassVar[tuple[str, ...]] = ()
+    """Last names of what is called, as `("loads", "load")`: `visit_Call` sees only these, by any alias. Empty: all."""
     good: ClassVar[list[str]] = []
     """Examples that are examined and clear."""
     bad: ClassVar[list[str]] = []
@@ -87,13 +112,32 @@ class PythonRule:
 
     def __init__(self, file: PythonFile) -> None:
         self.file = file
+        self.tree = file.tree
         self.marks = Marks()
 
-    def names(self, node: cst.CSTNode) -> frozenset[str]:
+    def begin(self) -> None:
+        """Look at the file as a whole before its nodes are visited."""
+
+    def end(self) -> None:
+        """Judge what needed the whole file."""
+
+    # ---- what rules ask
+
+    def names(self, node: ast.AST) -> frozenset[str]:
         """What an expression may stand for; see `readiness.scan.names`."""
         return self.file.names.origins(node)
 
-    def guard(self, node: cst.CSTNode, raises: Iterable[str], message: str) -> None:
+    def functions(self, callee: ast.expr) -> list[Defined]:
+        """The functions of the project, in this file or another, that a callee may name."""
+        return self.file.names.functions(callee)
+
+    def callers(self, function: FunctionDef) -> list[ast.Call]:
+        """Calls of a function in this file."""
+        return self.file.calls.of(function)
+
+    # ---- what rules say
+
+    def guard(self, node: ast.AST, raises: Iterable[str], message: str, fix: Iterable[Edit] = ()) -> None:
         """Clear the place if each of the exceptions is caught, by its callers at the latest; else flag it.
 
         What this file cannot tell is decided once all files were looked at.
@@ -102,44 +146,49 @@ class PythonRule:
         if judgement.guard is Guard.GUARDED:
             self.clear(node)
         elif judgement.guard is Guard.UNGUARDED:
-            self.flag(node, message)
+            self.flag(node, message, fix=fix)
         elif judgement.guard is Guard.LEFT:
-            self.marks.left.append((node, message, judgement.left))
+            self.marks.flagged.append(Flag(node, message, fix=tuple(fix), left=judgement.left))
 
-    def clear(self, node: cst.CSTNode) -> None:
+    def clear(self, node: ast.AST) -> None:
         """This place was judged and is right."""
         self.marks.clear.append(node)
 
-    def flag(self, node: cst.CSTNode, message: str, *, advisory: bool = False) -> None:
-        """This place is at fault. The message says what to do where the rule's page does not."""
-        self.marks.flagged.append((node, message, advisory))
+    def flag(self, node: ast.AST, message: str, *, advisory: bool = False, fix: Iterable[Edit] = ()) -> None:
+        """This place is at fault. The message says what to do where the rule's page does not; `fix` mends it."""
+        self.marks.flagged.append(Flag(node, message, advisory, tuple(fix)))
+
+    # ---- what the front end asks
 
     def run(self) -> None:
         """Visit the file."""
+        self.begin()
         for name in dir(self):
             if name.startswith("visit_"):
-                visit = getattr(self, name)
-                for node in self.file.tree.all(getattr(cst, name.removeprefix("visit_"))):
-                    visit(node)
+                kind = name.removeprefix("visit_")
+                few = kind == "Call" and self.callees
+                for node in self.file.calls.named(*self.callees) if few else self.tree.all(getattr(ast, kind)):
+                    getattr(self, name)(node)
+        self.end()
 
     @property
     def examined(self) -> int:
-        """Places judged; advice is no judgement."""
-        return len(self.marks.clear) + sum(not advisory for _, _, advisory in self.marks.flagged)
+        """Places judged here; advice is no judgement, and what callers elsewhere decide counts when they have."""
+        return len(self.marks.clear) + sum(not each.advisory and not each.left for each in self.marks.flagged)
 
     def findings(self) -> tuple[Finding, ...]:
         """What was flagged, in source order."""
-        return identify(
-            Finding("", self.id, message, self.file.location(node), advisory=advisory)
-            for node, message, advisory in self.marks.flagged
-        )
+        return identify(self._finding(each) for each in self.marks.flagged if not each.left)
 
     def deferred(self) -> tuple[Deferred, ...]:
         """What callers in other files decide."""
+        key = self.file.names.key
         return tuple(
-            Deferred(
-                Finding("", self.id, message, self.file.location(node)),
-                tuple((self.file.qualified(each.function), each.raises) for each in left),
-            )
-            for node, message, left in self.marks.left
+            Deferred(self._finding(each), tuple((key(one.function), one.raises) for one in each.left))
+            for each in self.marks.flagged
+            if each.left
         )
+
+    def _finding(self, flag: Flag) -> Finding:
+        where = self.file.location(flag.node)
+        return Finding("", self.id, flag.message, where, advisory=flag.advisory, fix=flag.fix)

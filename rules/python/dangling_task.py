@@ -7,10 +7,11 @@ Of asyncio.run_coroutine_threadsafe the caller's thread sees nothing unless it k
 There a coroutine of this file that catches everything by itself is fine.
 """
 
-import libcst as cst
+import ast
 
 from readiness.scan import PythonRule
 from readiness.scan.guards import raises_again
+from readiness.scan.tree import FunctionDef, below
 
 MAKERS = {"asyncio.create_task", "asyncio.ensure_future", "asyncio.tasks.create_task"}
 LOOPS = (
@@ -30,6 +31,7 @@ DISCARDING = {
 class Rule(PythonRule):
     item = "background-tasks-guarded"
     tokens = ("create_task", "ensure_future", "run_coroutine_threadsafe")
+    callees = tokens
     good = [
         "import asyncio\n\nasync def main():\n    task = asyncio.create_task(work())\n    await task\n",
         "import asyncio\ntasks = set()\n\ndef start():\n    task = asyncio.create_task(work())\n    tasks.add(task)\n    task.add_done_callback(tasks.discard)\n",
@@ -54,7 +56,7 @@ class Rule(PythonRule):
         "# asyncio.create_task(work())\n",
     ]
 
-    def visit_Call(self, node: cst.Call) -> None:
+    def visit_Call(self, node: ast.Call) -> None:
         names = self.names(node.func)
         across = ACROSS_THREADS in names
         if not across and not names & MAKERS and not self.on_a_loop(node, names):
@@ -67,83 +69,73 @@ class Rule(PythonRule):
         else:
             self.flag(node, "the task is dropped: it may be collected while it works, and its exception is never seen")
 
-    def on_a_loop(self, node: cst.Call, names: frozenset[str]) -> bool:
-        """`loop.create_task(...)`: by where the loop comes from, or by `.loop` and `loop` for what nobody can follow."""
-        if not isinstance(node.func, cst.Attribute) or node.func.attr.value not in {"create_task", "ensure_future"}:
-            return False
-        return any(name.startswith(LOOPS) for name in names)
+    def on_a_loop(self, node: ast.Call, names: frozenset[str]) -> bool:
+        """`loop.create_task(...)`: by where the loop comes from."""
+        return isinstance(node.func, ast.Attribute) and any(name.startswith(LOOPS) for name in names)
 
-    def dropped(self, node: cst.Call) -> bool:
+    def dropped(self, node: ast.Call) -> bool:
         """Whether nothing refers to the task once this statement is over."""
-        parent = self.file.tree.parents[node]
-        if isinstance(parent, cst.Await):
-            return False
-        if isinstance(parent, cst.Expr):
-            return True
-        if isinstance(parent, cst.ListComp | cst.GeneratorExp):
-            return isinstance(self.file.tree.parents[parent], cst.Expr)
-        if isinstance(parent, cst.Lambda):
-            return self.discarded(parent)
-        if isinstance(parent, cst.Assign) and len(parent.targets) == 1:
-            target = parent.targets[0].target
-            return isinstance(target, cst.Name) and not self.read_later(target)
-        return False
+        parent = self.tree.parents[node]
+        match parent:
+            case ast.Expr():
+                return True
+            case ast.ListComp() | ast.GeneratorExp():
+                return isinstance(self.tree.parents[parent], ast.Expr)
+            case ast.Lambda():
+                return self.discarded(parent)
+            case ast.Assign(targets=[ast.Name() as target]):
+                return not self.read_later(target)
+            case _:
+                return False
 
-    def discarded(self, callback: cst.Lambda) -> bool:
+    def discarded(self, callback: ast.Lambda) -> bool:
         """Whether a lambda is handed to something that throws away what it returns."""
-        arg = self.file.tree.parents[callback]
-        call = self.file.tree.parents.get(arg)
-        if not isinstance(arg, cst.Arg) or not isinstance(call, cst.Call):
+        call = self.tree.parents[callback]
+        if not isinstance(call, ast.Call):
             return False
-        if isinstance(call.func, cst.Attribute):
-            return call.func.attr.value in DISCARDING
+        if isinstance(call.func, ast.Attribute) and call.func.attr in DISCARDING:
+            return True
         return "signal.signal" in self.names(call.func)
 
-    def read_later(self, target: cst.Name) -> bool:
+    def read_later(self, target: ast.Name) -> bool:
         """Whether the function, or one inside it, uses the name again. A module-level name is kept by the module."""
-        function = self.file.tree.function_of(target)
-        if function is None or self.declared_outside(function, target.value):
+        function = self.tree.function_of(target)
+        if function is None or self.declared_outside(function, target.id):
             return True
-        uses = (node for node in self.file.tree.below(function.body) if isinstance(node, cst.Name))
-        return any(use.value == target.value and not self.is_binding(use) for use in uses)
+        uses = (node for node in below(function) if isinstance(node, ast.Name))
+        return any(use.id == target.id and isinstance(use.ctx, ast.Load) for use in uses)
 
-    def declared_outside(self, function: cst.CSTNode, name: str) -> bool:
-        return any(
-            isinstance(node, cst.Global | cst.Nonlocal) and any(item.name.value == name for item in node.names)
-            for node in self.file.tree.below(function)
-        )
+    def declared_outside(self, function: ast.AST, name: str) -> bool:
+        return any(isinstance(node, ast.Global | ast.Nonlocal) and name in node.names for node in below(function))
 
-    def is_binding(self, use: cst.Name) -> bool:
-        return isinstance(self.file.tree.parents[use], cst.AssignTarget)
-
-    def catches_everything(self, node: cst.Call) -> bool:
+    def catches_everything(self, node: ast.Call) -> bool:
         """Whether the coroutine is a function of this file whose whole body stands in a try that catches Exception."""
         function = self.coroutine(node)
         if function is None:
             return False
-        steps = [each for each in function.body.body if not self.harmless(each)]
-        return all(isinstance(step, cst.Try) and self.is_wide(step) for step in steps)
+        steps = [each for each in function.body if not self.harmless(each)]
+        return all(isinstance(step, ast.Try) and self.is_wide(step) for step in steps)
 
-    def coroutine(self, node: cst.Call) -> cst.FunctionDef | None:
+    def coroutine(self, node: ast.Call) -> FunctionDef | None:
         """The function of this file whose coroutine is run."""
-        first = node.args[0].value if node.args else None
-        return self.file.names.local_function(first.func) if isinstance(first, cst.Call) else None
+        first = node.args[0] if node.args else None
+        found = self.file.names.local_functions(first.func) if isinstance(first, ast.Call) else []
+        return next(iter(found), None)
 
-    def of_asyncio(self, node: cst.Call) -> bool:
+    def of_asyncio(self, node: ast.Call) -> bool:
         """A coroutine of asyncio itself, such as `event.wait()`, which has nothing to say."""
-        first = node.args[0].value if node.args else None
-        return isinstance(first, cst.Call) and any(name.startswith("asyncio.") for name in self.names(first.func))
+        first = node.args[0] if node.args else None
+        return isinstance(first, ast.Call) and any(name.startswith("asyncio.") for name in self.names(first.func))
 
-    def harmless(self, step: cst.CSTNode) -> bool:
+    def harmless(self, step: ast.stmt) -> bool:
         """A docstring, an import or the assignment of a constant raises nothing of interest."""
-        return isinstance(step, cst.SimpleStatementLine) and not any(
-            isinstance(each, cst.Call | cst.Await | cst.Subscript) for each in self.file.tree.below(step)
-        )
+        simple = isinstance(step, ast.Expr | ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom | ast.Pass)
+        return simple and not any(isinstance(each, ast.Call | ast.Await | ast.Subscript) for each in below(step))
 
-    def is_wide(self, step: cst.Try) -> bool:
+    def is_wide(self, step: ast.Try) -> bool:
         wide = (
             each
             for each in step.handlers
-            if each.type is None or self.names(each.type) & {"Exception", "BaseException"}
+            if each.type is None or self.file.guards.classes(each.type) & {"Exception", "BaseException"}
         )
         return any(not raises_again(each) for each in wide)

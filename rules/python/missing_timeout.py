@@ -9,9 +9,11 @@ waits for ever. openai and anthropic clients wait 600 s and try three times: sho
 counts: asyncio.timeout, asyncio.wait_for, anyio.fail_after.
 """
 
-import libcst as cst
+import ast
 
 from readiness.scan import PythonFile, PythonRule
+from readiness.scan.scopes import How
+from readiness.scan.tree import FunctionDef, argument, below, is_none, splats, text_of
 
 VERBS = frozenset({"get", "post", "put", "patch", "delete", "head", "options", "request"})
 SESSIONS = {
@@ -60,12 +62,16 @@ DEADLINES = {
 WAIT_FOR = {"asyncio.wait_for", "asyncio.wait"}
 
 
+LAST = {name.rpartition(".")[2] for name in (*WAITS, *HTTPX, *HTTPX_CALLS, *MODEL_CLIENTS, *POOL_CALLS, *SESSIONS)}
+
+
 class Rule(PythonRule):
     item = "requests-timed"
     tokens = (
         "requests", "urlopen", "http.client", "smtplib", "ftplib", "poplib", "imaplib", "telnetlib", "create_connection",
         "urllib3", "httpx", "aiohttp", "openai", "anthropic",
     )  # fmt: skip
+    callees = (*sorted(LAST), "ClientTimeout", "ClientSession")
     good = [
         "import requests\nrequests.get(url, timeout=5)\n",
         "import requests as r\ns = r.Session()\ns.post(url, timeout=(3, 30))\n",
@@ -106,9 +112,9 @@ class Rule(PythonRule):
 
     def __init__(self, file: PythonFile) -> None:
         super().__init__(file)
-        self.deciding: set[cst.BaseExpression] = set()
+        self.deciding: set[ast.expr] = set()
 
-    def visit_Call(self, node: cst.Call) -> None:
+    def visit_Call(self, node: ast.Call) -> None:
         for name in sorted(self.names(node.func)):
             if name in WAITS and (node.args or name not in LATE):
                 self.judge(node, self.given(node, WAITS[name]), name, process_wide=True)
@@ -130,36 +136,33 @@ class Rule(PythonRule):
                 continue
             return
 
-    def judge(self, node: cst.Call, given: str, name: str, *, process_wide: bool = False) -> None:
+    def judge(self, node: ast.Call, given: str, name: str, *, process_wide: bool = False) -> None:
         if given == "unknown":
             return
-        if given == "bounded" or (process_wide and self.called("socket.setdefaulttimeout")):
+        if given == "bounded" or (process_wide and self.called("setdefaulttimeout", "socket.setdefaulttimeout")):
             self.clear(node)
         else:
             self.flag(
                 node, f"{name.replace('()', '')} has no timeout by itself and none is passed: it can wait for ever"
             )
 
-    def session(self, node: cst.Call, name: str) -> None:
-        adapters = [call for call in self.file.tree.all(cst.Call) if last_name(call) == "mount"]
-        if any(argument(each, "timeout") for call in adapters for each in self.calls_below(call)):
+    def session(self, node: ast.Call, name: str) -> None:
+        mounted = (
+            each for call in self.file.calls.named("mount") for each in below(call) if isinstance(each, ast.Call)
+        )
+        if any(argument(each, "timeout") for each in mounted):
             self.clear(node)
         else:
             self.judge(node, self.given(node, None), name)
 
-    def calls_below(self, node: cst.Call) -> list[cst.Call]:
-        return [each for each in self.file.tree.below(node) if isinstance(each, cst.Call)]
-
-    def pool(self, node: cst.Call, name: str) -> None:
-        pools = [
-            call for call in self.file.tree.all(cst.Call) if f"{min(self.names(call.func), default='')}()" in POOLS
-        ]
-        if pools and all(self.given(call, None) == "bounded" for call in pools):
+    def pool(self, node: ast.Call, name: str) -> None:
+        made = self.file.calls.named("PoolManager", "ProxyManager")
+        if made and all(self.given(call, None) == "bounded" for call in made):
             self.clear(node)
         else:
             self.judge(node, self.given(node, None), name)
 
-    def httpx(self, node: cst.Call, name: str) -> None:
+    def httpx(self, node: ast.Call, name: str) -> None:
         given = self.given(node, None)
         if (
             given != "none"
@@ -171,23 +174,23 @@ class Rule(PythonRule):
         else:
             self.flag(node, f"timeout=None takes away the 5 s that {name.partition('.')[0]} has by itself")
 
-    def passes_timeout(self, node: cst.Call) -> bool:
+    def passes_timeout(self, node: ast.Call) -> bool:
         return argument(node, "timeout") is not None or any(
             self.in_splat(each) not in {"none", "unknown"} or (self.in_splat(each) == "none" and self.splat_names(each))
             for each in splats(node)
         )
 
-    def splat_names(self, value: cst.BaseExpression) -> bool:
+    def splat_names(self, value: ast.expr) -> bool:
         """Whether a splat carries a timeout at all, be it None."""
         return any(self.timeout_in(each) is not None for each in self.file.names.values(value))
 
     def every_call_is_bounded(self) -> bool:
-        calls = [call for call in self.file.tree.all(cst.Call) if self.names(call.func) & HTTPX_CALLS]
+        last = {name.rpartition(".")[2] for name in HTTPX_CALLS}
+        calls = [call for call in self.file.calls.named(*last) if self.names(call.func) & HTTPX_CALLS]
         return bool(calls) and all(argument(call, "timeout") and self.given(call, None) == "bounded" for call in calls)
 
-    def aiohttp(self, node: cst.Call) -> None:
-        bounds = [argument(node, each) for each in ("total", "sock_read", "sock_connect")]
-        bounds += [node.args[0].value] if node.args and node.args[0].keyword is None and not node.args[0].star else []
+    def aiohttp(self, node: ast.Call) -> None:
+        bounds = [argument(node, "total", 0), argument(node, "sock_read"), argument(node, "sock_connect")]
         if splats(node):
             return
         if any(each is not None and self.bound(each) != "none" for each in bounds) or self.under_deadline(node):
@@ -195,7 +198,7 @@ class Rule(PythonRule):
         else:
             self.flag(node, "no total, sock_read or sock_connect: an answer that never comes is waited for for ever")
 
-    def model_client(self, node: cst.Call, name: str) -> None:
+    def model_client(self, node: ast.Call, name: str) -> None:
         given = self.given(node, None)
         if given == "bounded":
             self.clear(node)
@@ -204,61 +207,54 @@ class Rule(PythonRule):
 
     # ---- what is passed
 
-    def given(self, node: cst.Call, position: int | None) -> str:
+    def given(self, node: ast.Call, position: int | None) -> str:
         """`bounded`, `none` or `unknown`."""
-        value = argument(node, "timeout")
-        if value is None and position is not None and position < len(node.args):
-            arg = node.args[position]
-            value = arg.value if arg.keyword is None and not arg.star else None
+        value = argument(node, "timeout", position)
         if value is not None:
             return self.bound(value)
         found = [self.in_splat(each) for each in splats(node)]
         return "bounded" if "bounded" in found else "unknown" if "unknown" in found else "none"
 
-    def in_splat(self, value: cst.BaseExpression) -> str:
-        if isinstance(value, cst.Name) and self.set_later(value):
+    def in_splat(self, value: ast.expr) -> str:
+        if isinstance(value, ast.Name) and self.set_later(value):
             return "bounded"
         found = set()
         for each in self.file.names.values(value):
-            inner = each.expression if isinstance(each, cst.Await) else each
+            inner = each.value if isinstance(each, ast.Await) else each
             timeout = self.timeout_in(inner)
             if timeout is not None:
                 found.add(self.bound(timeout))
             else:
-                found.add("none" if isinstance(inner, cst.Dict) and not self.has_splat(inner) else "unknown")
+                found.add("none" if isinstance(inner, ast.Dict) and None not in inner.keys else "unknown")
         return "none" if "none" in found else "unknown" if "unknown" in found else "bounded"
 
-    def timeout_in(self, value: cst.BaseExpression) -> cst.BaseExpression | None:
+    def timeout_in(self, value: ast.expr) -> ast.expr | None:
         """The timeout in a dict literal, or handed to the call that builds the options."""
-        inner = value.expression if isinstance(value, cst.Await) else value
-        if isinstance(inner, cst.Call):
+        inner = value.value if isinstance(value, ast.Await) else value
+        if isinstance(inner, ast.Call):
             return argument(inner, "timeout")
-        if isinstance(inner, cst.Dict):
-            for element in inner.elements:
-                key = element.key if isinstance(element, cst.DictElement) else None
-                if isinstance(key, cst.SimpleString) and key.evaluated_value == "timeout":
-                    return element.value
+        if isinstance(inner, ast.Dict):
+            return next(
+                (each for key, each in zip(inner.keys, inner.values, strict=True) if text_of(key) == "timeout"), None
+            )
         return None
 
-    def has_splat(self, value: cst.Dict) -> bool:
-        return any(isinstance(element, cst.StarredDictElement) for element in value.elements)
-
-    def set_later(self, name: cst.Name) -> bool:
+    def set_later(self, name: ast.Name) -> bool:
         """`options.setdefault("timeout", 10)` or `options["timeout"] = 10` in the same function."""
-        function = self.file.tree.function_of(name) or self.file.tree.module
-        for node in self.file.tree.below(function):
+        function = self.tree.function_of(name) or self.tree.module
+        for node in below(function):
             match node:
-                case cst.Call(func=cst.Attribute(value=cst.Name(value=owner), attr=cst.Name(value="setdefault"))):
-                    first = node.args[0].value if node.args else None
-                case cst.AssignTarget(target=cst.Subscript(value=cst.Name(value=owner), slice=[part])):
-                    first = part.slice.value if isinstance(part.slice, cst.Index) else None
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="setdefault"), args=[first, *_]):
+                    pass
+                case ast.Subscript(value=ast.Name(id=owner), slice=first, ctx=ast.Store()):
+                    pass
                 case _:
                     continue
-            if owner == name.value and isinstance(first, cst.SimpleString) and first.evaluated_value == "timeout":
+            if owner == name.id and text_of(first) == "timeout":
                 return True
         return False
 
-    def bound(self, value: cst.BaseExpression) -> str:
+    def bound(self, value: ast.expr) -> str:
         """Whether a timeout value bounds anything. A value defined by itself ends as bounded."""
         if value in self.deciding:
             return "bounded"
@@ -268,89 +264,88 @@ class Rule(PythonRule):
         finally:
             self.deciding.discard(value)
 
-    def _bound(self, value: cst.BaseExpression) -> str:
+    def _bound(self, value: ast.expr) -> str:
         match value:
-            case cst.Name(value="None"):
+            case ast.Constant(value=None):
                 return "none"
-            case cst.Name():
+            case ast.Name():
                 return self.bound_of_name(value)
-            case cst.BooleanOperation(operator=cst.Or(), right=right):
-                return self.bound(right)
-            case cst.IfExp(test=test, body=one, orelse=other):
+            case ast.BoolOp(op=ast.Or(), values=[*_, last]):
+                return self.bound(last)
+            case ast.IfExp(test=test, body=one, orelse=other):
                 return self.bound_of_choice(test, one, other)
-            case cst.Call():
+            case ast.Call():
                 return self.bound_of_call(value)
             case _:
                 return "bounded"
 
-    def bound_of_choice(self, test: cst.BaseExpression, *branches: cst.BaseExpression) -> str:
+    def bound_of_choice(self, test: ast.expr, *branches: ast.expr) -> str:
         """`x if x is not None else 30`: a name that the test looks at is not None where it is taken."""
-        asked = [each for each in self.file.tree.below(test) if isinstance(each, cst.Name) and each.value != "None"]
-        names = {each.value for each in asked}
+        asked = [each for each in below(test) if isinstance(each, ast.Name)]
+        names = {each.id for each in asked}
         taken = [each for each in branches if not self.mentions(each, names)]
-        if any(isinstance(each, cst.Name) and each.value == "None" for each in taken):
+        if any(is_none(each) for each in taken):
             return "none" if any(self.bound(each) == "none" for each in asked) else "bounded"
         return "none" if any(self.bound(each) == "none" for each in taken) else "bounded"
 
-    def mentions(self, value: cst.BaseExpression, names: set[str]) -> bool:
-        return any(isinstance(each, cst.Name) and each.value in names for each in self.file.tree.below(value))
+    def mentions(self, value: ast.expr, names: set[str]) -> bool:
+        return any(isinstance(each, ast.Name) and each.id in names for each in below(value))
 
-    def bound_of_name(self, name: cst.Name) -> str:
+    def bound_of_name(self, name: ast.Name) -> str:
         bindings = self.file.names.bindings(name)
-        params = [each.node for each in bindings if isinstance(each.node, cst.Param)]
-        values = [each.node for each in bindings if isinstance(each.node, cst.BaseExpression)]
+        params = [each.node for each in bindings if isinstance(each.node, ast.arg)]
+        values = [each.node for each in bindings if each.how is How.VALUE and isinstance(each.node, ast.expr)]
         if values:
             kinds = {self.bound(each) for each in values if each is not name}
             return "none" if kinds == {"none"} and not params else "bounded"
         return self.bound_of_param(params[0]) if params else "bounded"
 
-    def bound_of_param(self, param: cst.Param) -> str:
+    def bound_of_param(self, param: ast.arg) -> str:
         """A parameter that is None unless somebody says otherwise, and nobody in this file does."""
-        if param.default is None or self.bound(param.default) != "none":
+        function = self.tree.parents[self.tree.parents[param]]
+        if not isinstance(function, FunctionDef | ast.Lambda):
             return "bounded"
-        function = self.file.tree.parents[self.file.tree.parents[param]]
-        calls = self.file.guards.callers(function) if isinstance(function, cst.FunctionDef) else []
-        return "bounded" if calls and all(argument(call, param.name.value) for call in calls) else "none"
+        default = default_of(function.args, param)
+        if default is None or self.bound(default) != "none":
+            return "bounded"
+        calls = self.callers(function) if isinstance(function, FunctionDef) else []
+        return "bounded" if calls and all(argument(call, param.arg) for call in calls) else "none"
 
-    def bound_of_call(self, call: cst.Call) -> str:
+    def bound_of_call(self, call: ast.Call) -> str:
         """httpx.Timeout(None), httpx.Timeout(5, read=None)."""
         if not self.names(call.func) & {"httpx.Timeout", "httpx2.Timeout"} or splats(call):
             return "bounded"
         read = argument(call, "read")
-        first = next((arg.value for arg in call.args if arg.keyword is None), None) or argument(call, "timeout")
-        decisive = read if read is not None else first
+        decisive = read if read is not None else argument(call, "timeout", 0)
         return "bounded" if decisive is None else self.bound(decisive)
 
     # ---- deadlines from outside
 
-    def under_deadline(self, node: cst.CSTNode, depth: int = 0) -> bool:
+    def under_deadline(self, node: ast.AST, depth: int = 0) -> bool:
         """Inside asyncio.timeout and its like, or inside the call that asyncio.wait_for bounds."""
-        for parent in self.file.tree.ancestors(node):
-            if isinstance(parent, cst.With) and any(self.is_deadline(item.item) for item in parent.items):
+        for parent in self.tree.ancestors(node):
+            if isinstance(parent, ast.With | ast.AsyncWith) and any(
+                self.is_deadline(item.context_expr) for item in parent.items
+            ):
                 return True
-            if isinstance(parent, cst.Call) and self.names(parent.func) & WAIT_FOR:
-                return len(parent.args) > 1
-            if isinstance(parent, cst.FunctionDef):
-                calls = self.file.guards.callers(parent)
+            if isinstance(parent, ast.Call) and self.names(parent.func) & WAIT_FOR:
+                return len(parent.args) + len(parent.keywords) > 1
+            if isinstance(parent, FunctionDef):
+                calls = self.callers(parent)
                 return bool(calls) and depth < 3 and all(self.under_deadline(call, depth + 1) for call in calls)
         return False
 
-    def is_deadline(self, value: cst.BaseExpression) -> bool:
-        return isinstance(value, cst.Call) and bool(self.names(value.func) & DEADLINES)
+    def is_deadline(self, value: ast.expr) -> bool:
+        return isinstance(value, ast.Call) and bool(self.names(value.func) & DEADLINES)
 
-    def called(self, name: str) -> bool:
-        return any(name in self.names(call.func) for call in self.file.tree.all(cst.Call))
-
-
-def argument(node: cst.Call, name: str) -> cst.BaseExpression | None:
-    """The value passed for a keyword."""
-    return next((arg.value for arg in node.args if arg.keyword is not None and arg.keyword.value == name), None)
+    def called(self, last: str, name: str) -> bool:
+        return any(name in self.names(call.func) for call in self.file.calls.named(last))
 
 
-def splats(node: cst.Call) -> list[cst.BaseExpression]:
-    """What is passed as `**options`."""
-    return [arg.value for arg in node.args if arg.star == "**"]
-
-
-def last_name(node: cst.Call) -> str:
-    return node.func.attr.value if isinstance(node.func, cst.Attribute) else ""
+def default_of(arguments: ast.arguments, param: ast.arg) -> ast.expr | None:
+    """The default value of a parameter."""
+    named = [*arguments.posonlyargs, *arguments.args]
+    if param in named:
+        position = named.index(param) - len(named)
+        return arguments.defaults[position] if -position <= len(arguments.defaults) else None
+    return arguments.kw_defaults[arguments.kwonlyargs.index(param)] if param in arguments.kwonlyargs else None

@@ -9,9 +9,10 @@ environment that the operator provides, rows of the service's own database, and 
 lets the error out is judged by its callers, in its own file and in the rest of the project.
 """
 
-import libcst as cst
+import ast
 
 from readiness.scan import PythonFile, PythonRule
+from readiness.scan.tree import FunctionDef, argument, below
 
 JSON = frozenset({"json.JSONDecodeError"})
 TEXT = frozenset({"UnicodeDecodeError"})
@@ -92,6 +93,7 @@ STORED = {"set", "setex", "hset", "put", "lpush", "rpush", "write", "write_text"
 class Rule(PythonRule):
     item = "json-guarded"
     tokens = ("json",)
+    callees = ("loads", "load", "decode", "raw_decode", "from_json", "json")
     good = [
         "import json\ntry:\n    json.loads(body)\nexcept ValueError: ...\n",
         "from json import loads as l\ntry:\n    l(body)\nexcept Exception: ...\n",
@@ -124,28 +126,27 @@ class Rule(PythonRule):
 
     def __init__(self, file: PythonFile) -> None:
         super().__init__(file)
-        self.asked: set[cst.FunctionDef] = set()
+        self.asked: set[ast.AST] = set()
 
-    def visit_Call(self, node: cst.Call) -> None:
+    def visit_Call(self, node: ast.Call) -> None:
         parsers = self.names(node.func) & PARSERS.keys()
         if parsers and node.args:
-            data = node.args[0].value
+            data = node.args[0]
             raises = PARSERS[min(parsers)] | self.decoding(data)
             if self.outside(data) or (not self.inside(data) and self.file.guards.guarded(node, raises)):
                 self.guard(node, raises, f"parsed outside any guard that catches {listed(raises)}")
             return
-        answered = (
-            self.answer(node) if isinstance(node.func, cst.Attribute) and node.func.attr.value == "json" else None
-        )
+        answered = self.answer(node)
         if answered:
             self.guard(node, answered, f"the answer is parsed outside any guard that catches {listed(answered)}")
 
-    def answer(self, node: cst.Call) -> frozenset[str]:
+    def answer(self, node: ast.Call) -> frozenset[str]:
         """What `x.json()` raises, if x is an answer or a request that this file shows to be one."""
-        receiver = self.names(cst.ensure_type(node.func, cst.Attribute).value)
-        for origin in receiver:
+        if not isinstance(node.func, ast.Attribute) or node.func.attr != "json":
+            return frozenset()
+        for origin in self.names(node.func.value):
             if origin in REQUESTS:
-                return JSON | TEXT if isinstance(self.file.tree.parents[node], cst.Await) else frozenset()
+                return JSON | TEXT if isinstance(self.tree.parents[node], ast.Await) else frozenset()
             if origin in ANSWERS:
                 return self.lenient(node, ANSWERS[origin])
             for library, beginnings in REPLIES.items():
@@ -155,39 +156,37 @@ class Rule(PythonRule):
                         return self.lenient(node, library)
         return frozenset()
 
-    def lenient(self, node: cst.Call, library: str) -> frozenset[str]:
+    def lenient(self, node: ast.Call, library: str) -> frozenset[str]:
         """aiohttp checks the content type only when it is not told `content_type=None`."""
-        told = any(arg.keyword is not None and arg.keyword.value == "content_type" for arg in node.args)
-        return JSON if told else RAISES[library]
+        return JSON if argument(node, "content_type") is not None else RAISES[library]
 
-    def decoding(self, data: cst.BaseExpression) -> frozenset[str]:
+    def decoding(self, data: ast.expr) -> frozenset[str]:
         """UnicodeDecodeError where the bytes are decoded in the same breath, without an error handler."""
-        for node in self.file.tree.below(data):
+        for node in below(data):
             match node:
-                case cst.Call(func=cst.Attribute(attr=cst.Name(value="decode"))):
-                    if len(node.args) < 2 and keyword(node, "errors") is None:
+                case ast.Call(func=ast.Attribute(attr="decode")):
+                    if argument(node, "errors", 1) is None:
                         return TEXT
         return frozenset()
 
-    def inside(self, data: cst.BaseExpression) -> bool:
+    def inside(self, data: ast.expr) -> bool:
         """Whether the data is known to be the service's own: a constant, its own file, row or environment."""
         values = [self.root(each) for each in self.file.names.values(data)]
-        if all(isinstance(each, cst.BaseString | cst.BaseNumber | cst.Dict) or is_constant(each) for each in values):
+        if all(isinstance(each, ast.Constant | ast.JoinedStr | ast.Dict) for each in values):
             return True
         origins = self.raw_origins(data, values)
         return (bool(origins) and all(self.own(origin) for origin in origins)) or any(map(self.written_here, values))
 
-    def outside(self, data: cst.BaseExpression) -> bool:
+    def outside(self, data: ast.expr) -> bool:
         """Whether the data is known to come from others, or from a name that nothing here binds."""
         values = [self.root(each) for each in self.file.names.values(data)]
         if self.inside(data):
             return False
-        unbound = (each for each in values if isinstance(each, cst.Name) and not is_constant(each))
-        if any(not self.file.names.bindings(each) for each in unbound):
+        if any(isinstance(each, ast.Name) and not self.file.names.bindings(each) for each in values):
             return True
         return any(self.sent(origin, data) for origin in self.raw_origins(data, values))
 
-    def raw_origins(self, data: cst.BaseExpression, values: list[cst.BaseExpression]) -> set[str]:
+    def raw_origins(self, data: ast.expr, values: list[ast.expr]) -> set[str]:
         """Where the text comes from; a name that is bound to its own parsed value counts as the text only."""
         origins = {origin for each in [data, *values] for origin in self.names(each)}
         return {origin for origin in origins if origin.removesuffix("()") not in PARSERS}
@@ -195,75 +194,67 @@ class Rule(PythonRule):
     def own(self, origin: str) -> bool:
         return origin.startswith(INSIDE) or not OWN_STEPS.isdisjoint(steps(origin))
 
-    def sent(self, origin: str, data: cst.BaseExpression) -> bool:
+    def sent(self, origin: str, data: ast.expr) -> bool:
         path = steps(origin)
         if origin.startswith(OUTSIDE) or not NETWORK_READS.isdisjoint(path):
             return True
         if not origin.startswith("@parameter"):
-            return path[-1] in MESSAGE_PARTS and isinstance(self.root(data), cst.Attribute)
+            return path[-1] in MESSAGE_PARTS and isinstance(self.root(data), ast.Attribute)
         if len(path) > 1:
             return path[1] in MESSAGE_PARTS or self.in_entry(data)
         return self.in_entry(data) or self.callers_pass_outside(data)
 
-    def in_entry(self, data: cst.BaseExpression) -> bool:
-        function = self.file.tree.function_of(data)
+    def in_entry(self, data: ast.expr) -> bool:
+        function = self.tree.function_of(data)
         return function is not None and self.file.guards.is_entry(function)
 
-    def callers_pass_outside(self, data: cst.BaseExpression) -> bool:
+    def callers_pass_outside(self, data: ast.expr) -> bool:
         """A parameter parsed as it came: the callers in this file know what it is."""
-        function, root = self.file.tree.function_of(data), self.root(data)
-        if not isinstance(function, cst.FunctionDef) or not isinstance(root, cst.Name) or function in self.asked:
+        function, root = self.tree.function_of(data), self.root(data)
+        if not isinstance(function, FunctionDef) or not isinstance(root, ast.Name) or function in self.asked:
             return False
         self.asked.add(function)
-        handed = [self.handed(call, root.value, function) for call in self.file.guards.callers(function)]
+        handed = [self.handed(call, root.id, function) for call in self.callers(function)]
         return any(each is not None and self.outside(each) for each in handed)
 
-    def handed(self, call: cst.Call, name: str, function: cst.FunctionDef) -> cst.BaseExpression | None:
+    def handed(self, call: ast.Call, name: str, function: FunctionDef) -> ast.expr | None:
         """What a caller passes for a parameter."""
         if function not in self.file.names.local_functions(call.func):
             return None  # handed to something that runs it: its arguments stand elsewhere
-        names = [param.name.value for param in function.params.params if param.name.value not in {"self", "cls"}]
-        given = keyword(call, name)
-        if given is None and name in names and names.index(name) < len(call.args):
-            given = call.args[names.index(name)].value
-        return given
+        names = [param.arg for param in function.args.args if param.arg not in {"self", "cls"}]
+        return argument(call, name, names.index(name) if name in names else None)
 
-    def written_here(self, value: cst.BaseExpression) -> bool:
+    def written_here(self, value: ast.expr) -> bool:
         """Read from a store into which this file puts `json.dumps(...)` itself."""
-        if not isinstance(value, cst.Call) or not isinstance(value.func, cst.Attribute):
+        if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
             return False
-        store = self.file.tree.module.code_for_node(value.func.value)
+        store = ast.dump(value.func.value)
         return any(
-            isinstance(call.func, cst.Attribute)
-            and call.func.attr.value in STORED
-            and self.file.tree.module.code_for_node(call.func.value) == store
-            and any(self.dumped(arg.value) for arg in call.args)
-            for call in self.file.tree.all(cst.Call)
+            isinstance(call.func, ast.Attribute)
+            and ast.dump(call.func.value) == store
+            and any(self.dumped(each) for each in call.args)
+            for call in self.file.calls.named(*STORED)
         )
 
-    def dumped(self, value: cst.BaseExpression) -> bool:
+    def dumped(self, value: ast.expr) -> bool:
         return any(
             origin.endswith("json.dumps()") for each in self.file.names.values(value) for origin in self.names(each)
         )
 
-    def root(self, data: cst.BaseExpression) -> cst.BaseExpression:
+    def root(self, data: ast.expr) -> ast.expr:
         """`raw` of `raw.decode().strip()`, `str(raw)`, `raw[6:]`."""
         while True:
             match data:
-                case cst.Call(func=cst.Attribute(value=value, attr=attr)) if attr.value in LOOKED_THROUGH:
+                case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in LOOKED_THROUGH:
                     data = value
-                case cst.Call(func=func, args=[first, *_]) if self.names(func) & TEXTUAL:
-                    data = first.value
-                case cst.Subscript(value=value) | cst.Await(expression=value):
+                case ast.Call(func=func, args=[first, *_]) if self.names(func) & TEXTUAL:
+                    data = first
+                case ast.Subscript(value=value) | ast.Await(value=value):
                     data = value
-                case cst.BooleanOperation(operator=cst.Or(), left=value):
+                case ast.BoolOp(op=ast.Or(), values=[value, *_]):
                     data = value
                 case _:
                     return data
-
-
-def is_constant(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Name) and node.value in {"None", "True", "False"}
 
 
 def steps(origin: str) -> list[str]:
@@ -273,8 +264,3 @@ def steps(origin: str) -> list[str]:
 
 def listed(names: frozenset[str]) -> str:
     return " and ".join(sorted(names))
-
-
-def keyword(node: cst.Call, name: str) -> cst.BaseExpression | None:
-    """The value passed for a keyword."""
-    return next((arg.value for arg in node.args if arg.keyword is not None and arg.keyword.value == name), None)

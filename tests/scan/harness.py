@@ -1,10 +1,9 @@
 """What tests of the static side share: a folder of files, and what a scan of it says."""
 
+import ast
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import libcst as cst
 
 from readiness import pack, scan
 from readiness.model import Evidence, Location, Run
@@ -64,6 +63,7 @@ def places(evidence: Evidence) -> list[str]:
 
 def judged(code: str, raises: Iterable[str] = (JSON_ERROR,)) -> Guard:
     """What a file says of the one call of `risky()` in it, should that raise."""
-    file = PythonFile("service.py", cst.parse_module(f"import json, asyncio\n{code}\n"))
-    calls = [call for call in file.tree.all(cst.Call) if isinstance(call.func, cst.Name) and call.func.value == "risky"]
-    return file.guards.judge(calls[0], raises).guard
+    text = f"import json, asyncio\n{code}\n"
+    file = PythonFile("service.py", ast.parse(text), text.encode())
+    call = file.calls.named("risky")[0]
+    return file.guards.judge(call, raises).guard

@@ -1,6 +1,7 @@
 """What leaves a function is judged by who calls it, in its own file. In each case the place is `risky()`."""
 
-import libcst as cst
+import ast
+
 import pytest
 
 from readiness.scan import PythonFile
@@ -184,6 +185,7 @@ def test_a_generator_raises_where_it_is_iterated(case: str) -> None:
 
 
 def test_what_is_left_names_the_function_and_what_gets_out() -> None:
-    file = PythonFile("service.py", cst.parse_module("class C:\n    def f(self):\n        risky()\n"))
-    left = file.guards.judge(file.tree.all(cst.Call)[0], [JSON_ERROR]).left
-    assert [(file.qualified(each.function), set(each.raises)) for each in left] == [("C.f", {JSON_ERROR})]
+    text = "class C:\n    def f(self):\n        risky()\n"
+    file = PythonFile("service.py", ast.parse(text), text.encode())
+    left = file.guards.judge(file.tree.all(ast.Call)[0], [JSON_ERROR]).left
+    assert [(file.names.qualified(each.function), set(each.raises)) for each in left] == [("C.f", {JSON_ERROR})]

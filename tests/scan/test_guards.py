@@ -75,8 +75,8 @@ def f():
 """
 FRAMEWORKS = {
     "a decorator that holds a try": (WRAPPED.format(caught="Exception", handled="log()"), Guard.GUARDED),
-    "a decorator that raises again": (WRAPPED.format(caught="Exception", handled="raise"), Guard.UNGUARDED),
-    "a decorator without a try": ("def d(f):\n    return f\n@d\ndef f():\n    risky()", Guard.UNGUARDED),
+    "a decorator that raises again": (WRAPPED.format(caught="Exception", handled="raise"), Guard.LEFT),
+    "a decorator without a try": ("def d(f):\n    return f\n@d\ndef f():\n    risky()", Guard.LEFT),
     "FastStream": (
         (
             "from faststream.nats import NatsBroker\nbroker = NatsBroker(u)\n@broker.subscriber('x')\n"

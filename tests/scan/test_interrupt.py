@@ -16,7 +16,7 @@ from tests.scan.harness import FLAGGED, write
 
 def in_one(process: int) -> bool:
     """Whether it has loaded what only a scan needs."""
-    return "libcst" in Path(f"/proc/{process}/maps").read_text()
+    return "_yaml" in Path(f"/proc/{process}/maps").read_text()
 
 
 def in_several(process: int) -> bool:

@@ -1,8 +1,8 @@
 """What an expression stands for. In each case the expression is what `look(...)` is given."""
 
+import ast
 from textwrap import dedent
 
-import libcst as cst
 import pytest
 
 from readiness.scan import PythonFile
@@ -46,7 +46,7 @@ KNOWN = {
         "import asyncio, a\nasync def f():\n    look(await asyncio.wait_for(a.get(u), 5))",
         "a.get()",
     ),
-    "a cast": ("import a\nfrom typing import cast\nlook(cast(a.A, a.f()))", "a.A"),
+    "a cast": ("import a\nfrom typing import cast\nlook(cast(a.A, a.f()))", "a.A()"),
     "an annotation": ("import httpx\ndef f(c: httpx.Client):\n    look(c.get)", "httpx.Client().get"),
     "Optional": ("import a\nfrom typing import Optional\ndef f(c: Optional[a.A]):\n    look(c)", "a.A()"),
     "or None": ("import a\ndef f(c: a.A | None = None):\n    look(c)", "a.A()"),
@@ -74,7 +74,7 @@ KNOWN = {
 }  # fmt: skip
 
 THROUGH_CLASSES = {
-    "self": ("class C:\n    def m(self):\n        look(self)", "<C>()"),
+    "self": ("class C:\n    def m(self):\n        look(self)", "<service.py:C>()"),
     "an attribute": (
         (
             "import a\nclass C:\n    def __init__(self):\n        self.c = a.A()\n    def m(self):\n"
@@ -129,13 +129,13 @@ THROUGH_CLASSES = {
         "class C:\n    @staticmethod\n    def m(x):\n        look(x)",
         "@parameter",
     ),
-    "cls": ("class C:\n    @classmethod\n    def m(cls):\n        look(cls)", "<C>()"),
+    "cls": ("class C:\n    @classmethod\n    def m(cls):\n        look(cls)", "<service.py:C>"),
 }  # fmt: skip
 
 FACTORIES = {
     "a global that a function sets": (
         "import a\nc = None\ndef start():\n    global c\n    c = a.A()\ndef f():\n    look(c)",
-        "None | a.A()",
+        "a.A()",
     ),
     "what a function returns": ("import a\ndef make():\n    return a.A()\nlook(make())", "a.A()"),
     "what a function says that it returns": ("import a\ndef make() -> a.A: ...\nlook(make())", "a.A()"),
@@ -170,9 +170,9 @@ UNKNOWN = {
 
 
 def given(code: str) -> frozenset[str]:
-    file = PythonFile("service.py", cst.parse_module(dedent(code) + "\n"))
-    calls = [call for call in file.tree.all(cst.Call) if isinstance(call.func, cst.Name) and call.func.value == "look"]
-    return file.names.origins(calls[0].args[0].value)
+    file = PythonFile("service.py", ast.parse(dedent(code) + "\n"), (dedent(code) + "\n").encode())
+    calls = [call for call in file.tree.all(ast.Call) if isinstance(call.func, ast.Name) and call.func.id == "look"]
+    return file.names.origins(calls[0].args[0])
 
 
 @pytest.mark.parametrize("case", KNOWN)

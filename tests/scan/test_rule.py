@@ -1,8 +1,8 @@
 """What a rule can say of a file, and what becomes of it."""
 
+import ast
 from pathlib import Path
 
-import libcst as cst
 import pytest
 
 from readiness import pack
@@ -15,7 +15,7 @@ RULE = '''"""A call is called.
 The page.
 """
 
-import libcst as cst
+import ast
 
 from readiness.scan import PythonRule
 
@@ -24,7 +24,7 @@ class Rule(PythonRule):
     item = "input-sanitised"
     tokens = ("bad", "good", "odd")
 
-    def visit_Call(self, node: cst.Call) -> None:
+    def visit_Call(self, node: ast.Call) -> None:
         for name in self.names(node.func):
             if name == "lib.good":
                 self.clear(node)
@@ -97,12 +97,12 @@ def test_a_rule_without_tokens_is_asked_for_every_file(tmp_path: Path) -> None:
     [
         ("def f(): ...", "f"),
         ("class C:\n    def f(self): ...", "C.f"),
-        ("class C:\n    def g(self):\n        def f(): ...", "f"),
-        ("def g():\n    def f(): ...", "f"),
-        ("class C:\n    if x:\n        def f(self): ...", "f"),
+        ("class C:\n    def g(self):\n        def f(): ...", "C.g.f"),
+        ("def g():\n    def f(): ...", "g.f"),
+        ("class C:\n    if x:\n        def f(self): ...", "C.f"),
     ],
 )
 def test_a_function_is_named_with_its_class(code: str, name: str) -> None:
-    file = PythonFile("a.py", cst.parse_module(f"{code}\n"))
-    (function,) = [each for each in file.tree.all(cst.FunctionDef) if each.name.value == "f"]
-    assert file.qualified(function) == name
+    file = PythonFile("a.py", ast.parse(f"{code}\n"), (f"{code}\n").encode())
+    (function,) = [each for each in file.tree.all(ast.FunctionDef) if each.name == "f"]
+    assert file.names.qualified(function) == name

@@ -1,0 +1,48 @@
+"""Are bandit's findings, as told by us, bandit's own?"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+Told = tuple[str, str, int, int, str]
+"""Test, path, line, column from 1, text with severity and confidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    theirs: int
+    ours: int
+    missing: tuple[Told, ...]
+    added: tuple[Told, ...]
+
+
+def compare(bandit: Path, ours: Path) -> Difference:
+    """What stands in the two JSON reports of one folder."""
+    theirs, told = Counter(_of_bandit(bandit)), Counter(_of_ours(ours))
+    missing, added = theirs - told, told - theirs
+    return Difference(theirs.total(), told.total(), tuple(sorted(missing.elements())), tuple(sorted(added.elements())))
+
+
+def _of_bandit(report: Path) -> list[Told]:
+    return [
+        (
+            each["test_id"],
+            each["filename"].removeprefix("./"),
+            each["line_number"],
+            each["col_offset"] + 1,
+            (
+                f"{each['issue_text']} ({each['issue_severity'].lower()} severity, "
+                f"{each['issue_confidence'].lower()} confidence)"
+            ),
+        )
+        for each in json.loads(report.read_text("utf-8"))["results"]
+    ]
+
+
+def _of_ours(report: Path) -> list[Told]:
+    return [
+        (each["rule"].removeprefix("bandit/"), each["path"], each["line"], each["column"], each["message"])
+        for each in json.loads(report.read_text("utf-8"))["findings"]
+        if each["rule"].startswith("bandit/")
+    ]

@@ -1,0 +1,122 @@
+"""One tool on one corpus, and many of them in turns."""
+
+import logging
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import clock, peers
+from tests.bench.clock import Cost
+from tests.bench.corpus import Corpora
+from tests.bench.failure import Failure, NotMeasurable
+from tests.bench.peers import OURS, Environments
+
+LOG = logging.getLogger(__name__)
+SHORT = frozenset({"nothing", "busy"})
+"""Corpora of one file: run more often, as start-up varies much."""
+OFTEN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    tool: str
+    corpus: str
+    processors: int = 2
+    own: bool = False
+    """Without bandit's findings."""
+    warm: bool = False
+    """With the cache that the run before left."""
+    watched: bool = False
+    """Memory is sampled, which costs time."""
+
+    @property
+    def name(self) -> str:
+        marks = [word for word, on in (("own", self.own), ("warm", self.warm), ("watched", self.watched)) if on]
+        return "-".join([self.tool, self.corpus, str(self.processors), *marks])
+
+
+class Arena:
+    """Runs trials and keeps what came out."""
+
+    def __init__(self, cache: Path) -> None:
+        self.corpora = Corpora(cache)
+        self.environments = Environments(cache)
+        self.top = cache / "runs"
+        self.costs: dict[Trial, list[Cost]] = defaultdict(list)
+        self.broken: dict[Trial, Exception] = {}
+
+    def prepare(self, trials: Iterable[Trial]) -> None:
+        """Fetch and install what they need; read every file once, so that nobody waits for the disk."""
+        wanted = list(trials)
+        for name in sorted({trial.corpus for trial in wanted}):
+            self.corpora.folder(name)
+        for tool in sorted({trial.tool for trial in wanted}):
+            self.environments.program(tool)
+        if any(trial.tool == OURS for trial in wanted):
+            self.environments.install_checkout()
+
+    def run(self, trials: Iterable[Trial], times: int) -> None:
+        """A B A B, so that what slows the machine down for a while hits all alike."""
+        unique = list(dict.fromkeys(trials))
+        for turn in range(times * OFTEN):
+            for trial in unique:
+                if trial not in self.broken and (turn < times or trial.corpus in SHORT):
+                    self._turn(trial, turn)
+
+    def output(self, trial: Trial) -> Path:
+        """What the trial's last run wrote."""
+        return self.top / f"{trial.name}.json"
+
+    def _turn(self, trial: Trial, turn: int) -> None:
+        LOG.info("turn %d: %s", turn + 1, trial.name)
+        try:
+            self.costs[trial].append(self._cost(trial))
+        except (Failure, NotMeasurable) as problem:
+            self.broken[trial] = problem
+
+    def _cost(self, trial: Trial) -> Cost:
+        command = self._command(trial)
+        home = Path(command.environment["HOME"])
+        if trial.tool == OURS and not (trial.warm and self.costs[trial]):
+            _forget(home, command.folder)
+        if trial.warm:
+            clock.run(command, trial.processors)  # in each turn: a cold trial may have emptied the cache
+            if not _left(home, command.folder):
+                raise NotMeasurable("nothing was cached")
+        return clock.run(command, trial.processors, watched=trial.watched)
+
+    def _command(self, trial: Trial) -> clock.Command:
+        program = self.environments.program(trial.tool)
+        folder = self.corpora.folder(trial.corpus)
+        home = self.top / "homes" / (trial.name if trial.tool == OURS else trial.tool)
+        home.mkdir(parents=True, exist_ok=True)
+        target = f"{trial.corpus}.py" if trial.corpus in SHORT else "."
+        words = peers.words(trial.tool, program, target, folder, self.output(trial))
+        if trial.own:
+            words += _without_bandit(program, self.top)
+        log = self.top / f"{trial.name}.log"
+        codes = frozenset({0}) if trial.tool == OURS else peers.FINDINGS
+        return clock.Command(words, folder, peers.environment(program, home), log, codes)
+
+
+def _without_bandit(program: Path, folder: Path) -> Sequence[str]:
+    """The option that leaves bandit out, if there is one."""
+    log = folder / "help.txt"
+    clock.run(clock.Command([str(program), "scan", "--help"], folder, peers.environment(program, folder), log), 1)
+    if "--no-bandit" not in log.read_text("utf-8"):
+        raise NotMeasurable("there is no --no-bandit")
+    return ["--no-bandit"]
+
+
+def _left(home: Path, folder: Path) -> list[Path]:
+    """What a scan keeps for the next one: below its user's home, or in the project."""
+    return [*(path for path in home.rglob("*") if path.is_file()), *folder.glob(".readiness*")]
+
+
+def _forget(home: Path, folder: Path) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    for left in folder.glob(".readiness*"):
+        shutil.rmtree(left)
