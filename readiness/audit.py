@@ -1,19 +1,23 @@
 """The stages put together: settings in, runs and one report out. What the command line calls."""
 
-import asyncio
+from __future__ import annotations
+
 import datetime
-import json
-import signal
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from readiness import __version__, checklist, pack
 from readiness.errors import UsageError
 from readiness.model import Exchange, Kind, Report, Run, Tier
 from readiness.pack import RuleFile
 from readiness.settings import Settings
+from readiness.signals import INTERRUPTING
+
+if TYPE_CHECKING:
+    from readiness.scan.mend import Mended
+
+__all__ = ["Mended", "Progress", "assemble", "fixes", "packs", "probe", "rules", "scan"]
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
@@ -36,9 +40,16 @@ def rules(settings: Settings) -> tuple[RuleFile, ...]:
 
 def scan(paths: Sequence[Path], settings: Settings, progress: Progress) -> Run:
     """Look at the code. Raises UsageError for a missing path, NothingExamined for folders without code."""
-    from readiness import scan as static  # libcst takes 0.3 s to import
+    from readiness import scan as static
 
     return static.run(paths, rules(settings), settings, packs(settings), progress)
+
+
+def fixes(paths: Sequence[Path], settings: Settings, found: Run) -> list[Mended]:
+    """What the fixes of a scan's findings make of the files; nothing is written yet."""
+    from readiness import scan as static
+
+    return static.fixes(paths, found, rules(settings), settings)
 
 
 def probe(settings: Settings, risk: str | None, progress: Progress, transcript: Path | None = None) -> Run:
@@ -77,6 +88,9 @@ def probe(settings: Settings, risk: str | None, progress: Progress, transcript: 
 
 
 def _write_lines(path: Path, exchanges: Sequence[Exchange]) -> None:
+    import json
+    from dataclasses import asdict
+
     try:
         path.write_text("".join(json.dumps(asdict(each)) + "\n" for each in exchanges), "utf-8")
     except OSError as problem:
@@ -85,11 +99,12 @@ def _write_lines(path: Path, exchanges: Sequence[Exchange]) -> None:
 
 def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end; Ctrl-C, SIGTERM and SIGHUP cancel the work, so that every block is left in order."""
+    import asyncio  # takes as long to import as a small file takes to scan
 
     async def watched() -> Result:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in INTERRUPTING:
             loop.add_signal_handler(number, task.cancel)
         return await task
 

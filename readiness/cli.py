@@ -1,26 +1,14 @@
-"""The command line: one function a command; settings, one call, render, exit code."""
+"""The command line: one function a command, its options and their help."""
 
-import asyncio
 import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from readiness import __version__, checklist, settings
+from readiness import __version__, checklist, commands, settings
 from readiness import audit as stages
-from readiness.errors import NothingExamined, ReadinessError, UsageError
-from readiness.gate import FailOn, exit_code
-from readiness.model import Run
-from readiness.settings import Settings
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it."""
-FORMATS = ("terminal", "markdown", "json")
+from readiness.gate import FailOn
 
 app = typer.Typer(
     name="readiness",
@@ -46,45 +34,9 @@ Transcript = Annotated[
 ]
 
 
-class Interrupted(BaseException):
-    """Ctrl-C, SIGTERM or SIGHUP. No Exception, so that nothing on the way takes it for a problem of its own."""
-
-
 def main() -> None:
-    """Run the command line. Problems go to stderr with what to do, and end in exit code 2 or 3."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    try:
-        app()
-    except ReadinessError as problem:
-        _stop(str(problem), problem.exit_code)
-    except (Interrupted, asyncio.CancelledError):
-        _stop("interrupted; what was started has been stopped", INTERRUPTED)
-
-
-SIGNALS: list[int] = []
-"""Signals that came. A library may swallow the exception that tells of one, so it is looked for again."""
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    del frame
-    SIGNALS.append(number)
-    raise Interrupted(number)
-
-
-def _go_on() -> None:
-    if SIGNALS:
-        raise Interrupted(SIGNALS[0])
-
-
-def _say(message: str) -> None:
-    shown = "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in message)
-    print(f"readiness: {shown}", file=sys.stderr)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    _say(message)
-    sys.exit(code)
+    """Run the command line."""
+    commands.guarded(app)
 
 
 def _version(wanted: bool) -> None:
@@ -109,14 +61,11 @@ def scan(
     output: Output = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what has a fix, then look again.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")] = False,
 ) -> None:
     """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code."""
-    _check(form)
-    if "" in paths:
-        raise UsageError("an empty path was given; `.` is the current folder")
-    named = [Path(path) for path in paths]
-    chosen = settings.load(named[0], config)
-    _finish([_scan(named, chosen)], chosen, form, output, fail_on, one_sided=True)
+    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff)
 
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")
@@ -133,9 +82,7 @@ def probe(
     fail_on: Fail = FailOn.MUST,
 ) -> None:
     """Look at a running gateway, or start one between a scripted upstream and a real NATS server."""
-    _check(form)
-    chosen = _aimed(settings.load(Path(), config), url, launch)
-    _finish([_probe(chosen, risk, transcript)], chosen, form, output, fail_on, one_sided=True)
+    commands.probe(url, launch, risk, transcript, form, output, config, fail_on)
 
 
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")
@@ -149,21 +96,7 @@ def audit(
     fail_on: Fail = FailOn.MUST,
 ) -> None:
     """Look at the code and at the gateway of the settings. Exits 0 only when every must-item is known to be right."""
-    _check(form)
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder")
-    chosen = settings.load(path, config)
-    source = path
-    if chosen.target.source:
-        source = chosen.base / chosen.target.source
-        chosen = replace(chosen, root=settings.project_root(source))
-    aimed = bool(chosen.target.launch or chosen.target.url)
-    runs = _scan_if_code([source], chosen) if aimed else [_scan([source], chosen)]
-    if aimed:
-        runs.append(_probe(chosen, risk, transcript))
-    else:
-        _say("nothing was probed: [target] in readiness.toml names a launch line or a url")
-    _finish(runs, chosen, form, output, fail_on, one_sided=False)
+    commands.audit(path, risk, transcript, form, output, config, fail_on)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
@@ -175,21 +108,7 @@ def report(
     fail_on: Fail = FailOn.MUST,
 ) -> None:
     """Join saved scans and probes into one report and judge them together."""
-    from readiness.evidence import from_json
-
-    _check(form)
-    runs: list[Run] = []
-    started = []
-    for file in files:
-        try:
-            text = file.read_text("utf-8")
-        except (OSError, ValueError) as problem:
-            raise UsageError(f"{file}: cannot be read: {problem}") from problem
-        some, when = from_json(text, str(file))
-        runs += some
-        started.append(when)
-    chosen = settings.load(Path(), config)
-    _finish(runs, chosen, form, output, fail_on, one_sided=False, started=min(started))
+    commands.report(files, form, output, config, fail_on)
 
 
 @app.command(epilog="Example: readiness gateway --port 8080 --config gateway.toml")
@@ -229,100 +148,3 @@ def explain(
 
     chosen = settings.load(Path(), config)
     print(catalogue.explain(name, checklist.load(stages.packs(chosen)), stages.rules(chosen)), end="")
-
-
-# ---- what the commands share
-
-
-def _check(form: str) -> None:
-    if form not in FORMATS:
-        raise UsageError(f"--format {form}: choose one of {', '.join(FORMATS)}")
-
-
-def _scan(paths: list[Path], chosen: Settings) -> Run:
-    with _progress("scan") as progress:
-        return stages.scan(paths, chosen, progress)
-
-
-def _scan_if_code(paths: list[Path], chosen: Settings) -> list[Run]:
-    """A gateway in another language has no code for us; what can be probed is probed, and the report says so."""
-    try:
-        return [_scan(paths, chosen)]
-    except NothingExamined as problem:
-        _say(f"{problem} Only the running gateway is examined.")
-        return []
-
-
-def _probe(chosen: Settings, risk: str | None, transcript: Path | None) -> Run:
-    with _progress("probe") as progress:
-        return stages.probe(chosen, risk, progress, transcript)
-
-
-def _aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:
-    """The settings with the target of the command line in place of their own."""
-    if url and launch:
-        raise UsageError("give a URL or --launch, not both")
-    if url or launch:
-        return replace(chosen, target=replace(chosen.target, url=url, launch=launch))
-    if not chosen.target.url and not chosen.target.launch:
-        raise UsageError("nothing to probe: give a URL, --launch, or a [target] in readiness.toml")
-    return chosen
-
-
-def _print(text: str) -> None:
-    """To stdout, also where that knows no letters beyond ASCII. A reader who leaves early is no error."""
-    if sys.stdout is None:
-        raise UsageError("there is no standard output to write the report to: use --output FILE")
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # stdout is a text stream
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as problem:
-        sys.stdout = None  # nothing may try again at the exit
-        raise UsageError(f"the report cannot be written: {problem.strerror}") from problem
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[stages.Progress]:
-    """Progress on stderr where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda current, done, total: _go_on()
-        return
-    from readiness.progress import shown
-
-    with shown(what) as progress:
-
-        def tell(current: str, done: int, total: int) -> None:
-            _go_on()
-            progress(current, done, total)
-
-        yield tell
-
-
-def _finish(
-    runs: list[Run],
-    chosen: Settings,
-    form: str,
-    output: Path | None,
-    fail_on: FailOn,
-    *,
-    one_sided: bool,
-    started: str | None = None,
-) -> NoReturn:
-    """Judge, render, and leave with the exit code."""
-    from readiness.report import RENDERERS
-
-    _go_on()
-    made = stages.assemble(runs, chosen, fail_on.tiers, started)
-    text = RENDERERS[form](made)
-    if output is None:
-        _print(text)
-    else:
-        try:
-            output.write_text(text, "utf-8")
-        except OSError as problem:
-            raise UsageError(f"{output}: the report cannot be written: {problem.strerror}") from problem
-        _say(f"{'READY' if made.ready else 'NOT READY'}, the report is in {output}")
-    raise typer.Exit(exit_code(made, fail_on, one_sided=one_sided))

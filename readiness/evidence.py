@@ -6,7 +6,7 @@ The dataclasses below are the contract. `reports/schema.json` is generated from 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 from readiness.errors import UsageError
@@ -74,7 +74,7 @@ class FindingJson:
     status: int | None = None
     excerpt: str | None = None
     took: float | None = None
-    fix: tuple[EditJson, ...] = ()
+    fix: list[EditJson] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _finite(value: Any) -> Any:
 
 def _finding(finding: Finding, item: str) -> FindingJson:
     where: dict[str, Any] = asdict(finding.where) if finding.where is not None else {}
-    fix = tuple(EditJson(**asdict(each)) for each in finding.fix)
+    fix = [EditJson(**asdict(each)) for each in finding.fix]
     return FindingJson(
         finding.id, finding.rule, item, finding.message, finding.fixable, finding.advisory, **where, fix=fix
     )
@@ -265,5 +265,5 @@ def _place(finding: Mapping[str, Any]) -> Finding:
         )
     elif finding["request"] is not None:
         where = Exchange(finding["request"], finding["status"], finding["excerpt"] or "", finding["took"] or 0.0)
-    fix = tuple(Edit(**each) for each in finding.get("fix") or ())
+    fix = tuple(Edit(**each) for each in finding["fix"])
     return Finding(finding["id"], finding["rule"], finding["message"], where, finding["advisory"], fix)

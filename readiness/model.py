@@ -65,7 +65,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Text to put in the place of what stands from one position up to another: lines from 1, columns in characters from 1."""
+    """Text for the place of what stands from one position up to another; lines and columns from 1, in characters."""
 
     line: int
     column: int

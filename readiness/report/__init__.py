@@ -1,10 +1,19 @@
-"""Reports as text; one renderer a file, each a pure function of the report."""
+"""Reports as text; one renderer a file, each a pure function of the report and imported when it is asked for."""
 
-from collections.abc import Callable
+from importlib import import_module
 
-from readiness.evidence import to_json
 from readiness.model import Report
-from readiness.report.markdown import render as markdown
-from readiness.report.terminal import render as terminal
 
-RENDERERS: dict[str, Callable[[Report], str]] = {"terminal": terminal, "markdown": markdown, "json": to_json}
+RENDERERS = {
+    "terminal": ("readiness.report.terminal", "render"),
+    "markdown": ("readiness.report.markdown", "render"),
+    "json": ("readiness.evidence", "to_json"),
+}
+"""Format -> the module and the function that render it."""
+
+
+def render(form: str, report: Report) -> str:
+    """A report in one of the formats. Raises KeyError for a format that is none."""
+    module, function = RENDERERS[form]
+    text: str = getattr(import_module(module), function)(report)
+    return text

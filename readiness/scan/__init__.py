@@ -8,11 +8,12 @@ from pathlib import Path
 
 from readiness.errors import NothingExamined
 from readiness.identity import identify
-from readiness.model import Evidence, Kind, Run, Skipped
+from readiness.model import Evidence, Finding, Kind, Run, Skipped
 from readiness.pack import RuleFile
 from readiness.scan import bandit, files, python
 from readiness.scan.examiner import Examiner
 from readiness.scan.files import Source
+from readiness.scan.mend import Mended, mend
 from readiness.scan.parallel import examine_all
 from readiness.scan.project import Project
 from readiness.scan.rule import PythonFile, PythonRule
@@ -53,6 +54,24 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
     evidence += bandit.evidence(issues, len(known), examiner.bandit.version, bandit.table(packs))
     subject = ", ".join(found_name(path, settings) for path in paths)
     return Run(Kind.STATIC, subject, tuple(evidence), skipped)
+
+
+def fixes(paths: Sequence[Path], run: Run, rules: Sequence[RuleFile], settings: Settings) -> list[Mended]:
+    """What the fixes of a run's findings make of the files. Nothing is written."""
+    wanted = {each.where.path for one in run.evidence for each in one.findings if each.fix and each.where}  # type: ignore[union-attr]
+    sources = files.collect(paths, settings).sources
+    everything = [*_others(paths, settings), *sources]
+    static = [rule for rule in rules if rule.language == "python"]
+
+    def look(source: Source) -> Sequence[Finding] | None:
+        project = Project([*(each for each in everything if each.name != source.name), source])
+        examined = Examiner(static, project).examine(source)
+        if examined.problem:
+            return None
+        outcomes = [_settled(outcome, project) for outcome in examined.outcomes]
+        return [finding for outcome in outcomes for finding in outcome.findings] + list(examined.bandit)
+
+    return [mend(source, look) for source in sources if source.name in wanted]
 
 
 def found_name(path: Path, settings: Settings) -> str:

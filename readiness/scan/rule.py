@@ -12,6 +12,7 @@ from typing import ClassVar, cast
 from readiness.identity import identify
 from readiness.model import Edit, Finding, Location
 from readiness.scan.calls import Calls
+from readiness.scan.fix import IMPOSSIBLE
 from readiness.scan.guards import Guard, Guards, Left
 from readiness.scan.names import Defined, Finder, Names
 from readiness.scan.tree import FunctionDef, Tree
@@ -56,6 +57,12 @@ class PythonFile:
         return self.lines[number - 1] if number <= len(self.lines) else ""
 
 
+def _possible(fix: Iterable[Edit]) -> tuple[Edit, ...]:
+    """All the edits, or none where one of them cannot be made."""
+    edits = tuple(fix)
+    return () if IMPOSSIBLE in edits else edits
+
+
 def _characters(line: str, offset: int) -> int:
     return offset if line.isascii() else len(line.encode()[:offset].decode(errors="replace"))
 
@@ -77,6 +84,7 @@ class Flag:
     message: str
     advisory: bool = False
     fix: tuple[Edit, ...] = ()
+    """Empty too where one of the edits cannot be made."""
     left: tuple[Left, ...] = ()
     """Not empty: callers elsewhere decide."""
 
@@ -148,7 +156,7 @@ class PythonRule:
         elif judgement.guard is Guard.UNGUARDED:
             self.flag(node, message, fix=fix)
         elif judgement.guard is Guard.LEFT:
-            self.marks.flagged.append(Flag(node, message, fix=tuple(fix), left=judgement.left))
+            self.marks.flagged.append(Flag(node, message, fix=_possible(fix), left=judgement.left))
 
     def clear(self, node: ast.AST) -> None:
         """This place was judged and is right."""
@@ -156,7 +164,7 @@ class PythonRule:
 
     def flag(self, node: ast.AST, message: str, *, advisory: bool = False, fix: Iterable[Edit] = ()) -> None:
         """This place is at fault. The message says what to do where the rule's page does not; `fix` mends it."""
-        self.marks.flagged.append(Flag(node, message, advisory, tuple(fix)))
+        self.marks.flagged.append(Flag(node, message, advisory, _possible(fix)))
 
     # ---- what the front end asks
 

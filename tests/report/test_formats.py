@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from readiness.model import Evidence, Exchange, Location, Report, Skipped
-from readiness.report import RENDERERS
+from readiness.report import RENDERERS, render
 from tests.report.values import (
     MIXED,
     READY,
@@ -35,14 +35,14 @@ def flat(rendered: str) -> str:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_report_ends_with_one_line_feed(form: str) -> None:
-    assert re.search(r"[^\n]\n\Z", RENDERERS[form](MIXED))
+    assert re.search(r"[^\n]\n\Z", render(form, MIXED))
 
 
 def test_all_formats_say_the_same_verdict() -> None:
     for made, ready in ((MIXED, False), (READY, True), (report(), False)):
-        assert json.loads(RENDERERS["json"](made))["ready"] is ready
+        assert json.loads(render("json", made))["ready"] is ready
         for form in ("terminal", "markdown"):
-            first = RENDERERS[form](made).splitlines()[0].removeprefix("# ")
+            first = render(form, made).splitlines()[0].removeprefix("# ")
             assert first.startswith("READY") is ready
             assert first.startswith("NOT READY") is not ready
 
@@ -51,17 +51,17 @@ def test_all_formats_say_the_same_verdict() -> None:
 @given(one_each)
 def test_all_formats_count_alike(told: list[Evidence]) -> None:
     made = judged(told)
-    outcomes = [each["outcome"].replace("_", " ") for each in json.loads(RENDERERS["json"](made))["items"]]
+    outcomes = [each["outcome"].replace("_", " ") for each in json.loads(render("json", made))["items"]]
     counted = {outcome: outcomes.count(outcome) for outcome in outcomes}
     for form in ("terminal", "markdown"):
-        (line,) = re.findall(r"\b(\d+) items: ([\w, ]+)", RENDERERS[form](made))
+        (line,) = re.findall(r"\b(\d+) items: ([\w, ]+)", render(form, made))
         assert int(line[0]) == len(outcomes)
         assert {what: int(count) for count, what in re.findall(r"(\d+) ([a-z ]+)", line[1])} == counted
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_finding_is_told_with_its_place_and_its_rule(form: str) -> None:
-    page = RENDERERS[form](MIXED)
+    page = render(form, MIXED)
     assert len(MIXED.findings) == 5
     for found in MIXED.findings:
         if form == "json":
@@ -86,7 +86,7 @@ def test_every_finding_is_told_with_its_place_and_its_rule(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_item_and_what_is_known_of_it_is_told(form: str) -> None:
-    page = flat(RENDERERS[form](MIXED))
+    page = flat(render(form, MIXED))
     for verdict in MIXED.verdicts:
         assert verdict.item.title in page
     assert "needs the process" in page
@@ -95,7 +95,7 @@ def test_every_item_and_what_is_known_of_it_is_told(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_file_that_was_left_is_told_with_the_reason(form: str) -> None:
-    page = flat(RENDERERS[form](MIXED))
+    page = flat(render(form, MIXED))
     for each in MIXED.skipped:
         assert each.what in page
         assert each.why in page
@@ -103,20 +103,20 @@ def test_every_file_that_was_left_is_told_with_the_reason(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_same_report_is_the_same_text(form: str) -> None:
-    assert RENDERERS[form](MIXED) == RENDERERS[form](MIXED)
+    assert render(form, MIXED) == render(form, MIXED)
 
 
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("made", [report(), report(static()), report(live()), report(static(), live())])
 def test_nothing_examined_is_never_ready(form: str, made: Report) -> None:
     assert not made.ready
-    page = RENDERERS[form](made)
+    page = render(form, made)
     assert '"ready": false' in page or "NOT READY" in page.splitlines()[0]
 
 
 @pytest.mark.parametrize("form", ["markdown", "terminal"])
 def test_what_is_waived_is_still_shown(form: str) -> None:
-    page = RENDERERS[form](report(static(failed()), settings=settings(TODAY)))
+    page = render(form, report(static(failed()), settings=settings(TODAY)))
     assert "app/main.py:3:5" in page
     assert page.removeprefix("# ").startswith("READY")
 
@@ -135,4 +135,4 @@ def test_no_line_begins_as_a_command_of_ci(form: str, raw: str) -> None:
             skipped=(Skipped(raw, raw),),
         )
     )
-    assert not [line for line in RENDERERS[form](made).splitlines() if line.lstrip().startswith("::")]
+    assert not [line for line in render(form, made).splitlines() if line.lstrip().startswith("::")]
