@@ -10,7 +10,7 @@ from readiness.errors import NothingExamined
 from readiness.identity import identify
 from readiness.model import Evidence, Finding, Kind, Run, Skipped
 from readiness.pack import RuleFile
-from readiness.scan import bandit, files, python
+from readiness.scan import bandit, files, fix, python
 from readiness.scan.examiner import Examiner
 from readiness.scan.files import Source
 from readiness.scan.mend import Mended, mend
@@ -19,7 +19,7 @@ from readiness.scan.project import Project
 from readiness.scan.rule import PythonFile, PythonRule
 from readiness.settings import Settings
 
-__all__ = ["PythonFile", "PythonRule", "run"]
+__all__ = ["PythonFile", "PythonRule", "fix", "fixes", "run"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""
