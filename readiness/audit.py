@@ -49,7 +49,7 @@ def fixes(paths: Sequence[Path], settings: Settings, found: Run) -> list[Mended]
     """What the fixes of a scan's findings make of the files; nothing is written yet."""
     from readiness import scan as static
 
-    return static.fixes(paths, found, rules(settings), settings)
+    return static.fixes(paths, found, rules(settings), settings, packs(settings))
 
 
 def probe(settings: Settings, risk: str | None, progress: Progress, transcript: Path | None = None) -> Run:

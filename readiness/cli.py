@@ -63,9 +63,11 @@ def scan(
     fail_on: Fail = FailOn.MUST,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what has a fix, then look again.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")] = False,
+    no_bandit: Annotated[bool, typer.Option("--no-bandit", help="Leave bandit out.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing, and look at all anew.")] = False,
 ) -> None:
     """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code."""
-    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff)
+    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, bandit=not no_bandit, cache=not no_cache)
 
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")

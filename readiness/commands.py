@@ -45,13 +45,16 @@ def scan(
     *,
     fix: bool = False,
     diff: bool = False,
+    bandit: bool = True,
+    cache: bool = True,
 ) -> NoReturn:
     """Look at the code below the paths."""
     check_format(form)
     if "" in paths:
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]
-    chosen = settings.load(named[0], config)
+    kept = settings.cache_folder() if cache else None
+    chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept)
     found = _scan(named, chosen)
     if diff:
         _show(stages.fixes(named, chosen, found))

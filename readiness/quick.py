@@ -19,7 +19,12 @@ VALUES: dict[str, tuple[str, Any]] = {
     "--fail-on": ("fail_on", FailOn),
 }
 """Option -> the parameter of `commands.scan` and what makes its value."""
-FLAGS = {"--fix": "fix", "--diff": "diff"}
+FLAGS = {
+    "--fix": {"fix": True},
+    "--diff": {"diff": True},
+    "--no-bandit": {"bandit": False},
+    "--no-cache": {"cache": False},
+}
 
 
 def parse(words: Sequence[str]) -> dict[str, Any] | None:
@@ -32,7 +37,7 @@ def parse(words: Sequence[str]) -> dict[str, Any] | None:
     for word in rest:
         name, equals, value = word.partition("=")
         if word in FLAGS:
-            given[FLAGS[word]] = True
+            given |= FLAGS[word]
         elif name in VALUES and name.startswith("--" if equals else "-"):
             parameter, make = VALUES[name]
             try:

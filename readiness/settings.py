@@ -103,6 +103,10 @@ class Settings:
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     target: TargetSettings = field(default_factory=TargetSettings)
     today: datetime.date = field(default_factory=datetime.date.today)
+    bandit: bool = True
+    """Whether bandit looks at the code as well."""
+    cache: Path | None = None
+    """The folder of what is remembered between scans; None: nothing is."""
 
 
 def project_root(path: Path) -> Path:
@@ -113,6 +117,17 @@ def project_root(path: Path) -> Path:
         if any((folder / marker).exists() for marker in MARKERS):
             return folder
     return start
+
+
+def cache_folder() -> Path | None:
+    """Where tools of this user keep what can be made again; None where the user has no home."""
+    told = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(told).is_absolute():
+        return Path(told) / "readiness"
+    try:
+        return Path.home() / ".cache" / "readiness"
+    except RuntimeError:
+        return None
 
 
 def load(where: Path, config: Path | None = None) -> Settings:
@@ -136,7 +151,7 @@ def load(where: Path, config: Path | None = None) -> Settings:
 def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
     """Settings from a table as it stands in the file; `origin` names it in errors."""
     read = _Reader(origin)
-    read.keys(table, {each.name for each in fields(Settings)} - {"root", "base", "today"}, "")
+    read.keys(table, {each.name for each in fields(Settings)} - {"root", "base", "today", "bandit", "cache"}, "")
     return Settings(
         root=root,
         base=base,

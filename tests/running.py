@@ -12,5 +12,5 @@ READINESS = [sys.executable, "-m", "readiness"]
 def run(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """`readiness WORDS` in a folder; output as text."""
     command = [*READINESS, *map(str, words)]
-    full = {**os.environ, **(env or {})}
+    full = {**os.environ, "XDG_CACHE_HOME": str(cwd / ".cache"), **(env or {})}
     return subprocess.run(command, cwd=cwd, env=full, capture_output=True, text=True, timeout=150, check=False)

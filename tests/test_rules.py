@@ -15,7 +15,7 @@ STATIC = [rule for rule in RULES if rule.info.kind is Kind.STATIC]
 ITEMS = checklist.load([BUILTIN])
 CODE = {"version.py": "VERSION = 1\n"}
 """Beside an example that is only a comment, so that the folder holds code at all."""
-SEEN_BY_RULES = ("readiness.scan", "readiness.probe", "readiness.settings")
+SEEN_BY_RULES = ("readiness.scan", "readiness.probe", "readiness.settings", "readiness.model")
 
 
 def examples(kind: str) -> list[object]:

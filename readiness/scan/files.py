@@ -31,11 +31,12 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a walk brought back. `asked` counts the files that were named one by one."""
+    """What a walk brought back."""
 
     sources: tuple[Source, ...]
     skipped: tuple[Skipped, ...]
-    asked: int
+    all_named: bool
+    """Every path was a file, named itself, as a hook does."""
 
 
 def collect(paths: Sequence[Path], settings: Settings) -> Found:
@@ -52,7 +53,7 @@ def collect(paths: Sequence[Path], settings: Settings) -> Found:
         else:
             walk.asked += 1
             walk.file(Path(os.path.abspath(path)))
-    return Found(tuple(walk.sources.values()), tuple(walk.skipped.values()), walk.asked)
+    return Found(tuple(walk.sources.values()), tuple(walk.skipped.values()), walk.asked == len(paths))
 
 
 class _Walk:

@@ -5,8 +5,9 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 
-from readiness.scan.examiner import Examined, Examiner
+from readiness.scan.examiner import Examiner
 from readiness.scan.files import Source
+from readiness.scan.outcomes import Examined
 
 WORTHWHILE = 800_000
 """Bytes of source (some 20,000 lines) below which starting processes costs more than it saves."""

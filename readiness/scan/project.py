@@ -15,7 +15,9 @@ from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.files import Source
 from readiness.scan.guards import UNGUARDED, Guard, Judgement
 from readiness.scan.names import PARAMETER, Defined
-from readiness.scan.rule import Deferred, PythonFile
+from readiness.scan.outcomes import Deferred
+from readiness.scan.requirements import Requirements
+from readiness.scan.rule import PythonFile
 from readiness.scan.tree import last_name
 
 PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
@@ -48,6 +50,11 @@ class Project:
         self._others = others
         self._files: dict[str, PythonFile | None] = {}
         self._imported: dict[tuple[str, str], tuple[str, str] | None] = {}
+        self._looked_into: dict[str, set[str]] = defaultdict(set)
+        self._followed: set[str] = set()
+        self.asked_metadata: set[str] = set()
+        """Files for which the versions of libraries were looked up."""
+        self._requirements = Requirements()
 
     @cached_property
     def _sources(self) -> dict[str, Source]:
@@ -88,14 +95,33 @@ class Project:
     def imported(self, origin: str, importer: str) -> tuple[PythonFile, str] | None:
         """The file of a module that a dotted import of `importer` names, and the rest of the name within it."""
         head = origin.partition(".")[0]
-        if origin[0] != "." and (head in sys.stdlib_module_names or head not in self._heads):
+        if origin[0] != "." and head in sys.stdlib_module_names:
+            return None
+        self._followed.add(importer)
+        if origin[0] != "." and head not in self._heads:
             return None
         key = (origin, importer)
         if key not in self._imported:
             self._imported[key] = self._find(origin, importer)
         found = self._imported[key]
+        if found:
+            self._looked_into[importer].add(found[0])
         file = self.file(found[0]) if found else None
         return (file, found[1]) if file is not None and found else None
+
+    def follows(self, path: str) -> bool:
+        """Whether it mattered what a file's imports lead to, be it nothing."""
+        return not self._followed.isdisjoint({path, *self.needs(path)})
+
+    def needs(self, path: str) -> frozenset[str]:
+        """The files that a file's names were followed into so far, and those that these were followed into."""
+        found: set[str] = set()
+        pending = [path]
+        while pending:
+            new = self._looked_into[pending.pop()] - found
+            found |= new
+            pending += new
+        return frozenset(found - {path})
 
     def _find(self, origin: str, importer: str) -> tuple[str, str] | None:
         folder = PurePosixPath(importer).parent.parts
@@ -133,6 +159,12 @@ class Project:
         parts = _module(name)
         above = "/".join(PurePosixPath(name).parts[: len(parts) - length])
         return not above or f"{above}/__init__.py" not in self._sources
+
+    def majors(self, path: str, library: str) -> range | None:
+        """The major versions of a library that the metadata around a file allows; None where nothing says."""
+        self.asked_metadata.add(path)
+        source = self._sources.get(path)
+        return self._requirements.majors(source, library) if source is not None else None
 
     # ---- callers
 

@@ -3,22 +3,10 @@
 import ast
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from readiness.model import Finding
 from readiness.scan.files import Source
-from readiness.scan.rule import Deferred, PythonFile, PythonRule
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one rule learnt of one file."""
-
-    rule: str
-    examined: int = 0
-    findings: tuple[Finding, ...] = ()
-    deferred: tuple[Deferred, ...] = ()
-    error: str | None = None
+from readiness.scan.outcomes import Outcome
+from readiness.scan.rule import PythonFile, PythonRule
 
 
 def parse(source: Source) -> ast.Module | str:

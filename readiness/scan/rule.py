@@ -12,9 +12,12 @@ from typing import ClassVar, cast
 from readiness.identity import identify
 from readiness.model import Edit, Finding, Location
 from readiness.scan.calls import Calls
+from readiness.scan.failures import Failures
 from readiness.scan.fix import IMPOSSIBLE
 from readiness.scan.guards import Guard, Guards, Left
+from readiness.scan.loops import Loops
 from readiness.scan.names import Defined, Finder, Names
+from readiness.scan.outcomes import Deferred
 from readiness.scan.tree import FunctionDef, Tree
 
 
@@ -38,6 +41,14 @@ class PythonFile:
     @cached_property
     def guards(self) -> Guards:
         return Guards(self.tree, self.names, self.calls)
+
+    @cached_property
+    def failures(self) -> Failures:
+        return Failures(self.tree, self.names, self.guards)
+
+    @cached_property
+    def loops(self) -> Loops:
+        return Loops(self.tree, self.names, self.guards, self.failures)
 
     @cached_property
     def lines(self) -> list[str]:
@@ -65,15 +76,6 @@ def _possible(fix: Iterable[Edit]) -> tuple[Edit, ...]:
 
 def _characters(line: str, offset: int) -> int:
     return offset if line.isascii() else len(line.encode()[:offset].decode(errors="replace"))
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """A place that callers in other files decide: what to say if they do not catch what leaves the functions."""
-
-    finding: Finding
-    left: tuple[tuple[str, frozenset[str]], ...]
-    """Functions by origin, `<file:Class.method>`, and what each lets out."""
 
 
 @dataclass(frozen=True, slots=True)

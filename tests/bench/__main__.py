@@ -8,7 +8,6 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 from tests.bench import cases, table
@@ -16,7 +15,7 @@ from tests.bench.corpus import size
 from tests.bench.failure import Failure
 from tests.bench.peers import ROOT
 from tests.bench.same import Difference, compare
-from tests.bench.trials import Arena, Trial
+from tests.bench.trials import Arena, Pair
 
 LOG = logging.getLogger(__name__)
 SERVICES = "services"
@@ -45,6 +44,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--large", choices=("L", "M", "S"), default="L", help="the corpus that stands for L")
     asked = parser.parse_args()
     asked.only = asked.only.split(",")
+    if asked.repeat < 1:
+        parser.error("--repeat: at least 1")
     if unknown := set(asked.only) - set(known):
         parser.error(f"--only {','.join(sorted(unknown))}: choose of {','.join(known)}")
     return asked
@@ -52,32 +53,30 @@ def _options() -> argparse.Namespace:
 
 def _measure(arena: Arena, sections: list[str], large: str, repeat: int) -> int:
     chosen = [case for case in cases.cases(large) if case.section in sections]
-    pairs = list(cases.same(large)) if "same" in sections else []
-    timed = [trial for case in chosen for trial in (case.peer, case.ours)]
-    compared = [trial for pair in pairs for trial in pair]
-    arena.prepare([*timed, *compared])
-    if timed or compared:
-        names = dict.fromkeys(trial.corpus for trial in (*timed, *compared))
-        _print(table.sizes((name, size(arena.corpora.folder(name))) for name in names))
+    timed = [case.pair for case in chosen]
+    compared = list(cases.same(large)) if "same" in sections else []
+    folders = arena.prepare([*timed, *compared])
+    if folders:
+        _print(table.sizes((name, size(folder)) for name, folder in folders.items()))
+        LOG.info("load of the machine before the first turn: %.1f", os.getloadavg()[0])
     arena.run(timed, repeat)
-    arena.run([trial for trial in compared if trial not in timed], 1)
-    return _tell(arena, chosen, pairs)
+    arena.run([pair for pair in compared if pair not in timed], 1)
+    return _tell(arena, chosen, compared)
 
 
-def _tell(arena: Arena, chosen: list[cases.Case], pairs: Iterable[tuple[Trial, Trial]]) -> int:
-    differences = [(bandit, _difference(arena, bandit, ours)) for bandit, ours in pairs]
+def _tell(arena: Arena, chosen: list[cases.Case], compared: list[Pair]) -> int:
     if chosen:
         _print(table.comparisons(chosen, arena))
-    if differences:
-        _print(table.findings(differences))
+    found = [(pair[0].corpus, _difference(arena, pair)) for pair in compared]
+    if found:
+        _print(table.findings(found))
     failed = any(isinstance(problem, Failure) for problem in arena.broken.values())
-    differ = any(isinstance(each, Difference) and (each.missing or each.added) for _, each in differences)
-    return int(failed or differ)
+    return int(failed or any(isinstance(each, Difference) and not each.none for _, each in found))
 
 
-def _difference(arena: Arena, bandit: Trial, ours: Trial) -> Difference | str:
-    broken = arena.broken.get(bandit) or arena.broken.get(ours)
-    return str(broken) if broken else compare(arena.output(bandit), arena.output(ours))
+def _difference(arena: Arena, pair: Pair) -> Difference | Exception:
+    ours, bandit = pair
+    return arena.problem(pair) or compare(arena.output(bandit), arena.output(ours))
 
 
 def _print(text: str) -> None:

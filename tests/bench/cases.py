@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tests.bench.clock import Unit
 from tests.bench.peers import OURS
-from tests.bench.trials import Trial
+from tests.bench.trials import Pair, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ class Case:
     unit: Unit
     target: Target
 
+    @property
+    def pair(self) -> Pair:
+        return self.ours, self.peer
+
 
 SECTIONS = ("full", "own", "warm", "onefile", "memory", "same")
 
 
-def cases(large: str) -> Iterator[Case]:
+def cases(large: str) -> list[Case]:
     """All comparisons; `large` names the corpus that stands for L."""
-    yield from _full(large)
-    yield from _own(large)
-    yield from _warm(large)
-    yield from _one_file()
-    yield from _memory(large)
+    return list(dict.fromkeys([*_full(large), *_own(large), *_warm(large), *_one_file(), *_memory(large)]))
 
 
 def _full(large: str) -> Iterator[Case]:
@@ -76,7 +76,7 @@ def _memory(large: str) -> Iterator[Case]:
     yield Case("memory", "peak memory, two processes", bandit, ours, "memory", Target(at_most=3))
 
 
-def same(large: str) -> Iterator[tuple[Trial, Trial]]:
+def same(large: str) -> Iterator[Pair]:
     """Runs whose bandit findings are compared: L and M."""
     for corpus in dict.fromkeys((large, "M")):
-        yield Trial("bandit", corpus), Trial(OURS, corpus)
+        yield Trial(OURS, corpus), Trial("bandit", corpus)

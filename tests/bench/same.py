@@ -16,6 +16,10 @@ class Difference:
     missing: tuple[Told, ...]
     added: tuple[Told, ...]
 
+    @property
+    def none(self) -> bool:
+        return not self.missing and not self.added
+
 
 def compare(bandit: Path, ours: Path) -> Difference:
     """What stands in the two JSON reports of one folder."""

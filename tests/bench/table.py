@@ -6,7 +6,7 @@ from statistics import median
 from tests.bench.cases import Case, Target
 from tests.bench.clock import Unit
 from tests.bench.same import Difference
-from tests.bench.trials import Arena, Trial
+from tests.bench.trials import Arena
 
 HEAD = ("case", "on", "measured", "peer", "peer's median", "ours", "ratio", "target", "reached")
 MEASURED = {"cpu": "CPU s", "wall": "wall s", "memory": "peak MB"}
@@ -20,10 +20,10 @@ def comparisons(cases: Iterable[Case], arena: Arena) -> str:
     return markdown(HEAD, [_row(case, arena, versions(case.peer.tool)) for case in cases])
 
 
-def findings(differences: Iterable[tuple[Trial, Difference | str]]) -> str:
+def findings(differences: Iterable[tuple[str, Difference | Exception]]) -> str:
     """One row a corpus: bandit's findings by bandit and by us."""
     head = ("bandit's findings on", "bandit", "ours", "identical")
-    return markdown(head, [_of(trial.corpus, difference) for trial, difference in differences])
+    return markdown(head, [_of(corpus, difference) for corpus, difference in differences])
 
 
 def sizes(folders: Iterable[tuple[str, tuple[int, int]]]) -> str:
@@ -42,14 +42,14 @@ def verdict(ratio: float, target: Target) -> tuple[str, str, str]:
     """The ratio, the target and whether it is reached, of the peer's figure over ours."""
     if target.at_least is not None:
         aim = f", aim {target.aim:g}x" if target.aim else ""
-        return f"{ratio:.2f}x faster", f"at least {target.at_least:g}x{aim}", _yes(ratio >= target.at_least)
+        return f"{ratio:.2f}x as fast", f"at least {target.at_least:g}x{aim}", _yes(ratio >= target.at_least)
     assert target.at_most is not None
     return f"{1 / ratio:.2f}x", f"at most {target.at_most:g}x", _yes(1 / ratio <= target.at_most)
 
 
 def _row(case: Case, arena: Arena, version: str) -> Sequence[str]:
     fixed = (case.title, case.ours.corpus, MEASURED[case.unit], f"{case.peer.tool} {version}")
-    broken = arena.broken.get(case.peer) or arena.broken.get(case.ours)
+    broken = arena.problem(case.pair)
     if broken:
         return (*fixed, "", "", "", verdict(1, case.target)[1], f"not measurable: {_line(broken)}")
     peer, ours = ([cost.of(case.unit) for cost in arena.costs[trial]] for trial in (case.peer, case.ours))
@@ -68,10 +68,10 @@ def _figure(values: Sequence[float], unit: Unit) -> str:
     return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
-def _of(corpus: str, difference: Difference | str) -> Sequence[str]:
-    if isinstance(difference, str):
+def _of(corpus: str, difference: Difference | Exception) -> Sequence[str]:
+    if isinstance(difference, Exception):
         return corpus, "", "", f"not measurable: {_line(difference)}"
-    said = _yes(not difference.missing and not difference.added)
+    said = _yes(difference.none)
     told = [f"missing: {each}" for each in difference.missing] + [f"added: {each}" for each in difference.added]
     return corpus, f"{difference.theirs:,}", f"{difference.ours:,}", "; ".join([said, *told[:SHOWN]])
 

@@ -37,6 +37,10 @@ class Trial:
         return "-".join([self.tool, self.corpus, str(self.processors), *marks])
 
 
+Pair = tuple[Trial, Trial]
+"""Ours and a peer's: where one of them cannot be run, the other need not be."""
+
+
 class Arena:
     """Runs trials and keeps what came out."""
 
@@ -47,23 +51,30 @@ class Arena:
         self.costs: dict[Trial, list[Cost]] = defaultdict(list)
         self.broken: dict[Trial, Exception] = {}
 
-    def prepare(self, trials: Iterable[Trial]) -> None:
-        """Fetch and install what they need; read every file once, so that nobody waits for the disk."""
-        wanted = list(trials)
-        for name in sorted({trial.corpus for trial in wanted}):
-            self.corpora.folder(name)
+    def prepare(self, pairs: Iterable[Pair]) -> dict[str, Path]:
+        """Fetch and install what they need. Brings back the corpora by name."""
+        wanted = {trial: None for pair in pairs for trial in pair}
+        folders = {trial.corpus: self.corpora.folder(trial.corpus) for trial in wanted}
         for tool in sorted({trial.tool for trial in wanted}):
             self.environments.program(tool)
         if any(trial.tool == OURS for trial in wanted):
             self.environments.install_checkout()
+        return folders
 
-    def run(self, trials: Iterable[Trial], times: int) -> None:
-        """A B A B, so that what slows the machine down for a while hits all alike."""
-        unique = list(dict.fromkeys(trials))
+    def run(self, pairs: Sequence[Pair], times: int) -> None:
+        """A B A B, so that what slows the machine down for a while hits all alike; each trial once in a turn."""
         for turn in range(times * OFTEN):
-            for trial in unique:
-                if trial not in self.broken and (turn < times or trial.corpus in SHORT):
-                    self._turn(trial, turn)
+            done: set[Trial] = set()
+            for pair in pairs:
+                for trial in pair:
+                    useful = self.broken.keys().isdisjoint(pair) and (turn < times or trial.corpus in SHORT)
+                    if useful and trial not in done:
+                        done.add(trial)
+                        self._turn(trial, turn)
+
+    def problem(self, pair: Pair) -> Exception | None:
+        """Why a pair has no figures."""
+        return next((self.broken[trial] for trial in pair if trial in self.broken), None)
 
     def output(self, trial: Trial) -> Path:
         """What the trial's last run wrote."""
@@ -119,4 +130,7 @@ def _forget(home: Path, folder: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     for left in folder.glob(".readiness*"):
-        shutil.rmtree(left)
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()

@@ -55,7 +55,7 @@ def mended(folder: Path, **files: str) -> dict[str, Mended]:
     app = write(folder / "app", {f"{name}.py": f"import lib\n{code}" for name, code in files.items()})
     chosen = settings(app)
     found = scan.run([app], rules, chosen, [])
-    return {each.source.name: each for each in scan.fixes([app], found, rules, chosen)}
+    return {each.source.name: each for each in scan.fixes([app], found, rules, chosen, [])}
 
 
 def test_all_fixes_of_a_file_are_made_and_one_import_serves_them(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from readiness.errors import NothingExamined
 from readiness.model import Kind
 from readiness.scan import run
+from readiness.scan.bandit import Bandit
 from readiness.scan.examiner import Examiner
 from readiness.scan.files import collect
 from readiness.scan.parallel import WORTHWHILE, examine_all
@@ -76,7 +77,7 @@ def test_several_processes_say_what_one_says(tmp_path: Path) -> None:
     found = collect([write(tmp_path, {**files, "odd.py": "print 1\n"})], settings(tmp_path)).sources
     assert sum(len(source.data) for source in found) > WORTHWHILE
     told: list[tuple[str, int, int]] = []
-    examiner = Examiner(STATIC, Project(found))
+    examiner = Examiner(STATIC, Project(found), Bandit())
     together = list(examine_all(found, examiner, lambda *each: told.append(each)))
     assert together == [examiner.examine(source) for source in found]
     assert told == [(source.name, number, len(found)) for number, source in enumerate(found)]

@@ -1,0 +1,235 @@
+"""What of a scan is kept for the next: the whole run, and each file by its content and that of what it imports."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from readiness.cache import Cache, digest, stamp
+from readiness.model import Edit, Evidence, Finding, Kind, Location, Run, Skipped
+from readiness.pack import RuleFile
+from readiness.scan.files import Found, Source
+from readiness.scan.outcomes import Deferred, Examined, Outcome
+
+FEW = 40
+"""Files that an outcome may hang on by name; of more, any change in the project counts."""
+
+
+def tool(rules: Sequence[RuleFile], packs: Sequence[Path], *choices: str) -> bytes:
+    """Of all that decides what is found, beside the files: this tool, bandit, Python, the rules, the choices made."""
+    here = Path(__file__).parent
+    bandit = find_spec("bandit")
+    parts = [*here.glob("*.py"), *here.parent.glob("*.py"), *(Path(rule.info.path) for rule in rules)]
+    parts += [pack / "bandit.toml" for pack in packs]
+    parts += [Path(bandit.origin)] if bandit is not None and bandit.origin else []
+    return digest(stamp(parts), platform.python_version(), *choices)
+
+
+def of_sources(sources: Sequence[Source]) -> str:
+    """A digest of names and contents."""
+    return digest(*(part for each in sources for part in (each.name, each.data))).hex()
+
+
+class Memory:
+    """What earlier scans found out of these files with the same tool."""
+
+    def __init__(self, cache: Cache, made_by: bytes, found: Found, others: Callable[[], Sequence[Source]]) -> None:
+        self._cache = cache
+        self._tool = made_by
+        self._found = found
+        self._others = others
+
+    # ---- the run as a whole
+
+    def run(self, subject: str) -> Run | None:
+        """The whole run, if no file that bore on it has changed."""
+        with contextlib.suppress(LookupError, TypeError, ValueError):
+            kept = self._cache.get(self._run_key(subject))
+            if kept and kept["others"] in {None, self._other_files} and kept["metadata"] in {None, self._metadata}:
+                return run_in(kept["run"])
+        return None
+
+    def keep_run(self, subject: str, run: Run, examined: Sequence[Examined]) -> None:
+        abroad = any(each.imports or any(one.deferred for one in each.outcomes) for each in examined)
+        kept = {
+            "others": self._other_files if abroad else None,
+            "metadata": self._metadata if any(each.metadata for each in examined) else None,
+            "run": run_out(run),
+        }
+        self._cache.put(self._run_key(subject), kept)
+
+    def others(self) -> Sequence[Source]:
+        """The files of the project that were not asked for."""
+        return self._other_sources
+
+    @cached_property
+    def _other_sources(self) -> Sequence[Source]:
+        return self._others()
+
+    @cached_property
+    def _other_files(self) -> str:
+        return of_sources(self._other_sources)
+
+    @cached_property
+    def _metadata(self) -> str:
+        """Of what says which versions of libraries are installed."""
+        from readiness.scan.requirements import metadata
+
+        paths = {path for source in self._found.sources for path in metadata(source)}
+        return stamp(paths).hex()
+
+    def _run_key(self, subject: str) -> bytes:
+        left = "\0".join(f"{each.what}\0{each.why}" for each in self._found.skipped)
+        return digest(self._tool, "run", subject, self._contents, left, str(self._found.all_named))
+
+    @cached_property
+    def _contents(self) -> str:
+        return of_sources(self._found.sources)
+
+    # ---- one file
+
+    def examined(self, sources: Sequence[Source]) -> dict[str, Examined]:
+        """What is known of each file; not of those that an import leads from to a file that has changed."""
+        kept = self._cache.get_all([self._file_key(each.name) for each in sources])
+        known = {}
+        for source in sources:
+            with contextlib.suppress(LookupError, TypeError, ValueError):
+                data = kept.get(self._file_key(source.name))
+                if data and self._holds(data):
+                    known[source.name] = examined_in(source.name, data["examined"])
+        return known
+
+    def keep(self, examined: Examined) -> None:
+        if self._cache:
+            needs = sorted(examined.needs)
+            state = {
+                "layout": self._layout if examined.imports else None,
+                "needs": [[each, self._digests[each].hex()] for each in needs]
+                if len(needs) <= FEW
+                else self._everything,
+                "metadata": self._metadata if examined.metadata else None,
+                "examined": examined_out(examined),
+            }
+            self._cache.put(self._file_key(examined.name), state)
+
+    def _holds(self, data: Mapping[str, Any]) -> bool:
+        """Whether all that a file's outcome hung on is as it was."""
+        if data["layout"] not in {None, self._layout} or data["metadata"] not in {None, self._metadata}:
+            return False
+        needs = data["needs"]
+        if isinstance(needs, str):
+            return needs == self._everything
+        return all(self._digests[each].hex() == was for each, was in needs)
+
+    @cached_property
+    def _digests(self) -> dict[str, bytes]:
+        """Of every file of the project, by name."""
+        return {each.name: digest(each.data) for each in [*self._other_sources, *self._found.sources]}
+
+    @cached_property
+    def _layout(self) -> str:
+        """Of the names of all files: a new one may be what an import means."""
+        return digest(*sorted(self._digests)).hex()
+
+    @cached_property
+    def _everything(self) -> str:
+        return digest(*(part for name, each in sorted(self._digests.items()) for part in (name, each))).hex()
+
+    def _file_key(self, name: str) -> bytes:
+        return digest(self._tool, "file", name, self._own[name])
+
+    @cached_property
+    def _own(self) -> dict[str, bytes]:
+        return {each.name: digest(each.data) for each in self._found.sources}
+
+
+# ---- to plain data and back; fields in the order of their classes
+
+
+def finding_out(finding: Finding) -> list[Any]:
+    where = list(astuple(finding.where)) if isinstance(finding.where, Location) else None
+    fix = [list(astuple(each)) for each in finding.fix]
+    return [finding.id, finding.rule, finding.message, where, finding.advisory, fix]
+
+
+def finding_in(data: Sequence[Any]) -> Finding:
+    number, rule, message, where, advisory, fix = data
+    return Finding(
+        number, rule, message, Location(*where) if where else None, advisory, tuple(Edit(*one) for one in fix)
+    )
+
+
+def examined_out(examined: Examined) -> dict[str, Any]:
+    return {
+        "problem": examined.problem,
+        "code": examined.code,
+        "needs": sorted(examined.needs),
+        "imports": examined.imports,
+        "metadata": examined.metadata,
+        "bandit": [finding_out(each) for each in examined.bandit],
+        "outcomes": [
+            [
+                each.rule,
+                each.examined,
+                [finding_out(one) for one in each.findings],
+                [
+                    [finding_out(one.finding), [[key, sorted(raises)] for key, raises in one.left]]
+                    for one in each.deferred
+                ],
+                each.error,
+            ]
+            for each in examined.outcomes
+        ],
+    }
+
+
+def examined_in(name: str, data: Mapping[str, Any]) -> Examined:
+    outcomes = [
+        Outcome(
+            rule,
+            examined,
+            tuple(finding_in(one) for one in findings),
+            tuple(
+                Deferred(finding_in(one), tuple((key, frozenset(raises)) for key, raises in left))
+                for one, left in deferred
+            ),
+            error,
+        )
+        for rule, examined, findings, deferred, error in data["outcomes"]
+    ]
+    bandit = tuple(finding_in(each) for each in data["bandit"])
+    told = (data["problem"], data["code"], tuple(outcomes), bandit)
+    return Examined(name, *told, frozenset(data["needs"]), data["imports"], data["metadata"])
+
+
+def run_out(run: Run) -> dict[str, Any]:
+    return {
+        "subject": run.subject,
+        "evidence": [
+            [
+                each.rule,
+                each.item,
+                each.examined,
+                [finding_out(one) for one in each.findings],
+                each.left_out,
+                each.note,
+                each.error,
+            ]
+            for each in run.evidence
+        ],
+        "skipped": [list(astuple(each)) for each in run.skipped],
+    }
+
+
+def run_in(data: Mapping[str, Any]) -> Run:
+    evidence = [
+        Evidence(rule, item, Kind.STATIC, examined, tuple(finding_in(one) for one in findings), left_out, note, error)
+        for rule, item, examined, findings, left_out, note, error in data["evidence"]
+    ]
+    return Run(Kind.STATIC, data["subject"], tuple(evidence), tuple(Skipped(*each) for each in data["skipped"]))
