@@ -33,7 +33,7 @@ def packs(settings: Settings) -> list[Path]:
 
 def rules(settings: Settings) -> tuple[RuleFile, ...]:
     """All rules. Raises UsageError for one that cannot be read, and for items that nobody knows."""
-    found = pack.rule_files(packs(settings))
+    found = pack.rule_files(packs(settings), settings.cache)
     checklist.check(checklist.load(packs(settings)), (rule.info for rule in found), settings)
     return found
 

@@ -8,23 +8,28 @@ import ast
 import importlib.util
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from readiness.cache import Cache, digest, stamp
 from readiness.errors import UsageError
 from readiness.model import Kind, RuleInfo
 
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """A rule on disk: what it says of itself, and the constants that can be read without running it."""
+    """A rule on disk, and what it says of itself; read without running it."""
 
     info: RuleInfo
     language: str
     """The folder it lies in: python, files, live."""
-    constants: dict[str, Any]
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """What its class says in literals, examples included."""
+        return _parsed(Path(self.info.path))[1]
 
     def load(self) -> type[Any]:
         """Import the file and hand out its `Rule` class.
@@ -49,33 +54,43 @@ def builtin() -> Path:
     raise UsageError(f"the rules that belong to this tool are missing beside {here}: install it again")
 
 
-def rule_files(packs: Iterable[Path]) -> tuple[RuleFile, ...]:
-    """All rules of all packs, by id. Raises UsageError for two rules with one id and for a file that is no rule."""
+def rule_files(packs: Iterable[Path], remembered: Path | None = None) -> tuple[RuleFile, ...]:
+    """All rules of all packs, by id; `remembered` is the folder of the cache.
+
+    Raises UsageError for two rules with one id and for a file that is no rule.
+    """
+    paths = [path for pack in packs for path in _rules_of(pack)]
+    with Cache(remembered) as cache:
+        key = digest("rules", stamp(paths))
+        known = cache.get(key)
+        if known is None:
+            rules = _read_all(paths)
+            cache.put(key, [[*astuple(rule.info), rule.language] for rule in rules])
+            return rules
+    return tuple(
+        RuleFile(RuleInfo(number, item, Kind(kind), *rest), language) for number, item, kind, *rest, language in known
+    )
+
+
+def _rules_of(pack: Path) -> list[Path]:
+    if not pack.is_dir():
+        raise UsageError(f"{pack}: no such rule pack; `packs` names folders with python/, files/ or live/ in them")
+    return sorted(path for path in pack.glob("*/*.py") if not path.name.startswith("_"))
+
+
+def _read_all(paths: Iterable[Path]) -> tuple[RuleFile, ...]:
     found: dict[str, RuleFile] = {}
-    for pack in packs:
-        if not pack.is_dir():
-            raise UsageError(f"{pack}: no such rule pack; `packs` names folders with python/, files/ or live/ in them")
-        for path in sorted(pack.glob("*/*.py")):
-            if path.name.startswith("_"):
-                continue
-            rule = _read(path)
-            if rule.info.id in found:
-                raise UsageError(f"two rules are called {rule.info.id}: {found[rule.info.id].info.path} and {path}")
-            found[rule.info.id] = rule
+    for path in paths:
+        rule = _read(path)
+        if rule.info.id in found:
+            raise UsageError(f"two rules are called {rule.info.id}: {found[rule.info.id].info.path} and {path}")
+        found[rule.info.id] = rule
     return tuple(found.values())
 
 
 def _read(path: Path) -> RuleFile:
-    try:
-        module = ast.parse(path.read_bytes(), str(path))
-    except (OSError, SyntaxError, ValueError) as problem:
-        raise UsageError(f"{path}: the rule cannot be read: {problem}") from problem
-    body = next((node.body for node in module.body if isinstance(node, ast.ClassDef) and node.name == "Rule"), None)
-    if body is None:
-        raise UsageError(f"{path}: a rule file defines a class called Rule")
-    constants = dict(_literals(body))
+    page, constants = _parsed(path)
     item = constants.get("item")
-    page = ast.get_docstring(module) or ""
     if not isinstance(item, str) or not page:
         raise UsageError(f'{path}: a rule has a docstring and says which checklist item it feeds: item = "..."')
     language = path.parent.name
@@ -88,7 +103,19 @@ def _read(path: Path) -> RuleFile:
         page=rest.strip(),
         path=str(path),
     )
-    return RuleFile(info, language, constants)
+    return RuleFile(info, language)
+
+
+def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
+    """The docstring of a rule file, and what its class binds to literals."""
+    try:
+        module = ast.parse(path.read_bytes(), str(path))
+    except (OSError, SyntaxError, ValueError) as problem:
+        raise UsageError(f"{path}: the rule cannot be read: {problem}") from problem
+    body = next((node.body for node in module.body if isinstance(node, ast.ClassDef) and node.name == "Rule"), None)
+    if body is None:
+        raise UsageError(f"{path}: a rule file defines a class called Rule")
+    return ast.get_docstring(module) or "", dict(_literals(body))
 
 
 def _literals(body: list[ast.stmt]) -> Iterable[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from functools import cached_property
@@ -28,7 +28,7 @@ def tool(rules: Sequence[RuleFile], packs: Sequence[Path], *choices: str) -> byt
     parts = [*here.glob("*.py"), *here.parent.glob("*.py"), *(Path(rule.info.path) for rule in rules)]
     parts += [pack / "bandit.toml" for pack in packs]
     parts += [Path(bandit.origin)] if bandit is not None and bandit.origin else []
-    return digest(stamp(parts), platform.python_version(), *choices)
+    return digest(stamp(parts), sys.version, *choices)
 
 
 def of_sources(sources: Sequence[Source]) -> str:
@@ -51,9 +51,13 @@ class Memory:
         """The whole run, if no file that bore on it has changed."""
         with contextlib.suppress(LookupError, TypeError, ValueError):
             kept = self._cache.get(self._run_key(subject))
-            if kept and kept["others"] in {None, self._other_files} and kept["metadata"] in {None, self._metadata}:
+            if kept and self._same(kept["others"], "_other_files") and self._same(kept["metadata"], "_metadata"):
                 return run_in(kept["run"])
         return None
+
+    def _same(self, was: str | None, what: str) -> bool:
+        """Whether a digest is as it was. What did not matter then is not even looked up."""
+        return was is None or was == getattr(self, what)
 
     def keep_run(self, subject: str, run: Run, examined: Sequence[Examined]) -> None:
         abroad = any(each.imports or any(one.deferred for one in each.outcomes) for each in examined)
@@ -120,7 +124,7 @@ class Memory:
 
     def _holds(self, data: Mapping[str, Any]) -> bool:
         """Whether all that a file's outcome hung on is as it was."""
-        if data["layout"] not in {None, self._layout} or data["metadata"] not in {None, self._metadata}:
+        if not (self._same(data["layout"], "_layout") and self._same(data["metadata"], "_metadata")):
             return False
         needs = data["needs"]
         if isinstance(needs, str):
