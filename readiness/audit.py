@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from readiness import __version__, checklist, pack
+from readiness.cache import Cache, digest, stamp
 from readiness.errors import UsageError
-from readiness.model import Exchange, Kind, Report, Run, Tier
+from readiness.model import Exchange, Item, Kind, Report, RuleInfo, Run, Tier
 from readiness.pack import RuleFile
 from readiness.settings import Settings
 from readiness.signals import INTERRUPTING
@@ -17,7 +19,7 @@ from readiness.signals import INTERRUPTING
 if TYPE_CHECKING:
     from readiness.scan.mend import Mended
 
-__all__ = ["Mended", "Progress", "assemble", "fixes", "packs", "probe", "rules", "scan"]
+__all__ = ["Knowledge", "Mended", "Progress", "assemble", "fixes", "knowledge", "probe", "scan"]
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
@@ -26,33 +28,64 @@ Progress = Callable[[str, int, int], None]
 RISKS = ("read", "write", "load", "disrupt")
 
 
-def packs(settings: Settings) -> list[Path]:
-    """The rules that come with the tool, then those of the settings."""
-    return [pack.builtin(), *settings.packs]
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is audited: the packs, the checklist and all rules."""
+
+    packs: tuple[Path, ...]
+    items: tuple[Item, ...]
+    rules: tuple[RuleFile, ...]
 
 
-def rules(settings: Settings) -> tuple[RuleFile, ...]:
-    """All rules. Raises UsageError for one that cannot be read, and for items that nobody knows."""
-    found = pack.rule_files(packs(settings), settings.cache)
-    checklist.check(checklist.load(packs(settings)), (rule.info for rule in found), settings)
-    return found
+def knowledge(settings: Settings) -> Knowledge:
+    """The rules that come with the tool, then those of the settings.
+
+    Raises UsageError for a rule or a checklist that cannot be read, and for items that nobody knows.
+    """
+    packs = (pack.builtin(), *settings.packs)
+    files = pack.paths(packs)
+    with Cache(settings.cache) as cache:
+        key = digest("knowledge", stamp([*files, *(each / "checklist.toml" for each in packs)]), *map(str, packs))
+        kept = cache.get(key)
+        known = _recalled(packs, kept) if kept else Knowledge(packs, checklist.load(packs), pack.rule_files(packs))
+        checklist.check(known.items, (rule.info for rule in known.rules), settings)
+        if not kept:
+            items = [astuple(each) for each in known.items]
+            cache.put(key, [items, [[*astuple(each.info), each.language] for each in known.rules]])
+    return known
 
 
-def scan(paths: Sequence[Path], settings: Settings, progress: Progress) -> Run:
+def _recalled(packs: tuple[Path, ...], kept: Any) -> Knowledge:
+    items, rules = kept
+    return Knowledge(
+        packs,
+        tuple(
+            Item(name, title, Tier(tier), section, why, fix, tuple(cwe))
+            for name, title, tier, section, why, fix, cwe in items
+        ),
+        tuple(
+            RuleFile(RuleInfo(name, item, Kind(kind), *rest), language) for name, item, kind, *rest, language in rules
+        ),
+    )
+
+
+def scan(paths: Sequence[Path], settings: Settings, known: Knowledge, progress: Progress) -> Run:
     """Look at the code. Raises UsageError for a missing path, NothingExamined for folders without code."""
     from readiness import scan as static
 
-    return static.run(paths, rules(settings), settings, packs(settings), progress)
+    return static.run(paths, known.rules, settings, known.packs, progress)
 
 
-def fixes(paths: Sequence[Path], settings: Settings, found: Run) -> list[Mended]:
+def fixes(paths: Sequence[Path], settings: Settings, known: Knowledge, found: Run) -> list[Mended]:
     """What the fixes of a scan's findings make of the files; nothing is written yet."""
     from readiness import scan as static
 
-    return static.fixes(paths, found, rules(settings), settings, packs(settings))
+    return static.fixes(paths, found, known.rules, settings, known.packs)
 
 
-def probe(settings: Settings, risk: str | None, progress: Progress, transcript: Path | None = None) -> Run:
+def probe(
+    settings: Settings, known: Knowledge, risk: str | None, progress: Progress, transcript: Path | None = None
+) -> Run:
     """Look at the target that the settings name, up to a risk: by default `read` for a URL, all for the sandbox's own.
 
     `transcript` names a file for every exchange that was made, one JSON object a line, with no secret in it.
@@ -79,7 +112,7 @@ def probe(settings: Settings, risk: str | None, progress: Progress, transcript: 
     async def work() -> Run:
         async with block as found:
             try:
-                return await live.run(found, rules(settings), live.Risk[chosen.upper()], subject, progress)
+                return await live.run(found, known.rules, live.Risk[chosen.upper()], subject, progress)
             finally:
                 if transcript is not None:
                     _write_lines(transcript, found.transcript)
@@ -111,11 +144,13 @@ def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
     return asyncio.run(watched())
 
 
-def assemble(runs: Sequence[Run], settings: Settings, deciding: frozenset[Tier], started: str | None = None) -> Report:
+def assemble(
+    runs: Sequence[Run], settings: Settings, known: Knowledge, deciding: frozenset[Tier], started: str | None = None
+) -> Report:
     """Judge the evidence of all runs together. `started` is ISO 8601; now, where it is not given."""
-    known = tuple(rule.info for rule in rules(settings))
+    rules = tuple(rule.info for rule in known.rules)
     evidence = [each for run in runs for each in run.evidence]
-    verdicts, unjudged = checklist.evaluate(checklist.load(packs(settings)), evidence, known, settings)
+    verdicts, unjudged = checklist.evaluate(known.items, evidence, rules, settings)
     subject: dict[Kind, str] = {}
     for run in runs:
         subject[run.kind] = f"{subject[run.kind]}, {run.subject}" if run.kind in subject else run.subject
@@ -125,7 +160,7 @@ def assemble(runs: Sequence[Run], settings: Settings, deciding: frozenset[Tier],
         unjudged=unjudged,
         skipped=tuple(each for run in runs for each in run.skipped),
         measurements=tuple(each for run in runs for each in run.measurements),
-        rules=known,
+        rules=rules,
         version=__version__,
         started=started or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         deciding=deciding,

@@ -1,7 +1,5 @@
 """The checklist: its items, and what the evidence says of each."""
 
-import difflib
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +14,8 @@ KEYS = {"title", "tier", "section", "why", "fix", "cwe"}
 
 def load(packs: Iterable[Path]) -> tuple[Item, ...]:
     """The items of all packs, in the order of their files. Raises UsageError for a table that is no item."""
+    import tomllib  # not needed where the checklist is remembered
+
     items: dict[str, Item] = {}
     for pack in packs:
         path = pack / "checklist.toml"
@@ -121,6 +121,8 @@ def check(items: Iterable[Item], rules: Iterable[RuleInfo], settings: Settings) 
     named += [(name, "the settings declare not applicable") for name in settings.not_applicable]
     for name, where in named:
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(name, known, n=1, cutoff=0)
             raise UsageError(f"{where} the checklist item {name}, which does not exist; the nearest is {near[0]}")
 

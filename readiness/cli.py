@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from readiness import __version__, checklist, commands, settings
+from readiness import __version__, commands, settings
 from readiness import audit as stages
 from readiness.gate import FailOn
 
@@ -135,9 +135,9 @@ def rules(
     """List every rule and probe with the item it feeds."""
     from readiness import catalogue
 
-    chosen = settings.load(Path(), config)
+    known = stages.knowledge(settings.load(Path(), config))
     show = catalogue.markdown if markdown else catalogue.listing
-    print(show(checklist.load(stages.packs(chosen)), stages.rules(chosen)), end="")
+    print(show(known.items, known.rules), end="")
 
 
 @app.command(epilog="Example: readiness explain python/unguarded-json")
@@ -148,5 +148,5 @@ def explain(
     """Say what a rule or an item means, why it matters and how to mend it."""
     from readiness import catalogue
 
-    chosen = settings.load(Path(), config)
-    print(catalogue.explain(name, checklist.load(stages.packs(chosen)), stages.rules(chosen)), end="")
+    known = stages.knowledge(settings.load(Path(), config))
+    print(catalogue.explain(name, known.items, known.rules), end="")

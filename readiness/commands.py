@@ -55,13 +55,14 @@ def scan(
     named = [Path(path) for path in paths]
     kept = settings.cache_folder() if cache else None
     chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept)
-    found = _scan(named, chosen)
+    known = stages.knowledge(chosen)
+    found = _scan(named, chosen, known)
     if diff:
-        _show(stages.fixes(named, chosen, found))
+        _show(stages.fixes(named, chosen, known, found))
     if fix:
-        _write(stages.fixes(named, chosen, found))
-        found = _scan(named, chosen)
-    finish([found], chosen, form, output, fail_on, one_sided=True)
+        _write(stages.fixes(named, chosen, known, found))
+        found = _scan(named, chosen, known)
+    finish([found], chosen, known, form, output, fail_on, one_sided=True)
 
 
 def probe(
@@ -77,7 +78,8 @@ def probe(
     """Look at a running gateway, or at one in the sandbox."""
     check_format(form)
     chosen = _aimed(settings.load(Path(), config), url, launch)
-    finish([_probe(chosen, risk, transcript)], chosen, form, output, fail_on, one_sided=True)
+    known = stages.knowledge(chosen)
+    finish([_probe(chosen, known, risk, transcript)], chosen, known, form, output, fail_on, one_sided=True)
 
 
 def audit(
@@ -99,12 +101,13 @@ def audit(
         source = chosen.base / chosen.target.source
         chosen = replace(chosen, root=settings.project_root(source))
     aimed = bool(chosen.target.launch or chosen.target.url)
-    runs = _scan_if_code([source], chosen) if aimed else [_scan([source], chosen)]
+    known = stages.knowledge(chosen)
+    runs = _scan_if_code([source], chosen, known) if aimed else [_scan([source], chosen, known)]
     if aimed:
-        runs.append(_probe(chosen, risk, transcript))
+        runs.append(_probe(chosen, known, risk, transcript))
     else:
         say("nothing was probed: [target] in readiness.toml names a launch line or a url")
-    finish(runs, chosen, form, output, fail_on, one_sided=False)
+    finish(runs, chosen, known, form, output, fail_on, one_sided=False)
 
 
 def report(files: Sequence[Path], form: str, output: Path | None, config: Path | None, fail_on: FailOn) -> NoReturn:
@@ -123,7 +126,7 @@ def report(files: Sequence[Path], form: str, output: Path | None, config: Path |
         runs += some
         started.append(when)
     chosen = settings.load(Path(), config)
-    finish(runs, chosen, form, output, fail_on, one_sided=False, started=min(started))
+    finish(runs, chosen, stages.knowledge(chosen), form, output, fail_on, one_sided=False, started=min(started))
 
 
 # ---- what they share
@@ -146,15 +149,15 @@ def check_format(form: str) -> None:
         raise UsageError(f"--format {form}: choose one of {', '.join(FORMATS)}")
 
 
-def _scan(paths: list[Path], chosen: Settings) -> Run:
+def _scan(paths: list[Path], chosen: Settings, known: stages.Knowledge) -> Run:
     with _progress("scan") as progress:
-        return stages.scan(paths, chosen, progress)
+        return stages.scan(paths, chosen, known, progress)
 
 
-def _scan_if_code(paths: list[Path], chosen: Settings) -> list[Run]:
+def _scan_if_code(paths: list[Path], chosen: Settings, known: stages.Knowledge) -> list[Run]:
     """A gateway in another language has no code for us; what can be probed is probed, and the report says so."""
     try:
-        return [_scan(paths, chosen)]
+        return [_scan(paths, chosen, known)]
     except NothingExamined as problem:
         say(f"{problem} Only the running gateway is examined.")
         return []
@@ -182,9 +185,9 @@ def _tell(mended: Sequence[stages.Mended], done: str) -> None:
             say(f"{each.source.name}: {finding.rule}: the fix does not hold here; mend it by hand")
 
 
-def _probe(chosen: Settings, risk: str | None, transcript: Path | None) -> Run:
+def _probe(chosen: Settings, known: stages.Knowledge, risk: str | None, transcript: Path | None) -> Run:
     with _progress("probe") as progress:
-        return stages.probe(chosen, risk, progress, transcript)
+        return stages.probe(chosen, known, risk, progress, transcript)
 
 
 def _aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:
@@ -233,6 +236,7 @@ def _progress(what: str) -> Iterator[stages.Progress]:
 def finish(
     runs: list[Run],
     chosen: Settings,
+    known: stages.Knowledge,
     form: str,
     output: Path | None,
     fail_on: FailOn,
@@ -244,7 +248,7 @@ def finish(
     from readiness.report import render
 
     signals.check()
-    made = stages.assemble(runs, chosen, fail_on.tiers, started)
+    made = stages.assemble(runs, chosen, known, fail_on.tiers, started)
     text = render(form, made)
     if output is None:
         print_text(text)

@@ -8,12 +8,11 @@ import ast
 import importlib.util
 import sys
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from readiness.cache import Cache, digest, stamp
 from readiness.errors import UsageError
 from readiness.model import Kind, RuleInfo
 
@@ -54,33 +53,20 @@ def builtin() -> Path:
     raise UsageError(f"the rules that belong to this tool are missing beside {here}: install it again")
 
 
-def rule_files(packs: Iterable[Path], remembered: Path | None = None) -> tuple[RuleFile, ...]:
-    """All rules of all packs, by id; `remembered` is the folder of the cache.
-
-    Raises UsageError for two rules with one id and for a file that is no rule.
-    """
-    paths = [path for pack in packs for path in _rules_of(pack)]
-    with Cache(remembered) as cache:
-        key = digest("rules", stamp(paths))
-        known = cache.get(key)
-        if known is None:
-            rules = _read_all(paths)
-            cache.put(key, [[*astuple(rule.info), rule.language] for rule in rules])
-            return rules
-    return tuple(
-        RuleFile(RuleInfo(number, item, Kind(kind), *rest), language) for number, item, kind, *rest, language in known
-    )
+def paths(packs: Iterable[Path]) -> list[Path]:
+    """Every file of rules. Raises UsageError for a pack that is missing."""
+    found: list[Path] = []
+    for pack in packs:
+        if not pack.is_dir():
+            raise UsageError(f"{pack}: no such rule pack; `packs` names folders with python/, files/ or live/ in them")
+        found += sorted(path for path in pack.glob("*/*.py") if not path.name.startswith("_"))
+    return found
 
 
-def _rules_of(pack: Path) -> list[Path]:
-    if not pack.is_dir():
-        raise UsageError(f"{pack}: no such rule pack; `packs` names folders with python/, files/ or live/ in them")
-    return sorted(path for path in pack.glob("*/*.py") if not path.name.startswith("_"))
-
-
-def _read_all(paths: Iterable[Path]) -> tuple[RuleFile, ...]:
+def rule_files(packs: Iterable[Path]) -> tuple[RuleFile, ...]:
+    """All rules of all packs, by id. Raises UsageError for two rules with one id and for a file that is no rule."""
     found: dict[str, RuleFile] = {}
-    for path in paths:
+    for path in paths(packs):
         rule = _read(path)
         if rule.info.id in found:
             raise UsageError(f"two rules are called {rule.info.id}: {found[rule.info.id].info.path} and {path}")

@@ -4,10 +4,8 @@ Nobody else reads configuration. Unknown keys are errors that name the nearest k
 """
 
 import datetime
-import difflib
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -235,6 +233,8 @@ def span(text: str) -> float:
 
 def _toml(path: Path) -> dict[str, Any]:
     try:
+        import tomllib  # most projects that a hook runs in have no settings of ours
+
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as problem:
         raise UsageError(f"{path}: no such configuration file") from problem
@@ -254,6 +254,8 @@ class _Reader:
     def keys(self, table: Mapping[str, Any], known: set[str], where: str) -> None:
         for key in table:
             if key not in known:
+                import difflib
+
                 near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0)
                 name = f"{where}.{key}" if where else key
                 raise self.wrong(f"unknown key {name}; the nearest known one is {near[0]}")

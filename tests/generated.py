@@ -27,7 +27,8 @@ NEVER = "1970-01-01T00:00:00+00:00"
 def of_the_code() -> Mapping[Path, str]:
     """Path -> content of what no run is needed for."""
     chosen = settings.Settings(ROOT, ROOT)
-    listing = catalogue.markdown(checklist.load(audit.packs(chosen)), audit.rules(chosen))
+    known = audit.knowledge(chosen)
+    listing = catalogue.markdown(known.items, known.rules)
     schema = TypeAdapter(ReportJson).json_schema(mode="serialization")
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return {
@@ -39,7 +40,8 @@ def of_the_code() -> Mapping[Path, str]:
 def of_the_gateway(saved: Path) -> Mapping[Path, str]:
     """Path -> content of the committed reports, from a saved audit."""
     runs, _ = from_json(saved.read_text("utf-8"), str(saved))
-    report = normalised(audit.assemble(runs, settings.load(ROOT), FailOn.MUST.tiers, NEVER))
+    chosen = settings.load(ROOT)
+    report = normalised(audit.assemble(runs, chosen, audit.knowledge(chosen), FailOn.MUST.tiers, NEVER))
     folder = ROOT / "reports"
     return {folder / "gateway.json": to_json(report), folder / "gateway.md": render(report)}
 

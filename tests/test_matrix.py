@@ -13,7 +13,8 @@ from readiness.model import Kind, Outcome, Report, Tier
 
 ROOT = Path(__file__).parents[1]
 SERVE = Path(__file__).with_name("gateway_without.py")
-PROBED = {rule.info.item for rule in audit.rules(settings.load(ROOT)) if rule.info.kind is Kind.LIVE}
+KNOWN = audit.knowledge(settings.load(ROOT))
+PROBED = {rule.info.item for rule in KNOWN.rules if rule.info.kind is Kind.LIVE}
 SECONDARY: dict[str, dict[str, str]] = {}
 """Part left out -> another item that fails with it, and why. At most one each."""
 
@@ -22,8 +23,8 @@ def audited_without(item: str) -> Report:
     chosen = settings.load(ROOT)
     words = [sys.executable, str(SERVE), item, "{port}", "{work}/gateway.toml"]
     chosen = replace(chosen, target=replace(chosen.target, launch=shlex.join(words)))
-    run = audit.probe(chosen, None, lambda what, done, total: None)
-    return audit.assemble([run], chosen, frozenset(Tier))
+    run = audit.probe(chosen, KNOWN, None, lambda what, done, total: None)
+    return audit.assemble([run], chosen, KNOWN, frozenset(Tier))
 
 
 def failed(report: Report) -> dict[str, str]:
@@ -36,7 +37,7 @@ def test_with_nothing_left_out_every_probe_passes() -> None:
         each.rule: (each.outcome, each.left_out, each.error) for each in report.evidence if each.kind is Kind.LIVE
     }
     assert outcomes == dict.fromkeys(outcomes, (Outcome.PASS, None, None))
-    assert len(outcomes) == sum(rule.info.kind is Kind.LIVE for rule in audit.rules(settings.load(ROOT)))
+    assert len(outcomes) == sum(rule.info.kind is Kind.LIVE for rule in KNOWN.rules)
 
 
 @pytest.mark.parametrize("item", sorted(PARTS & PROBED))
