@@ -14,11 +14,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from readiness import audit, catalogue, checklist, settings
+from readiness import audit, catalogue, settings
 from readiness.evidence import ReportJson, from_json, to_json
 from readiness.gate import FailOn
 from readiness.model import Evidence, Exchange, Finding, Report
 from readiness.report.markdown import render
+from tests.precision import table as precision
 
 ROOT = Path(__file__).parents[1]
 NEVER = "1970-01-01T00:00:00+00:00"
@@ -32,7 +33,7 @@ def of_the_code() -> Mapping[Path, str]:
     schema = TypeAdapter(ReportJson).json_schema(mode="serialization")
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return {
-        ROOT / "rules" / "README.md": listing,
+        ROOT / "rules" / "README.md": f"{listing}\n{precision.markdown()}",
         ROOT / "reports" / "schema.json": json.dumps(schema, indent=2) + "\n",
     }
 
