@@ -130,21 +130,30 @@ def check(items: Iterable[Item], rules: Iterable[RuleInfo], settings: Settings) 
 def judge(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> Verdict:
     """The table of the decision, first match wins; the order of the evidence never matters."""
     evidence = tuple(sorted(evidence, key=lambda each: (each.kind.value, each.rule, repr(each))))
+    outcome, reason = _decided(item, evidence, settings)
+    ignored = sum(len(each.ignored) for each in evidence)
+    return Verdict(item, outcome, f"{reason}; {ignored} ignored by comment" if ignored else reason, evidence)
+
+
+def _decided(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> tuple[Outcome, str]:
     outcomes = {each.outcome for each in evidence}
     waiver = settings.waive.get(item.id)
     if waiver and waiver.until >= settings.today:
-        return Verdict(item, Outcome.WAIVED, f"waived until {waiver.until.isoformat()}: {waiver.reason}", evidence)
+        return Outcome.WAIVED, f"waived until {waiver.until.isoformat()}: {waiver.reason}"
     if Outcome.FAIL in outcomes:
-        return Verdict(item, Outcome.FAIL, _failures(evidence), evidence)
+        return Outcome.FAIL, _failures(evidence)
     if Outcome.ERROR in outcomes:
         broken = [f"{each.rule} broke: {each.error}" for each in evidence if each.error]
-        return Verdict(item, Outcome.ERROR, "; ".join(broken), evidence)
+        return Outcome.ERROR, "; ".join(broken)
     if reason := settings.not_applicable.get(item.id):
-        return Verdict(item, Outcome.NOT_APPLICABLE, f"declared not applicable: {reason}", evidence)
+        return Outcome.NOT_APPLICABLE, f"declared not applicable: {reason}"
     open_ends = [each for each in evidence if each.outcome is Outcome.UNKNOWN and each.left_out]
     if Outcome.PASS in outcomes and not open_ends:
-        return Verdict(item, Outcome.PASS, _passes(evidence), evidence)
-    return Verdict(item, Outcome.UNKNOWN, _unknown(evidence, open_ends), evidence)
+        return Outcome.PASS, _passes(evidence)
+    if Outcome.WAIVED in outcomes and not open_ends:
+        silenced = [each.rule for each in evidence if each.outcome is Outcome.WAIVED]
+        return Outcome.WAIVED, f"only ignored places were found: {', '.join(silenced)}"
+    return Outcome.UNKNOWN, _unknown(evidence, open_ends)
 
 
 def _failures(evidence: tuple[Evidence, ...]) -> str:

@@ -32,6 +32,9 @@ Risk = Annotated[
 Transcript = Annotated[
     Path | None, typer.Option("--transcript", metavar="FILE", help="Write every exchange to a file, one JSON a line.")
 ]
+NoIgnore = Annotated[
+    bool, typer.Option("--no-ignore", help="Overrule every `# readiness: ignore` comment in the code.")
+]
 
 
 def main() -> None:
@@ -65,9 +68,11 @@ def scan(
     diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")] = False,
     no_bandit: Annotated[bool, typer.Option("--no-bandit", help="Leave bandit out.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing, and look at all anew.")] = False,
+    no_ignore: NoIgnore = False,
 ) -> None:
     """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code."""
-    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, bandit=not no_bandit, cache=not no_cache)
+    choices = {"bandit": not no_bandit, "cache": not no_cache, "comments": not no_ignore}
+    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, **choices)
 
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")
@@ -96,9 +101,10 @@ def audit(
     output: Output = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
+    no_ignore: NoIgnore = False,
 ) -> None:
     """Look at the code and at the gateway of the settings. Exits 0 only when every must-item is known to be right."""
-    commands.audit(path, risk, transcript, form, output, config, fail_on)
+    commands.audit(path, risk, transcript, form, output, config, fail_on, comments=not no_ignore)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")

@@ -47,6 +47,7 @@ def scan(
     diff: bool = False,
     bandit: bool = True,
     cache: bool = True,
+    comments: bool = True,
 ) -> NoReturn:
     """Look at the code below the paths."""
     check_format(form)
@@ -54,7 +55,7 @@ def scan(
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]
     kept = settings.cache_folder() if cache else None
-    chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept)
+    chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept, comments=comments)
     known = stages.knowledge(chosen)
     found = _scan(named, chosen, known)
     if diff:
@@ -90,12 +91,14 @@ def audit(
     output: Path | None,
     config: Path | None,
     fail_on: FailOn,
+    *,
+    comments: bool = True,
 ) -> NoReturn:
     """Look at the code and at the gateway of the settings."""
     check_format(form)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
-    chosen = settings.load(path, config)
+    chosen = replace(settings.load(path, config), comments=comments)
     source = path
     if chosen.target.source:
         source = chosen.base / chosen.target.source

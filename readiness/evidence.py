@@ -56,7 +56,10 @@ class EditJson:
 
 @dataclass(frozen=True)
 class FindingJson:
-    """Static findings have path to end_column, live ones request to took."""
+    """Static findings have path to end_column, live ones request to took.
+
+    `ignored` is the reason of a comment that silences it, or empty.
+    """
 
     id: str
     rule: str
@@ -64,6 +67,7 @@ class FindingJson:
     message: str
     fixable: bool
     advisory: bool
+    ignored: str
     path: str | None = None
     line: int | None = None
     column: int | None = None
@@ -134,7 +138,7 @@ def to_contract(report: Report) -> ReportJson:
         ],
         findings=sorted(
             (_finding(finding, each.item) for each in report.evidence for finding in each.findings),
-            key=lambda finding: finding.advisory,
+            key=lambda finding: (finding.ignored != "", finding.advisory),
         ),
         evidence=[
             EvidenceJson(
@@ -178,7 +182,15 @@ def _finding(finding: Finding, item: str) -> FindingJson:
     where: dict[str, Any] = asdict(finding.where) if finding.where is not None else {}
     fix = [EditJson(**asdict(each)) for each in finding.fix]
     return FindingJson(
-        finding.id, finding.rule, item, finding.message, finding.fixable, finding.advisory, **where, fix=fix
+        id=finding.id,
+        rule=finding.rule,
+        item=item,
+        message=finding.message,
+        fixable=finding.fixable,
+        advisory=finding.advisory,
+        ignored=finding.ignored,
+        fix=fix,
+        **where,
     )
 
 
@@ -266,4 +278,6 @@ def _place(finding: Mapping[str, Any]) -> Finding:
     elif finding["request"] is not None:
         where = Exchange(finding["request"], finding["status"], finding["excerpt"] or "", finding["took"] or 0.0)
     fix = tuple(Edit(**each) for each in finding["fix"])
-    return Finding(finding["id"], finding["rule"], finding["message"], where, finding["advisory"], fix)
+    return Finding(
+        finding["id"], finding["rule"], finding["message"], where, finding["advisory"], fix, finding["ignored"]
+    )

@@ -1,12 +1,15 @@
 """The values that flow through the tool. All frozen; nothing here imports anything of ours."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What is known. UNKNOWN is never a pass; WAIVED and NOT_APPLICABLE occur in a Verdict only."""
+    """What is known. UNKNOWN is never a pass.
+
+    WAIVED: what is wrong is accepted, by the settings or by comments in the code. NOT_APPLICABLE: in a Verdict only.
+    """
 
     PASS = "pass"  # noqa: S105  an outcome
     FAIL = "fail"
@@ -76,7 +79,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place, or one exchange, that is at fault. An advisory one is shown and never fails its item."""
+    """One place, or one exchange, that is at fault. An advisory or ignored one is shown and never fails its item."""
 
     id: str
     rule: str
@@ -85,6 +88,8 @@ class Finding:
     advisory: bool = False
     fix: tuple[Edit, ...] = ()
     """What mends it, where the rule knows; all edits belong together."""
+    ignored: str = ""
+    """The reason that a comment in the code gives for leaving the place as it is."""
 
     @property
     def fixable(self) -> bool:
@@ -108,7 +113,12 @@ class Evidence:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if not finding.advisory)
+        return tuple(finding for finding in self.findings if not finding.advisory and not finding.ignored)
+
+    @property
+    def ignored(self) -> tuple[Finding, ...]:
+        """What would fail it, did a comment not silence it."""
+        return tuple(finding for finding in self.findings if finding.ignored and not finding.advisory)
 
     @property
     def found_no_place(self) -> bool:
@@ -121,9 +131,11 @@ class Evidence:
             return Outcome.ERROR
         if self.failures:
             return Outcome.FAIL
-        if self.examined and not self.left_out:
+        if self.left_out:
+            return Outcome.UNKNOWN
+        if self.examined > len(self.ignored):
             return Outcome.PASS
-        return Outcome.UNKNOWN
+        return Outcome.WAIVED if self.ignored else Outcome.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +192,15 @@ class Run:
     evidence: tuple[Evidence, ...]
     skipped: tuple[Skipped, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+
+    @property
+    def overruled(self) -> "Run":
+        """The run with no comment in the code obeyed: what was ignored fails."""
+        return replace(self, evidence=tuple(_overruled(each) for each in self.evidence))
+
+
+def _overruled(evidence: Evidence) -> Evidence:
+    return replace(evidence, findings=tuple(replace(each, ignored="") for each in evidence.findings))
 
 
 @dataclass(frozen=True, slots=True)

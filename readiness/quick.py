@@ -24,6 +24,7 @@ FLAGS = {
     "--diff": {"diff": True},
     "--no-bandit": {"bandit": False},
     "--no-cache": {"cache": False},
+    "--no-ignore": {"comments": False},
 }
 
 

@@ -103,6 +103,8 @@ class Settings:
     today: datetime.date = field(default_factory=datetime.date.today)
     bandit: bool = True
     """Whether bandit looks at the code as well."""
+    comments: bool = True
+    """Whether comments in the code may silence findings."""
     cache: Path | None = None
     """The folder of what is remembered between scans; None: nothing is."""
 
@@ -149,7 +151,8 @@ def load(where: Path, config: Path | None = None) -> Settings:
 def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
     """Settings from a table as it stands in the file; `origin` names it in errors."""
     read = _Reader(origin)
-    read.keys(table, {each.name for each in fields(Settings)} - {"root", "base", "today", "bandit", "cache"}, "")
+    of_the_call = {"root", "base", "today", "bandit", "comments", "cache"}
+    read.keys(table, {each.name for each in fields(Settings)} - of_the_call, "")
     return Settings(
         root=root,
         base=base,

@@ -73,7 +73,7 @@ def test_a_folder_that_cannot_be_written_is_no_cache(tmp_path: Path) -> None:
 
 def test_it_stays_bounded_and_what_was_used_last_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10_000))
-    monkeypatch.setattr(cache.time, "time", lambda: next(clock))
+    monkeypatch.setattr("time.time", lambda: next(clock))
     monkeypatch.setattr(cache, "LARGEST", 200_000)
     for number in range(60):
         filled(tmp_path, **{f"n{number}": os.urandom(5000).hex()})

@@ -16,6 +16,7 @@ from readiness.errors import UsageError
 from readiness.model import Evidence, Item, Kind, Outcome, RuleInfo, Verdict
 from readiness.settings import Settings, Waiver
 from tests.report.values import (
+    ACCEPTED,
     ITEMS,
     REASON,
     RULES,
@@ -33,6 +34,7 @@ from tests.report.values import (
     passed,
     repeated,
     settings,
+    silenced,
 )
 
 FIRST = ITEMS[0]
@@ -65,6 +67,27 @@ def verdicts(told: Sequence[Evidence], chosen: Settings = SETTINGS) -> dict[str,
         ([failed(), broken("live/first")], Outcome.FAIL, "python/first: 1 of 3 examined"),
         ([passed(), broken("live/first")], Outcome.ERROR, "live/first broke: KeyError: 'x'"),
         ([left_out(), broken()], Outcome.ERROR, "python/first broke: KeyError: 'x'"),
+        ([silenced(others=2)], Outcome.PASS, "python/first: 3 examined; 1 ignored by comment"),
+        ([silenced()], Outcome.WAIVED, "only ignored places were found: python/first; 1 ignored by comment"),
+        (
+            [silenced(), no_place("live/first")],
+            Outcome.WAIVED,
+            "only ignored places were found: python/first; 1 ignored by comment",
+        ),
+        ([silenced(), passed("live/first")], Outcome.PASS, "live/first: 3 examined; 1 ignored by comment"),
+        ([silenced(), left_out()], Outcome.UNKNOWN, "live/first: no target was probed; 1 ignored by comment"),
+        ([silenced(), failed("live/first")], Outcome.FAIL, "live/first: 1 of 3 examined; 1 ignored by comment"),
+        ([silenced(), broken("live/first")], Outcome.ERROR, "live/first broke: KeyError: 'x'; 1 ignored by comment"),
+        (
+            [evidence("python/first", finding(), finding("here", ignored=ACCEPTED), examined=3)],
+            Outcome.FAIL,
+            "python/first: 1 of 3 examined; 1 ignored by comment",
+        ),
+        (
+            [evidence("bandit/first", finding(rule="bandit/first", advisory=True, ignored=ACCEPTED))],
+            Outcome.UNKNOWN,
+            "only advice, which decides nothing: bandit/first",
+        ),
     ],
 )
 def test_the_table_of_the_decision(told: list[Evidence], outcome: Outcome, reason: str) -> None:
@@ -162,7 +185,7 @@ def test_the_order_of_runs_changes_nothing(told: list[Evidence], chosen: Setting
 @given(repeated, any_settings, st.sampled_from(RULES))
 def test_a_failure_more_never_makes_a_verdict_better(told: list[Evidence], chosen: Settings, rule: RuleInfo) -> None:
     before, after = verdicts(told, chosen), verdicts([*told, failed(rule.id)], chosen)
-    waived = before[rule.item].outcome is Outcome.WAIVED
+    waived = before[rule.item].reason.startswith("waived until")
     assert after[rule.item].outcome is (Outcome.WAIVED if waived else Outcome.FAIL)
     assert {name for name in after if after[name] != before[name]} <= {rule.item}
 
@@ -172,8 +195,19 @@ def test_a_failure_more_never_makes_a_verdict_better(told: list[Evidence], chose
 def test_a_pass_was_examined_and_nothing_of_it_failed_broke_or_was_left(told: list[Evidence], chosen: Settings) -> None:
     for verdict in verdicts(told, chosen).values():
         if verdict.outcome is Outcome.PASS:
-            assert sum(each.examined for each in verdict.evidence) > 0
+            assert any(each.examined > len(each.ignored) for each in verdict.evidence)
             assert not any(each.failures or each.error or each.left_out for each in verdict.evidence)
+
+
+@laws
+@given(repeated, any_settings, st.sampled_from(RULES[::2]))
+def test_an_ignored_place_is_as_none_but_for_a_waiver(told: list[Evidence], chosen: Settings, rule: RuleInfo) -> None:
+    before, after = (verdicts([*told, more], chosen) for more in (no_place(rule.id), silenced(rule.id)))
+    if before[rule.item].outcome is not after[rule.item].outcome:
+        assert before[rule.item].outcome is Outcome.UNKNOWN
+        assert after[rule.item].outcome is Outcome.WAIVED
+    assert after[rule.item].reason.endswith(" ignored by comment")
+    assert {name for name in after if after[name] != before[name]} <= {rule.item}
 
 
 TABLE = """

@@ -19,6 +19,7 @@ COMMANDS = [command.callback.__name__ for command in app.registered_commands if 
 PROJECT = {
     "flagged/a.py": FLAGGED,
     "clear/a.py": CLEAR,
+    "hushed/a.py": f"{FLAGGED.rstrip()}  # readiness: ignore[python/unguarded-json] our own files\n",
     "empty/readme.txt": "",
     "comments/a.py": '"""Only words."""\n# and a comment\npass\n',
     "broken/a.py": "print 'Python 2'\n",
@@ -75,6 +76,29 @@ def test_a_scan_reports_on_stdout(words: str, code: int, project: Path) -> None:
     done = run(*words.split(), cwd=project)
     assert (done.returncode, done.stderr) == (code, "")
     assert done.stdout.startswith("NOT READY: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("scan hushed", 0), ("scan hushed --no-ignore", 1), ("scan hushed --no-ignore --fail-on none", 0)],
+)
+def test_a_comment_silences_unless_it_is_overruled(words: str, code: int, project: Path) -> None:
+    done = run(*words.split(), cwd=project)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert ("1 ignored by comment" in done.stdout) is ("--no-ignore" not in words)
+
+
+def test_an_audit_can_overrule_comments_too(project: Path) -> None:
+    for words, outcome in ((["hushed"], "unknown"), (["hushed", "--no-ignore"], "fail")):
+        told = json.loads(run("audit", *words, "--format", "json", cwd=project).stdout)
+        (item,) = [each for each in told["items"] if each["id"] == "json-guarded"]
+        assert item["outcome"] == outcome
+
+
+def test_a_saved_scan_keeps_what_was_ignored_and_why(project: Path) -> None:
+    run("scan", "hushed", "-f", "json", "-o", "hushed.json", cwd=project)
+    shown = run("report", "hushed.json", cwd=project).stdout
+    assert "reason: our own files\n" in shown
 
 
 def test_an_audit_of_the_code_alone_is_not_ready_and_says_what_is_missing(project: Path) -> None:

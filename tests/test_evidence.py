@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 
 from readiness.errors import UsageError
 from readiness.evidence import SCHEMA, ReportJson, from_json, to_json
-from readiness.model import Evidence, Exchange, Finding, Kind, Measurement, Outcome, Report, Run, Sides, Skipped
+from readiness.model import Edit, Evidence, Exchange, Finding, Kind, Measurement, Outcome, Report, Run, Sides, Skipped
 from tests.report.values import (
+    ACCEPTED,
     broken,
     evidence,
     exchanges,
@@ -31,6 +32,7 @@ from tests.report.values import (
     place,
     repeated,
     report,
+    silenced,
     static,
 )
 
@@ -42,6 +44,8 @@ BOTH = (
         evidence("python/first", finding(), finding("and here", place(line=9)), examined=12, note="all of it"),
         passed("python/second"),
         evidence("bandit/B307", finding("eval", rule="bandit/B307", advisory=True), item="", examined=0),
+        evidence("readiness/ignore", finding("no reason", rule="readiness/ignore", advisory=True), item=""),
+        silenced("python/third"),
         skipped=(Skipped("b.py", "cannot be parsed", blind=True), Skipped("tests", "test code")),
     ),
     live(evidence("live/first", finding("500", ANSWER, rule="live/first"), examined=2),
@@ -109,7 +113,8 @@ def test_a_figure_that_json_cannot_hold_is_text(figure: float) -> None:
 @laws
 @given(hostile, hostile, exchanges, numbers)
 def test_any_text_is_ascii_and_comes_back_as_it_was(text: str, path: str, answer: Exchange, line: int) -> None:
-    at_place = finding(text, place(path, line, text))
+    edit = Edit(line, 1, line + 1, 2, text)
+    at_place = finding(text, place(path, line, text), ignored=path, fix=(edit, replace(edit, text=path)))
     in_answer = finding(text, answer, rule="live/first")
     made = report(static(evidence("python/first", at_place)), live(evidence("live/first", in_answer)))
     saved = to_json(made)
@@ -152,7 +157,10 @@ def test_what_the_json_says() -> None:
         ("python/first", "first", "app/main.py", 3),
         ("python/first", "first", "app/main.py", 9),
         ("bandit/B307", "", "app/main.py", 3),
+        ("readiness/ignore", "", "app/main.py", 3),
+        ("python/third", "third", "app/main.py", 3),
     ]
+    assert [each["ignored"] for each in data["findings"]] == ["", "", "", "", "", ACCEPTED]
     answered = data["findings"][0]
     assert {key: answered[key] for key in ("request", "status", "excerpt", "took")} == {
         "request": ANSWER.request,
@@ -194,6 +202,13 @@ PARTS = {
 def test_a_saved_report_with_values_of_another_type_is_a_wrong_call(part: str) -> None:
     with pytest.raises(UsageError, match=r"saved\.json: not a report saved by readiness"):
         from_json(json.dumps({**SAVED, part: PARTS[part]}), "saved.json")
+
+
+@pytest.mark.parametrize(("key", "value"), [("ignored", True), ("ignored", None), ("fix", None), ("fix", [{}])])
+def test_a_finding_with_values_of_another_type_is_a_wrong_call(key: str, value: object) -> None:
+    wrong = {**SAVED["findings"][0], key: value}
+    with pytest.raises(UsageError, match=r"saved\.json: not a report saved by readiness"):
+        from_json(json.dumps({**SAVED, "findings": [wrong]}), "saved.json")
 
 
 @pytest.mark.parametrize("examined", [-1, "many", True, None, 1.5])

@@ -9,6 +9,7 @@ import pytest
 from readiness import model
 from readiness.model import Evidence, Outcome, Report, Sides, Tier, Verdict
 from tests.report.values import (
+    ACCEPTED,
     ITEMS,
     broken,
     evidence,
@@ -19,6 +20,8 @@ from tests.report.values import (
     no_place,
     passed,
     place,
+    silenced,
+    static,
 )
 
 ADVICE = finding("worth a look", advisory=True)
@@ -39,6 +42,14 @@ ADVICE = finding("worth a look", advisory=True)
         (evidence(examined=1, error="KeyError"), Outcome.ERROR),
         (evidence("python/first", finding(), error="KeyError"), Outcome.ERROR),
         (evidence(examined=1, note="12 ms"), Outcome.PASS),
+        (silenced(others=1), Outcome.PASS),
+        (silenced(), Outcome.WAIVED),
+        (replace(silenced(), examined=0), Outcome.WAIVED),
+        (replace(silenced(others=1), left_out="half of it"), Outcome.UNKNOWN),
+        (replace(silenced(others=1), error="KeyError"), Outcome.ERROR),
+        (evidence("python/first", finding(), finding("here", ignored=ACCEPTED), examined=2), Outcome.FAIL),
+        (evidence("python/first", finding(advisory=True, ignored=ACCEPTED), examined=1), Outcome.PASS),
+        (evidence("python/first", finding(advisory=True, ignored=ACCEPTED)), Outcome.UNKNOWN),
     ],
 )
 def test_the_outcome_of_evidence(told: Evidence, outcome: Outcome) -> None:
@@ -68,6 +79,20 @@ def test_advice_is_a_finding_and_no_failure() -> None:
     assert both.failures == (finding(),)
 
 
+def test_what_a_comment_silences_is_a_finding_and_no_failure() -> None:
+    hushed = [finding(ignored=ACCEPTED), finding(ignored=ACCEPTED, advisory=True)]
+    both = evidence("python/first", *hushed, finding())
+    assert both.failures == (finding(),)
+    assert both.ignored == (hushed[0],)
+
+
+def test_a_run_that_is_overruled_is_as_if_there_were_no_comments() -> None:
+    hushed, plain = silenced(others=1), failed("python/second")
+    run = static(hushed, plain).overruled
+    assert run == static(replace(hushed, findings=(finding(),)), plain)
+    assert run.evidence[0].outcome is Outcome.FAIL
+
+
 @pytest.mark.parametrize(
     ("told", "sides"),
     [
@@ -78,6 +103,9 @@ def test_advice_is_a_finding_and_no_failure() -> None:
         ([no_place(), passed("live/first")], Sides.LIVE),
         ([failed("live/first")], Sides.LIVE),
         ([passed(), passed("live/first")], Sides.BOTH),
+        ([silenced()], Sides.NONE),
+        ([silenced(), passed("live/first")], Sides.LIVE),
+        ([silenced(others=1), passed("live/first")], Sides.BOTH),
         ([failed(), failed("live/first")], Sides.BOTH),
         ([failed(), passed("python/other"), failed("live/first")], Sides.BOTH),
         ([passed(), failed("live/first")], Sides.CONTRADICTION),
@@ -99,6 +127,8 @@ def test_who_proved_a_verdict(told: list[Evidence], sides: Sides) -> None:
         ([no_place(), no_place("live/first")], False),
         ([no_place(), passed("live/first")], True),
         ([passed(), passed("live/first"), failed("python/second")], True),
+        ([silenced(), no_place("live/first")], True),
+        ([silenced()], False),
         ([passed(), passed("live/first"), failed("live/third")], False),
         ([passed(), passed("live/first"), broken("live/third")], False),
     ],

@@ -19,6 +19,7 @@ UNDERSTOOD = {
     "scan src --output out.md --fail-on none": {"paths": ["src"], "output": Path("out.md"), "fail_on": FailOn.NONE},
     "scan src --config x.toml --fix": {"paths": ["src"], "config": Path("x.toml"), "fix": True},
     "scan --diff src": {"paths": ["src"], "diff": True},
+    "scan src --no-ignore": {"paths": ["src"], "comments": False},
 }
 LEFT = [
     "",
@@ -51,7 +52,15 @@ LONG = "import sys; from readiness.cli import main; sys.argv[1:] = {words!r}; ma
 
 
 @pytest.mark.parametrize(
-    "words", ["scan a.py", "scan a.py -f json --fail-on none", "scan a.py -f odd", "scan b.py", "scan a.py --diff"]
+    "words",
+    [
+        "scan a.py",
+        "scan a.py -f json --fail-on none",
+        "scan a.py -f odd",
+        "scan b.py",
+        "scan a.py --diff",
+        "scan a.py --no-ignore",
+    ],
 )
 def test_both_ways_say_the_same(words: str, tmp_path: Path) -> None:
 

@@ -18,6 +18,14 @@ CODE = {"version.py": "VERSION = 1\n"}
 SEEN_BY_RULES = ("readiness.scan", "readiness.probe", "readiness.settings", "readiness.model")
 
 
+Example = str | dict[str, str]
+"""One file, or several by name."""
+
+
+def files(example: Example) -> dict[str, str]:
+    return {"service.py": example} if isinstance(example, str) else example
+
+
 def examples(kind: str) -> list[object]:
     return [
         pytest.param(rule.info.id, example, id=f"{rule.info.id}-{number}")
@@ -27,21 +35,21 @@ def examples(kind: str) -> list[object]:
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("good"))
-def test_a_good_example_is_examined_and_clear(rule: str, example: str, tmp_path: Path) -> None:
-    said = of(scanned(tmp_path, {"service.py": example}), rule)
+def test_a_good_example_is_examined_and_clear(rule: str, example: Example, tmp_path: Path) -> None:
+    said = of(scanned(tmp_path, files(example)), rule)
     assert said.examined
     assert not said.findings
     assert said.error is None
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("bad"))
-def test_a_bad_example_is_flagged(rule: str, example: str, tmp_path: Path) -> None:
-    assert of(scanned(tmp_path, {"service.py": example}), rule).failures
+def test_a_bad_example_is_flagged(rule: str, example: Example, tmp_path: Path) -> None:
+    assert of(scanned(tmp_path, files(example)), rule).failures
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("silent"))
-def test_a_silent_example_holds_nothing_to_judge(rule: str, example: str, tmp_path: Path) -> None:
-    run = scanned(tmp_path, {"service.py": example, **CODE})
+def test_a_silent_example_holds_nothing_to_judge(rule: str, example: Example, tmp_path: Path) -> None:
+    run = scanned(tmp_path, {**files(example), **CODE})
     said = of(run, rule)
     assert said.examined == 0
     assert not said.findings
@@ -53,7 +61,7 @@ def test_a_silent_example_holds_nothing_to_judge(rule: str, example: str, tmp_pa
 def test_a_static_rule_has_examples_of_each_sort(rule: RuleFile) -> None:
     for kind in ("good", "bad", "silent"):
         assert rule.constants[kind]
-        assert all(example.strip() for example in rule.constants[kind])
+        assert all(text.strip() for example in rule.constants[kind] for text in files(example).values())
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.info.id)

@@ -44,12 +44,15 @@ def _lines(report: Report) -> Iterator[str]:
     yield ""
     for kind, subject in sorted(report.subject.items()):
         yield f"- {kind}: {code(subject)}"
+    if silenced := words.ignored(report):
+        yield f"- {len(silenced)} ignored by comment, listed below"
     if report.started:
         yield f"- readiness {report.version}, started {text(report.started)}"
     yield from _fixes(report)
     yield from _waived(report)
     yield from _measurements(report)
     yield from _checklist(report)
+    yield from _ignored(report)
     yield from _advice(report)
     yield from _unseen(report)
     yield from _steps(report)
@@ -111,6 +114,17 @@ def _checklist(report: Report) -> Iterator[str]:
             sides = words.SIDES[verdict.sides]
             proof = f" ({sides})" if sides else ""
             yield f"- {MARKS[verdict.outcome]} {text(verdict.item.title)}{proof}: {text(verdict.reason)}"
+
+
+def _ignored(report: Report) -> Iterator[str]:
+    silenced = words.ignored(report)
+    if not silenced:
+        return
+    yield from ("", f"<details><summary>{len(silenced)} ignored by comment, with reasons</summary>", "")
+    yield from (f"{_finding(finding)}<br>reason: {text(finding.ignored)}" for finding in silenced[:SHOWN])
+    if len(silenced) > SHOWN:
+        yield f"- and {len(silenced) - SHOWN} more in the JSON report"
+    yield from ("", "</details>")
 
 
 def _advice(report: Report) -> Iterator[str]:

@@ -28,8 +28,11 @@ def _lines(report: Report) -> Iterator[str]:
     for kind, subject in sorted(report.subject.items()):
         yield from _wrapped(f"{kind}: {words.plain(subject)}", "  ")
     yield from _wrapped(f"{len(report.verdicts)} items: {words.counts(report)}", "  ")
+    if silenced := words.ignored(report):
+        yield f"  {len(silenced)} ignored by comment, listed below"
     yield from _fixes(report)
     yield from _waived(report)
+    yield from _ignored(report)
     yield from _advice(report)
     yield from _measurements(report)
     yield from _checklist(report)
@@ -82,6 +85,19 @@ def _waived(report: Report) -> Iterator[str]:
         yield from _findings(verdict)
 
 
+def _ignored(report: Report) -> Iterator[str]:
+    silenced = words.ignored(report)
+    if not silenced:
+        return
+    yield from _title(f"{len(silenced)} ignored by comment, with reasons")
+    for finding in silenced[:SHOWN]:
+        yield from _wrapped(f"{words.place(finding)}  {words.rule(finding)}", "  ")
+        yield from _wrapped(words.plain(finding.message), "    ")
+        yield from _wrapped(f"reason: {words.plain(finding.ignored)}", "    ")
+    if len(silenced) > SHOWN:
+        yield f"  and {len(silenced) - SHOWN} more; --format json lists all"
+
+
 def _advice(report: Report) -> Iterator[str]:
     advice = words.advice(report)
     if not advice:
@@ -109,7 +125,8 @@ def _checklist(report: Report) -> Iterator[str]:
             sides = words.SIDES[verdict.sides]
             proof = f" ({sides})" if sides else ""
             yield from _wrapped(f"{verdict.item.title}{proof}", "      ", f"  {BOXES[verdict.outcome]} ")
-            if verdict.outcome not in {Outcome.PASS, Outcome.FAIL, Outcome.ERROR}:
+            silenced = any(each.ignored for each in verdict.evidence)
+            if silenced or verdict.outcome not in {Outcome.PASS, Outcome.FAIL, Outcome.ERROR}:
                 yield from _wrapped(words.plain(verdict.reason), "        ")
 
 

@@ -86,8 +86,14 @@ def seen(finding: Finding) -> str:
 
 
 def advice(report: Report) -> list[Finding]:
-    """Findings that are shown and fail nothing."""
-    return [finding for finding in report.findings if finding.advisory]
+    """Findings that are shown and fail nothing, our own before those of bandit, which are many."""
+    advice = [finding for finding in report.findings if finding.advisory and not finding.ignored]
+    return sorted(advice, key=lambda finding: finding.rule.startswith("bandit/"))
+
+
+def ignored(report: Report) -> list[Finding]:
+    """Findings that a comment in the code silences."""
+    return [finding for finding in report.findings if finding.ignored]
 
 
 def unseen(report: Report) -> list[tuple[str, str, int]]:

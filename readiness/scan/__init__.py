@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from readiness.scan.fresh import Scan
     from readiness.scan.mend import Mended
     from readiness.scan.rule import PythonFile, PythonRule
+    from readiness.scan.service import Service
+    from readiness.scan.service_rule import ServiceRule
 
-__all__ = ["PythonFile", "PythonRule", "fix", "fixes", "run"]
+__all__ = ["PythonFile", "PythonRule", "Service", "ServiceRule", "fix", "fixes", "run"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""
@@ -29,6 +31,10 @@ Progress = Callable[[str, int, int], None]
 
 def __getattr__(name: str) -> Any:
     """What rules import, loaded when the first rule is: a scan that remembers everything loads none."""
+    if name in {"Service", "ServiceRule"}:
+        from readiness.scan import service, service_rule
+
+        return service.Service if name == "Service" else service_rule.ServiceRule
     if name in {"PythonFile", "PythonRule"}:
         from readiness.scan import rule
 
@@ -48,12 +54,11 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
     with Cache(settings.cache) as cache:
         made_by = tool(rules, packs, str(settings.bandit))
         memory = Memory(cache, made_by, found, lambda: _others(paths, settings))
-        known = memory.run(subject)
-        if known is not None:
-            return known
-        made, examined = _fresh(found, memory.others, rules, settings, packs).run(subject, memory, progress)
-        memory.keep_run(subject, made, examined)
-        return made
+        made = memory.run(subject)
+        if made is None:
+            made, examined = _fresh(found, memory.others, rules, settings, packs).run(subject, memory, progress)
+            memory.keep_run(subject, made, examined)
+        return made if settings.comments else made.overruled
 
 
 def fixes(

@@ -5,20 +5,29 @@ from collections.abc import Sequence
 
 from readiness.pack import RuleFile
 from readiness.scan import python
+from readiness.scan.assembly import broken
 from readiness.scan.bandit import Bandit
+from readiness.scan.collect import collect, is_wanted
+from readiness.scan.facts import Fact
 from readiness.scan.files import Source
 from readiness.scan.outcomes import Examined
 from readiness.scan.project import Project
 from readiness.scan.rule import PythonRule
+from readiness.scan.service_rule import ServiceRule
 
 
 class Examiner:
     """The rules and bandit, loaded once for a run. bandit may be left out."""
 
-    def __init__(self, rules: Sequence[RuleFile], project: Project, bandit: Bandit | None) -> None:
+    def __init__(
+        self, rules: Sequence[RuleFile], project: Project, bandit: Bandit | None, *, whole: bool = False
+    ) -> None:
+        """`whole`: a whole project was given, so that what is missing in it can be seen."""
         self.project = project
-        self.rules: list[type[PythonRule]] = [rule.load() for rule in rules]
+        loaded = [rule.load() for rule in rules]
+        self.rules: list[type[PythonRule]] = [each for each in loaded if not issubclass(each, ServiceRule)]
         self.bandit = bandit
+        self.gathers = whole and len(self.rules) < len(loaded)
 
     def examine(self, source: Source) -> Examined:
         """Parse a file and let everything look at it. Nothing in a file ends the run."""
@@ -27,13 +36,47 @@ class Examiner:
             return Examined(source.name, problem=module)
         if not python.holds_code(module):
             return Examined(source.name, code=False)
-        wanted = python.wanted(source, self.rules)
+        self.project.begin(source.name)
         try:
+            wanted = python.wanted(source, self.rules)
             outcomes = python.examine(self.project.add(source, module), wanted) if wanted else []
             found = self.bandit.examine(source, module) if self.bandit else ()
+            facts = self.gather(source, module) if self.gathers else None
+            hangs = self.project.hangs(source.name)
+            return Examined(source.name, outcomes=tuple(outcomes), bandit=found, hangs=hangs, facts=facts)
         except Exception as problem:  # noqa: BLE001  one file that breaks a parser never costs another's findings
             return Examined(source.name, problem=f"cannot be parsed: {type(problem).__name__}: {problem}")
-        project, name = self.project, source.name
-        needs = project.needs(name)
-        metadata = not project.asked_metadata.isdisjoint({name, *needs})
-        return Examined(name, None, True, tuple(outcomes), found, needs, project.follows(name), metadata)
+        finally:
+            self.project.end()
+
+    def gather(self, source: Source, module: ast.Module) -> tuple[Fact, ...]:
+        """What a file tells of its service. What breaks here breaks the rules about the service, nothing else."""
+        if not is_wanted(source.data):
+            return ()
+        file = self.project.add(source, module)
+        try:
+            return collect(file)
+        except Exception as problem:  # noqa: BLE001  becomes the error of every rule about the service
+            return (broken(file, problem),)
+
+
+class Gatherer:
+    """Looks at files that were not asked for, but belong to the service: at their facts alone."""
+
+    gathers = True
+
+    def __init__(self, examiner: Examiner) -> None:
+        self.examiner = examiner
+
+    def examine(self, source: Source) -> Examined:
+        """The facts of a file."""
+        module = python.parse(source) if is_wanted(source.data) else None
+        if not isinstance(module, ast.Module):
+            return Examined(source.name, facts=())
+        project = self.examiner.project
+        project.begin(source.name)
+        try:
+            facts = self.examiner.gather(source, module)
+            return Examined(source.name, hangs=project.hangs(source.name), facts=facts)
+        finally:
+            project.end()

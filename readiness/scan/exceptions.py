@@ -27,6 +27,10 @@ MODULES = (
     ("aiohttp.client.", "aiohttp."),
     ("httpx._exceptions.", "httpx."),
     ("httpx2.", "httpx."),
+    ("redis.exceptions.", "redis."),
+    ("redis.asyncio.", "redis."),
+    ("websockets.exceptions.", "websockets."),
+    ("aiosqlite.", "sqlite3."),
     ("simplejson.errors.", "simplejson."),
     ("simplejson.scanner.", "simplejson."),
 )
@@ -45,8 +49,29 @@ PARENTS = {
     "requests.JSONDecodeError": ("requests.InvalidJSONError", "json.JSONDecodeError"),
     "aiohttp.ClientResponseError": ("aiohttp.ClientError",),
     "aiohttp.ContentTypeError": ("aiohttp.ClientResponseError",),
+    "requests.ConnectionError": ("requests.RequestException",),
+    "requests.Timeout": ("requests.RequestException",),
+    "aiohttp.ClientConnectionError": ("aiohttp.ClientError",),
+    "httpx.HTTPStatusError": ("httpx.HTTPError",),
+    "httpx.RequestError": ("httpx.HTTPError",),
+    "httpx.TransportError": ("httpx.RequestError",),
+    "nats.errors.TimeoutError": ("nats.errors.Error", "TimeoutError"),
+    "nats.errors.NoRespondersError": ("nats.errors.Error",),
+    "redis.ConnectionError": ("redis.RedisError",),
+    "redis.TimeoutError": ("redis.RedisError",),
+    "sqlite3.OperationalError": ("sqlite3.DatabaseError",),
+    "sqlite3.DatabaseError": ("sqlite3.Error",),
+    "sqlalchemy.exc.OperationalError": ("sqlalchemy.exc.DBAPIError",),
+    "sqlalchemy.exc.DBAPIError": ("sqlalchemy.exc.SQLAlchemyError",),
+    "websockets.ConnectionClosed": ("websockets.WebSocketException",),
+    "websockets.InvalidHandshake": ("websockets.WebSocketException",),
+    "serial.SerialException": ("OSError",),
     "asyncio.CancelledError": ("BaseException",),
 }
+UNKNOWN = "?"
+"""The class of what an unknown function may raise; `lib.*` stands for an unknown class of a library."""
+NARROW = frozenset(["TimeoutError", "asyncio.CancelledError", "KeyError", "ValueError", "TypeError", "AttributeError", "IndexError", "LookupError", "StopIteration", "StopAsyncIteration", "KeyboardInterrupt", "SystemExit", "GeneratorExit", "ImportError", "FileNotFoundError", "UnicodeDecodeError", "queue.Empty", "queue.Full", "asyncio.QueueEmpty", "asyncio.QueueFull", "json.JSONDecodeError", "NotImplementedError", "AssertionError"])  # fmt: skip
+"""Classes that nobody catches to keep all that a peer or a library may raise."""
 
 
 def canonical(name: str) -> str:
@@ -55,6 +80,11 @@ def canonical(name: str) -> str:
         if name.startswith(longer):
             name = shorter + name.removeprefix(longer)
     return ALIASES.get(name, name)
+
+
+def is_vague(name: str) -> bool:
+    """Whether it stands for a class that nobody knows."""
+    return name == UNKNOWN or name.endswith(".*")
 
 
 @cache

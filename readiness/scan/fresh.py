@@ -11,14 +11,16 @@ from readiness.errors import NothingExamined
 from readiness.identity import identify
 from readiness.model import Evidence, Finding, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
-from readiness.scan import bandit
-from readiness.scan.examiner import Examiner
+from readiness.scan import bandit, suppress
+from readiness.scan.examiner import Examiner, Gatherer
 from readiness.scan.files import Found, Source
 from readiness.scan.memory import Memory
 from readiness.scan.mend import Mended, mend
 from readiness.scan.outcomes import Examined, Outcome
 from readiness.scan.parallel import examine_all
 from readiness.scan.project import Project
+from readiness.scan.service import Service
+from readiness.scan.service_rule import ServiceRule, judged
 
 Progress = Callable[[str, int, int], None]
 
@@ -49,8 +51,12 @@ class Scan:
         for each in known:
             for outcome in each.outcomes:
                 outcomes[outcome.rule].append(settled(outcome, project))
-        evidence = [_sum(rule, outcomes[rule.info.id], skipped) for rule in self.rules]
+        summed = [_sum(rule, outcomes[rule.info.id], skipped) for rule in self.rules]
+        service = self._service(project, known, memory, progress)
+        about = self._about_services()
+        evidence = [judged(about[each.rule], each, service) if each.rule in about else each for each in summed]
         evidence += self._of_bandit(known)
+        evidence = suppress.silence(evidence, self.found.sources, skipped, self.rules)
         return Run(Kind.STATIC, subject, tuple(evidence), skipped), tuple(examined)
 
     def fixes(self, run: Run) -> list[Mended]:
@@ -58,6 +64,7 @@ class Scan:
         fixable = [finding.where for each in run.evidence for finding in each.findings if finding.fix]
         wanted = {where.path for where in fixable if isinstance(where, Location)}
         everything = [*self.others(), *self.found.sources]
+        obeyed = any(finding.ignored for each in run.evidence for finding in each.findings)
 
         def look(source: Source) -> Sequence[Finding] | None:
             project = Project([*(each for each in everything if each.name != source.name), source])
@@ -65,17 +72,38 @@ class Scan:
             if examined.problem:
                 return None
             outcomes = [settled(outcome, project) for outcome in examined.outcomes]
-            return [finding for outcome in outcomes for finding in outcome.findings] + list(examined.bandit)
+            found = [finding for outcome in outcomes for finding in outcome.findings] + list(examined.bandit)
+            return suppress.unsilenced(found, source) if obeyed else found
 
         return [mend(source, look) for source in self.found.sources if source.name in wanted]
 
+    def _about_services(self) -> dict[str, type[ServiceRule]]:
+        """The rules that judge the service as a whole."""
+        loaded = {rule.info.id: rule.load() for rule in self.rules}
+        return {name: each for name, each in loaded.items() if issubclass(each, ServiceRule)}
+
+    def _service(
+        self, project: Project, known: Sequence[Examined], memory: Memory, progress: Progress
+    ) -> Service | None:
+        """What all files tell, those included that were not asked for; None where single files were given."""
+        if self.found.all_named or not self._about_services():
+            return None
+        examiner = Examiner(self.rules, project, None, whole=True)
+        others = self._look(self.others(), Gatherer(examiner), memory, progress)
+        asked = {source.name for source in self.found.sources}
+        return Service((fact for each in [*known, *others] for fact in each.facts or ()), asked)
+
     def _examine(self, project: Project, memory: Memory, progress: Progress) -> list[Examined]:
         """Every file, remembered or looked at now, in the order of the files."""
-        sources = self.found.sources
-        known = memory.examined(sources)
+        examiner = Examiner(self.rules, project, self.bandit, whole=not self.found.all_named)
+        return self._look(self.found.sources, examiner, memory, progress)
+
+    def _look(
+        self, sources: Sequence[Source], examiner: Examiner | Gatherer, memory: Memory, progress: Progress
+    ) -> list[Examined]:
+        known = memory.examined(sources, facts=examiner.gathers)
         missing = [source for source in sources if source.name not in known]
         if missing:
-            examiner = Examiner(self.rules, project, self.bandit)
             for each in examine_all(missing, examiner, progress):
                 memory.keep(each)
                 known[each.name] = each

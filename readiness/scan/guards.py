@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from readiness.scan.calls import Calls
-from readiness.scan.exceptions import canonical, family
+from readiness.scan.exceptions import NARROW, canonical, family, is_vague
 from readiness.scan.names import Names
 from readiness.scan.registration import (
     GUARDING_FRAMEWORKS,
@@ -92,7 +92,7 @@ class Guards:
             if isinstance(parent, ast.Try | ast.TryStar) and within(child, parent.body):
                 self._pass(parent, left, reraised)
             elif isinstance(parent, ast.With | ast.AsyncWith) and isinstance(child, ast.stmt):
-                left -= {name for name in left if self._suppresses(parent, name)}
+                left -= {name for name in left if self.suppresses(parent, name)}
             elif in_body(child, parent):
                 break
             child = parent
@@ -185,8 +185,26 @@ class Guards:
         return False
 
     def catches(self, kind: ast.expr | None, name: str) -> bool:
-        """Whether `except kind` catches an exception of the class `name`."""
-        return kind is None or bool(self.classes(kind) & family(name))
+        """Whether `except kind` catches an exception of the class `name`; of one that nobody knows, whether it may."""
+        if kind is None:
+            return True
+        classes = self.classes(kind)
+        return bool(classes & self.family(name)) or (is_vague(name) and not (classes and classes <= NARROW))
+
+    def surely_catches(self, kind: ast.expr | None, name: str) -> bool:
+        """As `catches`, but an exception that nobody knows is only caught by what catches everything."""
+        return kind is None or bool(self.classes(kind) & self.family(name))
+
+    def family(self, name: str, depth: int = 0) -> frozenset[str]:
+        """A class, also one of the project, and all that it inherits from."""
+        if not name.startswith("<") or depth > DEEPEST:
+            return family(name)
+        found = {name, "Exception", "BaseException"}
+        for defined in self.names.defined(name):
+            bases = defined.node.bases if isinstance(defined.node, ast.ClassDef) else []
+            for origin in (each for base in bases for each in defined.names.origins(base)):
+                found |= self.family(origin, depth + 1)
+        return frozenset(found)
 
     def classes(self, kind: ast.expr) -> set[str]:
         """The classes that an `except` names, tuples and constants of tuples taken apart; bases of own classes too."""
@@ -199,7 +217,8 @@ class Guards:
                 found |= {canonical(each) for each in self.names.origins(value)}
         return found
 
-    def _suppresses(self, node: ast.With | ast.AsyncWith, name: str) -> bool:
+    def suppresses(self, node: ast.With | ast.AsyncWith, name: str) -> bool:
+        """Whether a `with` keeps an exception of the class `name` that is raised in its block."""
         for item in node.items:
             call = item.context_expr
             if not isinstance(call, ast.Call):

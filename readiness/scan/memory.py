@@ -14,8 +14,9 @@ from typing import Any
 from readiness.cache import Cache, digest, stamp
 from readiness.model import Edit, Evidence, Finding, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
+from readiness.scan.facts import facts_in, facts_out
 from readiness.scan.files import Found, Source
-from readiness.scan.outcomes import Deferred, Examined, Outcome
+from readiness.scan.outcomes import Deferred, Examined, Hangs, Outcome
 
 FEW = 40
 """Files that an outcome may hang on by name; of more, any change in the project counts."""
@@ -60,10 +61,13 @@ class Memory:
         return was is None or was == getattr(self, what)
 
     def keep_run(self, subject: str, run: Run, examined: Sequence[Examined]) -> None:
-        abroad = any(each.imports or any(one.deferred for one in each.outcomes) for each in examined)
+        abroad = any(
+            each.hangs.imports or each.hangs.everybody or each.facts is not None or any(one.deferred for one in each.outcomes)
+            for each in examined
+        )
         kept = {
             "others": self._other_files if abroad else None,
-            "metadata": self._metadata if any(each.metadata for each in examined) else None,
+            "metadata": self._metadata if any(each.hangs.metadata for each in examined) else None,
             "run": run_out(run),
         }
         self._cache.put(self._run_key(subject), kept)
@@ -98,26 +102,32 @@ class Memory:
 
     # ---- one file
 
-    def examined(self, sources: Sequence[Source]) -> dict[str, Examined]:
-        """What is known of each file; not of those that an import leads from to a file that has changed."""
-        kept = self._cache.get_all([self._file_key(each.name) for each in sources])
+    def examined(self, sources: Sequence[Source], *, facts: bool = False) -> dict[str, Examined]:
+        """What is known of each file; not of those that an import leads from to a file that has changed.
+
+        With `facts`, of those alone whose facts are known too.
+        """
+        keys = {each.name: self._file_key(each.name) for each in sources}
+        kept = self._cache.get_all(keys.values())
         known = {}
-        for source in sources:
+        for name, key in keys.items():
             with contextlib.suppress(LookupError, TypeError, ValueError):
-                data = kept.get(self._file_key(source.name))
+                data = kept.get(key)
                 if data and self._holds(data):
-                    known[source.name] = examined_in(source.name, data["examined"])
+                    examined = examined_in(name, data["examined"])
+                    if not facts or examined.told:
+                        known[name] = examined
         return known
 
     def keep(self, examined: Examined) -> None:
+        """Remember what came out of a file."""
         if self._cache:
-            needs = sorted(examined.needs)
+            hangs = examined.hangs
+            few = len(hangs.files) <= FEW and not hangs.everybody
             state = {
-                "layout": self._layout if examined.imports else None,
-                "needs": [[each, self._digests[each].hex()] for each in needs]
-                if len(needs) <= FEW
-                else self._everything,
-                "metadata": self._metadata if examined.metadata else None,
+                "layout": self._layout if hangs.imports else None,
+                "needs": [[each, self._digests[each].hex()] for each in hangs.files] if few else self._everything,
+                "metadata": self._metadata if hangs.metadata else None,
                 "examined": examined_out(examined),
             }
             self._cache.put(self._file_key(examined.name), state)
@@ -146,7 +156,8 @@ class Memory:
         return digest(*(part for name, each in sorted(self._digests.items()) for part in (name, each))).hex()
 
     def _file_key(self, name: str) -> bytes:
-        return digest(self._tool, "file", name, self._own[name])
+        own = self._own.get(name)
+        return digest(self._tool, "file", name, own) if own else digest(self._tool, "facts", name, self._digests[name])
 
     @cached_property
     def _own(self) -> dict[str, bytes]:
@@ -159,23 +170,21 @@ class Memory:
 def finding_out(finding: Finding) -> list[Any]:
     where = list(astuple(finding.where)) if isinstance(finding.where, Location) else None
     fix = [list(astuple(each)) for each in finding.fix]
-    return [finding.id, finding.rule, finding.message, where, finding.advisory, fix]
+    return [finding.id, finding.rule, finding.message, where, finding.advisory, fix, finding.ignored]
 
 
 def finding_in(data: Sequence[Any]) -> Finding:
-    number, rule, message, where, advisory, fix = data
-    return Finding(
-        number, rule, message, Location(*where) if where else None, advisory, tuple(Edit(*one) for one in fix)
-    )
+    number, rule, message, where, advisory, fix, ignored = data
+    place = Location(*where) if where else None
+    return Finding(number, rule, message, place, advisory, tuple(Edit(*one) for one in fix), ignored)
 
 
 def examined_out(examined: Examined) -> dict[str, Any]:
     return {
         "problem": examined.problem,
         "code": examined.code,
-        "needs": sorted(examined.needs),
-        "imports": examined.imports,
-        "metadata": examined.metadata,
+        "hangs": list(astuple(examined.hangs)),
+        "facts": facts_out(examined.facts) if examined.facts is not None else None,
         "bandit": [finding_out(each) for each in examined.bandit],
         "outcomes": [
             [
@@ -208,8 +217,9 @@ def examined_in(name: str, data: Mapping[str, Any]) -> Examined:
         for rule, examined, findings, deferred, error in data["outcomes"]
     ]
     bandit = tuple(finding_in(each) for each in data["bandit"])
-    told = (data["problem"], data["code"], tuple(outcomes), bandit)
-    return Examined(name, *told, frozenset(data["needs"]), data["imports"], data["metadata"])
+    files, *others = data["hangs"]
+    facts = facts_in(data["facts"]) if data["facts"] is not None else None
+    return Examined(name, data["problem"], data["code"], tuple(outcomes), bandit, Hangs(tuple(files), *others), facts)
 
 
 def run_out(run: Run) -> dict[str, Any]:

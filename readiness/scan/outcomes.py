@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from readiness.model import Finding
+from readiness.scan.facts import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Hangs:
+    """What the outcome of a file hangs on, beside its own text."""
+
+    files: tuple[str, ...] = ()
+    """Other files that were looked into, by import."""
+    imports: bool = False
+    """What an import leads to, be it nothing."""
+    everybody: bool = False
+    """What the whole project does with the file."""
+    metadata: bool = False
+    """Which versions of libraries the project asks for."""
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """What came out of one file. With a problem nothing else is known of it."""
 
@@ -35,9 +50,11 @@ class Examined:
     """False: only comments, docstrings, `pass` and `...`."""
     outcomes: tuple[Outcome, ...] = ()
     bandit: tuple[Finding, ...] = ()
-    needs: frozenset[str] = frozenset()
-    """The other files that were looked into, by import."""
-    imports: bool = False
-    """Whether it mattered what an import leads to, be it nothing."""
-    metadata: bool = False
-    """Whether it mattered which versions of libraries the project asks for."""
+    hangs: Hangs = Hangs()
+    facts: tuple[Fact, ...] | None = None
+    """What the file tells of its service; None where nobody asked."""
+
+    @property
+    def told(self) -> bool:
+        """Whether its facts are known, or it has none."""
+        return self.facts is not None or self.problem is not None or not self.code

@@ -4,8 +4,8 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
-from readiness.scan.examiner import Examiner
 from readiness.scan.files import Source
 from readiness.scan.outcomes import Examined
 
@@ -14,10 +14,17 @@ WORTHWHILE = 800_000
 CHUNK = 8
 """Files handed to a process at a time."""
 
+
+class Examines(Protocol):
+    """Looks at one file."""
+
+    def examine(self, source: Source) -> Examined: ...
+
+
 Progress = Callable[[str, int, int], None]
 
 
-def examine_all(sources: Sequence[Source], examiner: Examiner, progress: Progress) -> Iterator[Examined]:
+def examine_all(sources: Sequence[Source], examiner: Examines, progress: Progress) -> Iterator[Examined]:
     """What came out of each file, in the order of the files."""
     size = sum(len(source.data) for source in sources)
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
@@ -43,11 +50,11 @@ def examine_all(sources: Sequence[Source], examiner: Examiner, progress: Progres
 class _Worker:
     """What a child process keeps: a pool hands over nothing but numbers of files."""
 
-    examiner: Examiner
+    examiner: Examines
     sources: Sequence[Source]
 
     @classmethod
-    def begin(cls, examiner: Examiner, sources: Sequence[Source], mask: set[signal.Signals]) -> None:
+    def begin(cls, examiner: Examines, sources: Sequence[Source], mask: set[signal.Signals]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends the pool
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,12 +16,14 @@ from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.files import Source
 from readiness.scan.guards import UNGUARDED, Guard, Judgement
 from readiness.scan.names import PARAMETER, Defined
-from readiness.scan.outcomes import Deferred
+from readiness.scan.outcomes import Deferred, Hangs
 from readiness.scan.requirements import Requirements
 from readiness.scan.rule import PythonFile
 from readiness.scan.tree import last_name
 
 PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
+KEPT = 1_500_000
+"""Bytes of source whose syntax trees are kept between files; a tree takes some fifty times its source."""
 ROUNDS = 4
 """Callers of callers in other files that are followed."""
 IMPLICIT = {
@@ -52,9 +55,12 @@ class Project:
         self._imported: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._looked_into: dict[str, set[str]] = defaultdict(set)
         self._followed: set[str] = set()
-        self.asked_metadata: set[str] = set()
-        """Files for which the versions of libraries were looked up."""
+        self._asked_metadata: set[str] = set()
         self._requirements = Requirements()
+        self._looking_at: str | None = None
+        self._whole: set[str] = set()
+        self._naming: dict[str, list[str]] = {}
+        self._callers: dict[str, Callers | None] = {}
 
     @cached_property
     def _sources(self) -> dict[str, Source]:
@@ -78,12 +84,17 @@ class Project:
 
     def file(self, path: str) -> PythonFile | None:
         """A file by the name that the report gives it; None where it is not of the project or cannot be parsed."""
-        if path not in self._files:
-            source = self._sources.get(path)
-            module = python.parse(source) if source is not None else None
-            known = source is not None and isinstance(module, ast.Module)
-            self._files[path] = PythonFile(path, module, source.data, self) if known else None  # type: ignore[arg-type,union-attr]
+        if path in self._files:
+            self._files[path] = self._files.pop(path)  # the last used stands last
+        else:
+            self._files[path] = self._parsed(path)
         return self._files[path]
+
+    def _parsed(self, path: str) -> PythonFile | None:
+        source = self._sources.get(path)
+        module = python.parse(source) if source is not None else None
+        known = source is not None and isinstance(module, ast.Module)
+        return PythonFile(path, module, source.data, self) if known else None  # type: ignore[arg-type,union-attr]
 
     def add(self, source: Source, module: ast.Module) -> PythonFile:
         """Take in a file that is parsed already."""
@@ -109,9 +120,34 @@ class Project:
         file = self.file(found[0]) if found else None
         return (file, found[1]) if file is not None and found else None
 
-    def follows(self, path: str) -> bool:
-        """Whether it mattered what a file's imports lead to, be it nothing."""
-        return not self._followed.isdisjoint({path, *self.needs(path)})
+    def begin(self, path: str) -> None:
+        """From now on what is asked is asked for this file."""
+        self._looking_at = path
+
+    def end(self) -> None:
+        """What was asked for is known; forget the files that were not used for longest, down to KEPT."""
+        if self._looking_at in self._whole:
+            self._whole |= self.needs(self._looking_at)
+        self._looking_at = None
+        held = sum(len(each.data) for each in self._files.values() if each is not None)
+        if held > KEPT:
+            self._callers.clear()
+        for path in list(self._files):
+            if held <= KEPT:
+                break
+            gone = self._files.pop(path)
+            held -= len(gone.data) if gone is not None else 0
+
+    def hangs(self, path: str) -> Hangs:
+        """What came out for a file hangs on these things."""
+        files = self.needs(path)
+        bearing = {path, *files}
+        return Hangs(
+            tuple(sorted(files)),
+            imports=not self._followed.isdisjoint(bearing),
+            everybody=not self._whole.isdisjoint(bearing),
+            metadata=not self._asked_metadata.isdisjoint(bearing),
+        )
 
     def needs(self, path: str) -> frozenset[str]:
         """The files that a file's names were followed into so far, and those that these were followed into."""
@@ -162,7 +198,7 @@ class Project:
 
     def majors(self, path: str, library: str) -> range | None:
         """The major versions of a library that the metadata around a file allows; None where nothing says."""
-        self.asked_metadata.add(path)
+        self._asked_metadata.add(path)
         source = self._sources.get(path)
         return self._requirements.majors(source, library) if source is not None else None
 
@@ -170,7 +206,11 @@ class Project:
 
     def settle(self, deferred: Sequence[Deferred]) -> list[Settled]:
         """Decide each place by its callers: guarded if all catch, not if one does not or if nobody calls at all."""
-        return [Settled(each, self._decide(each)) for each in deferred]
+        settled = []
+        for each in deferred:
+            settled.append(Settled(each, self._decide(each)))
+            self.end()
+        return settled
 
     def _decide(self, deferred: Deferred) -> bool | None:
         pending = list(deferred.left)
@@ -218,16 +258,30 @@ class Project:
 
     def callers(self, origin: str) -> Callers | None:
         """Who calls a function of the project outside its own file; None where there is no such function."""
-        path = origin[1:].rpartition(":")[0]
-        home = self.file(path)
-        found = home.names.defined(origin) if home is not None else []
-        return Callers(self, path, origin, found[-1]) if found else None
+        if self._looking_at is not None:
+            self._whole.add(self._looking_at)
+        if origin not in self._callers:
+            path = origin[1:].rpartition(":")[0]
+            home = self.file(path)
+            found = home.names.defined(origin) if home is not None else []
+            self._callers[origin] = Callers(self, path, origin, found[-1]) if found else None
+        return self._callers[origin]
+
+    def naming(self, word: str) -> list[str]:
+        """The files in whose text a word stands."""
+        if self._looking_at is not None:
+            self._whole.add(self._looking_at)
+        if word not in self._naming:
+            token = word.encode()
+            whole = re.compile((rb"\b%b\b" if word.isascii() else b"%b") % re.escape(token))
+            held = (name for name, source in self._sources.items() if token in source.data)
+            self._naming[word] = [name for name in held if whole.search(self._sources[name].data)]
+        return self._naming[word]
 
     def holding(self, name: str) -> Iterator[PythonFile]:
         """The files in which a name stands."""
-        token = name.encode()
-        for source in self._sources.values():
-            if token in source.data and (file := self.file(source.name)) is not None:
+        for path in self.naming(name):
+            if (file := self.file(path)) is not None:
                 yield file
 
 

@@ -12,11 +12,13 @@ from typing import ClassVar, cast
 from readiness.identity import identify
 from readiness.model import Edit, Finding, Location
 from readiness.scan.calls import Calls
+from readiness.scan.facts import Function
 from readiness.scan.failures import Failures
 from readiness.scan.fix import IMPOSSIBLE
 from readiness.scan.guards import Guard, Guards, Left
 from readiness.scan.loops import Loops
 from readiness.scan.names import Defined, Finder, Names
+from readiness.scan.objects import Objects
 from readiness.scan.outcomes import Deferred
 from readiness.scan.tree import FunctionDef, Tree
 
@@ -33,6 +35,15 @@ class PythonFile:
     @cached_property
     def names(self) -> Names:
         return Names(self.name, self.tree, self.finder)
+
+    @cached_property
+    def objects(self) -> Objects:
+        return Objects(self)
+
+    @cached_property
+    def functions(self) -> dict[ast.AST, Function]:
+        """What is known of each function that some service's handlers lead to."""
+        return {}
 
     @cached_property
     def calls(self) -> Calls:

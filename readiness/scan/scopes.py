@@ -7,9 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import cached_property
 from typing import get_args
 
-from readiness.scan.tree import Comprehension, FunctionDef, Tree, dotted, in_body
+from readiness.scan.tree import Comprehension, FunctionDef, Tree, dotted, in_body, text_of
 
 COMPREHENSIONS = get_args(Comprehension)
 
@@ -38,6 +39,19 @@ class Binding:
     """For imports: the dotted name."""
 
 
+INTO = {"append", "add", "extend", "update", "insert", "appendleft", "write", "setdefault"}
+"""Methods that put their last argument into their object."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is put into an object that a name holds."""
+
+    value: ast.expr
+    key: str | None = None
+    """Of `x["key"] = value`; empty where the key is no constant; None where the value is put in otherwise."""
+
+
 Scope = ast.AST | None
 """A function, lambda, class or comprehension; None is the module."""
 
@@ -63,6 +77,33 @@ class Scopes:
             if found := self._bound.get((scope, name.id)):
                 return found
         return []
+
+    def stored(self, name: ast.Name) -> list[Stored]:
+        """What the function of a name puts into the object it holds: `x[key] = value`, `x.append(value)`, `x += value`."""
+        return self._stores.get((self.tree.function_of(name), name.id), [])
+
+    @cached_property
+    def _stores(self) -> dict[tuple[Scope, str], list[Stored]]:
+        found: dict[tuple[Scope, str], list[Stored]] = defaultdict(list)
+        statements: list[ast.stmt] = [
+            *self.tree.all(ast.Assign),
+            *self.tree.all(ast.AugAssign),
+            *self.tree.all(ast.Expr),
+        ]
+        for statement in statements:
+            match statement:
+                case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=owner), slice=index)], value=value):
+                    stored = Stored(value, text_of(index) or "")
+                case ast.AugAssign(target=ast.Name(id=owner), value=value):
+                    stored = Stored(value)
+                case ast.Expr(value=ast.Call(func=ast.Attribute(ast.Name(id=owner), attr), args=[*_, value])) if (
+                    attr in INTO
+                ):
+                    stored = Stored(value)
+                case _:
+                    continue
+            found[self.tree.function_of(statement), owner].append(stored)
+        return found
 
     def at_module(self, name: str) -> list[Binding]:
         return self._bound.get((None, name), [])

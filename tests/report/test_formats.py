@@ -9,6 +9,7 @@ from hypothesis import given
 from readiness.model import Evidence, Exchange, Location, Report, Skipped
 from readiness.report import RENDERERS, render
 from tests.report.values import (
+    ACCEPTED,
     MIXED,
     READY,
     TODAY,
@@ -19,9 +20,11 @@ from tests.report.values import (
     laws,
     live,
     one_each,
+    passed,
     place,
     report,
     settings,
+    silenced,
     static,
 )
 
@@ -62,7 +65,7 @@ def test_all_formats_count_alike(told: list[Evidence]) -> None:
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_finding_is_told_with_its_place_and_its_rule(form: str) -> None:
     page = render(form, MIXED)
-    assert len(MIXED.findings) == 5
+    assert len(MIXED.findings) == 6
     for found in MIXED.findings:
         if form == "json":
             (told,) = [
@@ -73,6 +76,7 @@ def test_every_finding_is_told_with_its_place_and_its_rule(form: str) -> None:
             where = found.where
             if isinstance(where, Location):
                 assert (told["path"], told["line"], told["column"]) == (where.path, where.line, where.column)
+                assert told["ignored"] == found.ignored
             elif isinstance(where, Exchange):
                 assert (told["request"], told["status"]) == (where.request, where.status)
         else:
@@ -82,6 +86,7 @@ def test_every_finding_is_told_with_its_place_and_its_rule(form: str) -> None:
             assert wanted in flat(page)
             assert found.message in flat(page)
             assert found.rule in page
+            assert found.ignored in flat(page)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -121,6 +126,32 @@ def test_what_is_waived_is_still_shown(form: str) -> None:
     assert page.removeprefix("# ").startswith("READY")
 
 
+@laws
+@given(one_each)
+def test_all_formats_count_what_is_ignored_alike(told: list[Evidence]) -> None:
+    made = judged(told)
+    hushed = sum(each["ignored"] != "" for each in json.loads(render("json", made))["findings"])
+    for form in ("terminal", "markdown"):
+        counts = re.findall(r"\b(\d+) ignored by comment, ", render(form, made))
+        assert counts == [str(hushed)] * 2 if hushed else not counts
+
+
+@pytest.mark.parametrize("form", ["markdown", "terminal"])
+def test_what_passes_beside_ignored_places_says_so(form: str) -> None:
+    told = [silenced(others=2), passed("live/first")]
+    page = render(form, judged(told))
+    assert page.removeprefix("# ").startswith("READY")
+    assert "python/first: 3 examined; 1 ignored by comment" in flat(page)
+
+
+@pytest.mark.parametrize("form", ["markdown", "terminal"])
+def test_what_is_ignored_is_shown_once_and_not_as_what_is_to_be_mended(form: str) -> None:
+    page = render(form, judged([silenced(), failed("python/second")]))
+    assert page.count(f"reason: {ACCEPTED}") == 1
+    assert re.search(r"(1\.|###) The second thing", page)
+    assert not re.search(r"(\d\.|###) The first thing", page)
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
     "raw", ["::error file=a.py::b", "::stop-commands::x", "\n::error::x", f"{'x ' * 33}::stop-commands::x"]
@@ -129,7 +160,7 @@ def test_no_line_begins_as_a_command_of_ci(form: str, raw: str) -> None:
     advice = finding(raw, place(raw, 1, raw), rule="python/second", advisory=True)
     made = report(
         static(
-            evidence("python/first", finding(raw, place(raw, 1, raw)), note=raw),
+            evidence("python/first", finding(raw, place(raw, 1, raw)), finding("", ignored=raw), note=raw),
             evidence("python/second", advice, left_out=raw),
             evidence("python/third", error=raw),
             skipped=(Skipped(raw, raw),),

@@ -12,6 +12,7 @@ from readiness.model import Exchange, Measurement, Skipped
 from readiness.report.markdown import SHOWN, code, render, text
 from readiness.report.words import plain
 from tests.report.values import (
+    ACCEPTED,
     MIXED,
     READY,
     TODAY,
@@ -28,6 +29,7 @@ from tests.report.values import (
     place,
     report,
     settings,
+    silenced,
     static,
 )
 
@@ -113,7 +115,9 @@ def rendered(raw: str) -> str:
     return render(
         report(
             static(
-                evidence("python/first", finding(raw, place(raw, 1, raw)), note=raw),
+                evidence(
+                    "python/first", finding(raw, place(raw, 1, raw)), finding(raw, place(raw, 2), ignored=raw), note=raw
+                ),
                 evidence("python/second", advice, left_out=raw),
                 skipped=(Skipped(raw, raw),),
             ),
@@ -164,6 +168,22 @@ def test_more_findings_than_fit_are_counted(advisory: bool) -> None:
     assert "more in the JSON report" not in render(crowded(SHOWN, advisory=advisory))
 
 
+def test_what_a_comment_silences_is_told_with_its_reason() -> None:
+    page = render(report(static(silenced(others=1))))
+    assert "\n- 1 ignored by comment, listed below\n" in page
+    assert (
+        "\n<details><summary>1 ignored by comment, with reasons</summary>\n\n- `app/main.py:3:5` parsed outside try "
+        f"(`python/first`)<br>`json.loads(body)`<br>reason: {ACCEPTED}\n\n</details>\n"
+    ) in page
+    assert "ignored by comment" not in render(report(static(failed())))
+
+
+def test_more_ignored_findings_than_fit_are_counted() -> None:
+    page = render(crowded(SHOWN + 5, ignored=ACCEPTED))
+    assert page.count(f"reason: {ACCEPTED}") == SHOWN
+    assert "\n- and 5 more in the JSON report\n" in page
+
+
 def test_a_section_is_there_if_it_has_something_to_say() -> None:
     assert re.findall(r"^#+ .*|^<details>.*", render(MIXED), re.MULTILINE) == [
         "# NOT READY",
@@ -172,6 +192,7 @@ def test_a_section_is_there_if_it_has_something_to_say() -> None:
         "### The third thing",
         "## Load (ms)",
         "## Checklist",
+        "<details><summary>1 ignored by comment, with reasons</summary>",
         "<details><summary>Worth a look: 2 findings that fail nothing</summary>",
         "## Not examined",
         "## Next steps",

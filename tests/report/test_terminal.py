@@ -8,6 +8,7 @@ from hypothesis import given
 from readiness.model import Exchange, Measurement, Skipped
 from readiness.report.terminal import SHOWN, WIDTH, render
 from tests.report.values import (
+    ACCEPTED,
     MIXED,
     READY,
     TODAY,
@@ -23,6 +24,7 @@ from tests.report.values import (
     place,
     report,
     settings,
+    silenced,
     static,
 )
 
@@ -33,7 +35,9 @@ def rendered(raw: str) -> str:
     return render(
         report(
             static(
-                evidence("python/first", finding(raw, place(raw, 1, raw)), note=raw),
+                evidence(
+                    "python/first", finding(raw, place(raw, 1, raw)), finding(raw, place(raw, 2), ignored=raw), note=raw
+                ),
                 evidence("python/second", advice, left_out=raw),
                 skipped=(Skipped(raw, raw),),
             ),
@@ -106,9 +110,26 @@ def test_more_findings_than_fit_are_counted(advisory: bool) -> None:
     assert "lists all" not in render(crowded(SHOWN, advisory=advisory))
 
 
+def test_what_a_comment_silences_is_told_with_its_reason() -> None:
+    page = render(report(static(silenced(others=1))))
+    assert "\n  1 ignored by comment, listed below\n" in page
+    assert (
+        "1 ignored by comment, with reasons\n----------------------------------\n"
+        f"  app/main.py:3:5  python/first\n    parsed outside try\n    reason: {ACCEPTED}\n"
+    ) in page
+    assert "ignored by comment" not in render(report(static(failed())))
+
+
+def test_more_ignored_findings_than_fit_are_counted() -> None:
+    page = render(crowded(SHOWN + 5, ignored=ACCEPTED))
+    assert page.count(f"reason: {ACCEPTED}") == SHOWN
+    assert "\n  and 5 more; --format json lists all\n" in page
+
+
 def test_a_section_is_there_if_it_has_something_to_say() -> None:
     assert re.findall(r"^(.+)\n-+$", render(MIXED), re.MULTILINE) == [
         "What to fix first",
+        "1 ignored by comment, with reasons",
         "Worth a look (2 findings that fail nothing)",
         "Load (ms)",
         "Checklist",

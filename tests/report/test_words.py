@@ -6,6 +6,7 @@ from hypothesis import given
 from readiness.model import Evidence, Exchange, Finding, Measurement, Skipped
 from readiness.report import words
 from tests.report.values import (
+    ACCEPTED,
     broken,
     evidence,
     failed,
@@ -131,6 +132,22 @@ def test_advice_is_what_fails_nothing() -> None:
         static(evidence("python/first", advice, finding())), live(measurements=(Measurement("load", "ms", ()),))
     )
     assert words.advice(made) == [advice]
+
+
+def test_what_is_ignored_is_no_advice_and_nothing_to_mend() -> None:
+    hushed = [finding(ignored=ACCEPTED), finding("worth a look", advisory=True, ignored=ACCEPTED)]
+    made = report(static(evidence("python/first", *hushed, examined=1)))
+    assert words.ignored(made) == hushed
+    assert not words.advice(made)
+    assert not words.to_fix(made)
+    assert not words.failures(made.verdicts[0])
+
+
+def test_advice_of_ours_comes_before_that_of_bandit() -> None:
+    ours = finding("no reason", rule="readiness/ignore", advisory=True)
+    theirs = finding("eval", rule="bandit/B307", advisory=True)
+    made = report(static(evidence("bandit/B307", theirs, item=""), evidence("readiness/ignore", ours, item="")))
+    assert words.advice(made) == [ours, theirs]
 
 
 @laws

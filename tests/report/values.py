@@ -29,6 +29,7 @@ from readiness.settings import Settings, Waiver
 
 TODAY = datetime.date(2026, 11, 1)
 REASON = "agreed with the owners"
+ACCEPTED = "our own files, checked at start"
 SETTINGS = Settings(root=Path("/nowhere"), base=Path("/nowhere"), today=TODAY)
 
 laws = hypothesis_settings(
@@ -81,6 +82,11 @@ def failed(rule: str = "python/first") -> Evidence:
     return evidence(rule, finding(rule=rule), examined=3)
 
 
+def silenced(rule: str = "python/first", *, others: int = 0) -> Evidence:
+    """One failure that a comment silences, beside so many places that are right."""
+    return evidence(rule, finding(rule=rule, ignored=ACCEPTED), examined=others + 1)
+
+
 def left_out(rule: str = "live/first", why: str = "no target was probed") -> Evidence:
     return evidence(rule, left_out=why)
 
@@ -125,7 +131,13 @@ def judged(told: Sequence[Evidence], **given: Any) -> Report:
 
 MIXED = report(
     static(
-        evidence("python/first", finding(), finding("also", place("app/other.py", 88)), examined=4),
+        evidence(
+            "python/first",
+            finding(),
+            finding("also", place("app/other.py", 88)),
+            finding("hushed", place("app/old.py", 5), ignored=ACCEPTED),
+            examined=4,
+        ),
         evidence("python/second", finding("look", place("b.py", 9), rule="python/second", advisory=True)),
         evidence("bandit/B307", finding("eval", place("c.py", 10), rule="bandit/B307", advisory=True), item=""),
         skipped=(Skipped("blind.py", "cannot be parsed", blind=True), Skipped("tests", "test code")),
@@ -142,9 +154,9 @@ READY = report(static(passed()), live(*(passed(f"live/{item.id}") for item in IT
 """One with nothing left to say."""
 
 
-def crowded(findings: int, *, advisory: bool = False) -> Report:
+def crowded(findings: int, **given: Any) -> Report:
     """A report with so many findings of one rule."""
-    many = [finding(f"number {each}", place(line=each + 1), advisory=advisory) for each in range(findings)]
+    many = [finding(f"number {each}", place(line=each + 1), **given) for each in range(findings)]
     return report(static(evidence("python/first", *many)))
 
 
@@ -166,6 +178,10 @@ exchanges = st.builds(
 )
 
 
+reasons = st.just("") | words
+"""Why a comment silences a finding; mostly none does."""
+
+
 def findings(rule: str, kind: Kind) -> st.SearchStrategy[Finding]:
     where = locations if kind is Kind.STATIC else exchanges
     return st.builds(
@@ -175,6 +191,7 @@ def findings(rule: str, kind: Kind) -> st.SearchStrategy[Finding]:
         words,
         where,
         advisory=st.booleans(),
+        ignored=reasons if kind is Kind.STATIC else st.just(""),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from readiness import scan
 from readiness.model import Run
 from readiness.scan import examiner
+from readiness.scan.files import Source
 from tests.scan.harness import BUILTIN, CLEAR, FLAGGED, RULES, of, places, settings, write
 
 PARSE = "import json\n\ndef parse(msg):\n    return json.loads(msg.data)\n"
@@ -32,7 +33,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """From now on only these files may be looked at."""
     look = examiner.Examiner.examine
 
-    def examine(self: examiner.Examiner, source: scan.Source) -> object:
+    def examine(self: examiner.Examiner, source: Source) -> object:
         assert source.name in names, f"{source.name} is looked at again"
         return look(self, source)
 

@@ -1,0 +1,302 @@
+"""How the applications of a file are put together: what is made, what is joined to what, what is passed on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from readiness.model import Location
+from readiness.scan.facts import Doubt, Fact, Joined, Made, Passed, Route
+from readiness.scan.frameworks import APPS, FOREIGN, JOINING, MAKING, MOUNTS
+from readiness.scan.tree import FunctionDef, argument, last_name
+
+if TYPE_CHECKING:
+    from readiness.scan.rule import PythonFile
+
+ANY = "*"
+"""A piece of a path, or a value, that is no constant."""
+HOLDING = {"routes", "route_handlers"}
+"""Arguments of constructors that hold routes."""
+STATIC_FILES = ("StaticFiles", "static")
+
+
+def last_names(origins: object) -> tuple[str, ...]:
+    """What is written at a call of each origin."""
+    return tuple(sorted({str(each).rpartition(".")[2] for each in origins}))  # type: ignore[attr-defined]
+
+
+class Look:
+    """A file and what all collectors ask of it."""
+
+    def __init__(self, file: PythonFile) -> None:
+        self.file = file
+        self.tree = file.tree
+        self.names = file.names
+
+    def refs(self, node: ast.AST | None) -> tuple[str, ...]:
+        return tuple(sorted(self.file.objects.refs(node)))
+
+    def owners(self, node: ast.AST | None) -> tuple[str, ...]:
+        """Applications, routers, and parameters that may be one."""
+        return tuple(each for each in self.refs(node) if not each.endswith(">"))
+
+    def what(self, node: ast.expr) -> tuple[str, ...]:
+        """Functions, classes and instances that an expression names; a dotted origin for what a library brings."""
+        own = self.refs(node)
+        return own or tuple(sorted(each for each in self.names.origins(node) if each[0] not in "<@"))
+
+    def path(self, node: ast.expr | None, default: str | None = "") -> str | None:
+        """A path as far as it is constant."""
+        if node is None:
+            return default
+        texts = {self._text(each) for each in self.names.values(node)}
+        return texts.pop() if len(texts) == 1 else ANY
+
+    def _text(self, node: ast.expr) -> str:
+        match node:
+            case ast.Constant(value=str(text)):
+                return text
+            case ast.JoinedStr(values=parts):
+                return "".join(self._text(each) for each in parts)
+            case ast.FormattedValue(value=value):
+                return self._text(value)
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return f"{self._text(left)}{self._text(right)}"
+            case ast.Name():
+                return self.path(node) or "" if len(self.names.values(node)) == 1 and self.names.values(node) != [node] else ANY
+            case ast.Constant(value=None):
+                return ""
+            case _:
+                return ANY
+
+    def literal(self, node: ast.expr) -> str | None:
+        """A value as a literal; None where it is no constant."""
+        values = self.names.values(node)
+        try:
+            return repr(_value(values[0])) if len(values) == 1 else None
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            return None
+
+    def elements(self, node: ast.expr | None) -> Iterator[ast.expr]:
+        """The entries of a list as far as it can be read; what cannot be read is handed out as it is."""
+        if node is None:
+            return
+        for value in self.names.values(node):
+            match value:
+                case ast.List(elts=inner) | ast.Tuple(elts=inner):
+                    for each in inner:
+                        yield from self.elements(each.value) if isinstance(each, ast.Starred) else iter((each,))
+                case ast.BinOp(left=left, op=ast.Add(), right=right):
+                    yield from self.elements(left)
+                    yield from self.elements(right)
+                case ast.Constant(value=None):
+                    continue
+                case ast.IfExp(body=one, orelse=other):
+                    yield from self.elements(one)
+                    yield from self.elements(other)
+                case ast.BoolOp(values=values):
+                    for each in values:
+                        yield from self.elements(each)
+                case _:
+                    yield value
+        if isinstance(node, ast.Name):
+            yield from (each.value for each in self.names.scopes.stored(node))
+
+    def is_conditional(self, node: ast.AST) -> bool:
+        """Whether a statement only runs under a condition within its function."""
+        for parent in self.tree.ancestors(node):
+            if isinstance(parent, FunctionDef | ast.Lambda | ast.ClassDef):
+                return False
+            if isinstance(parent, ast.If | ast.IfExp | ast.ExceptHandler | ast.Match):
+                return True
+        return False
+
+
+class Assembly(Look):
+    """What is made and joined."""
+
+    def facts(self) -> Iterator[Fact]:
+        for call in self.file.calls.named(*last_names(MAKING)):
+            for origin in sorted(self.names.origins(call.func) & MAKING.keys()):
+                ref = self.file.objects.site(call)
+                yield self.made(call, origin, ref)
+                yield from self.holding(call, (ref,))
+        for owner, origin in self.derived:
+            ref = self.names.key(owner) if origin.endswith("Controller") else f"{self.names.key(owner)}()"
+            yield Made(ref, MAKING[origin], _role(origin), self.path(_attribute(owner, "path")), self.file.location(owner))
+        yield from self.mounts()
+        yield from self.joins()
+        yield from self.plain()
+
+    def holding(self, call: ast.Call, owners: tuple[str, ...]) -> Iterator[Fact]:
+        """Routes and routers that a constructor is given."""
+        for each in call.keywords:
+            if each.arg in HOLDING:
+                yield from self.join(owners, each.value, "", call)
+
+    def made(self, call: ast.Call, origin: str, ref: str) -> Made:
+        prefix = argument(call, "prefix") or argument(call, "url_prefix") or argument(call, "path")
+        if MAKING[origin] == "litestar" and _role(origin) == "router" and call.args:
+            prefix = prefix or call.args[0]
+        path = "" if _role(origin) == "app" else self.path(prefix)
+        return Made(ref, MAKING[origin], _role(origin), path, self.file.location(call))
+
+    @cached_property
+    def derived(self) -> list[tuple[ast.ClassDef, str]]:
+        """Classes of this file that are applications, routers or controllers of a framework."""
+        found = []
+        for owner in self.tree.all(ast.ClassDef):
+            origins = {origin for each in owner.bases for origin in self.names.origins(each)}
+            found += [(owner, each) for each in sorted(origins & MAKING.keys())[:1]]
+        return found
+
+    # ---- joined
+
+    def mounts(self) -> Iterator[Fact]:
+        for call in self.file.calls.named(*last_names(MOUNTS)):
+            if not self.names.origins(call.func) & MOUNTS:
+                continue
+            ref, at = self.file.objects.site(call), self.file.location(call)
+            path = self.path(argument(call, "path", 0))
+            yield Made(ref, "starlette", "router", "", at)
+            yield from self.join((ref,), argument(call, "app", 1), path, call)
+            yield from self.join((ref,), argument(call, "routes", 2), path, call)
+
+    def joins(self) -> Iterator[Fact]:
+        for call in self.file.calls.named(*JOINING):
+            owners = self.owners(call.func.value) if isinstance(call.func, ast.Attribute) else ()
+            if not owners:
+                continue
+            name = last_name(call.func)
+            if name not in JOINING:
+                continue
+            prefix = argument(call, JOINING[name]) if JOINING[name] else None
+            given = [each.value for each in call.keywords if each.arg in {"app", "router", "blueprint", "subapp", "routes"}]
+            if name in {"mount", "add_subapp", "add_domain", "host"}:
+                prefix = prefix or (call.args[0] if call.args else None)
+                given = [*call.args[1:2], *given]
+            else:
+                given = [*call.args[:1], *given]
+                prefix = prefix or (call.args[1] if name == "add_namespace" and len(call.args) > 1 else None)
+            for each in given:
+                yield from self.join(owners, each, self.path(prefix), call)
+
+    def join(self, outer: tuple[str, ...], inner: ast.expr | None, path: str | None, call: ast.Call) -> Iterator[Fact]:
+        if inner is None:
+            return
+        at = self.file.location(call)
+        for each in self.elements(inner):
+            refs = self.refs(each)
+            if refs:
+                yield Joined(outer, refs, path, at)
+                continue
+            origins = tuple(sorted(each for each in self.names.origins(each) if each[0] not in "<@"))
+            if origins:
+                static = any(origin.removesuffix("()").endswith(STATIC_FILES) for origin in origins)
+                yield Route("", outer, ("STATIC" if static else "MOUNT",), path, origins, "", at)
+            else:
+                yield Doubt(outer, "routes", "what is put in here cannot be read", at)
+
+    def plain(self) -> Iterator[Fact]:
+        """`async def app(scope, receive, send)` at the level of the module, or a class of that shape that is not a wrapper."""
+        for function in self.tree.all(ast.AsyncFunctionDef):
+            params = [each.arg for each in function.args.args]
+            if params == ["scope", "receive", "send"] and self.tree.function_of(function) is None:
+                yield Made(self.names.key(function), "asgi", "app", "", self.file.location(function))
+
+    def foreign(self) -> Iterator[Fact]:
+        for call in self.file.calls.named(*last_names(FOREIGN)):
+            for origin in sorted(self.names.origins(call.func) & FOREIGN.keys()):
+                why = f"routes of {FOREIGN[origin]} are not read"
+                yield Doubt((), "server", why, self.file.location(call))
+        for owner in self.tree.all(ast.ClassDef):
+            for base in owner.bases:
+                if self.names.origins(base) & {"tornado.web.RequestHandler", "http.server.BaseHTTPRequestHandler"}:
+                    yield Doubt((), "server", f"routes of {last_name(base)} are not read", self.file.location(owner))
+
+
+class Passing(Look):
+    """What calls of the project's own functions pass for their parameters."""
+
+    def facts(self) -> Iterator[Fact]:
+        yield from self.of_calls(self.tree.all(ast.Call))
+
+    def of_calls(self, calls: list[ast.Call]) -> Iterator[Passed]:
+        for call in calls:
+            if not (call.args or call.keywords) or not isinstance(call.func, ast.Name | ast.Attribute):
+                continue
+            called = [each for each in self.names.origins(call.func) if each.startswith("<")]
+            for origin in sorted(called):
+                for each in self.names.defined(origin):
+                    yield from self.to(call, each.path, each.names.qualified(each.node), each.node)
+
+    def to(self, call: ast.Call, path: str, name: str, node: ast.AST) -> Iterator[Passed]:
+        if isinstance(node, ast.ClassDef):
+            made = next((each for each in node.body if isinstance(each, FunctionDef) and each.name == "__init__"), None)
+            if made is None:
+                named = [each.target.id for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)]
+                yield from self.given(call, f"{path}:{name}", named)
+                return
+            node, name = made, f"{name}.__init__"
+        if isinstance(node, FunctionDef):
+            params = [each.arg for each in [*node.args.posonlyargs, *node.args.args]]
+            bound = params[:1] in (["self"], ["cls"])
+            extra = [each.arg for each in node.args.kwonlyargs]
+            yield from self.given(call, f"{path}:{name}", params[1:] if bound else params, extra)
+
+    def given(self, call: ast.Call, function: str, params: list[str], extra: list[str] = []) -> Iterator[Passed]:  # noqa: B006  only read
+        for param, value in [*zip(params, call.args, strict=False)]:
+            if isinstance(value, ast.Starred):
+                break
+            yield from self.one(function, param, value)
+        for keyword in call.keywords:
+            if keyword.arg in {*params, *extra}:
+                yield from self.one(function, keyword.arg or "", keyword.value)
+
+    def one(self, function: str, param: str, value: ast.expr) -> Iterator[Passed]:
+        if not isinstance(value, ast.Constant | ast.JoinedStr | ast.Compare) and (refs := self.refs(value)):
+            yield Passed(f"{function}({param})", refs)
+
+
+def _value(node: ast.expr) -> object:
+    """A literal, or a product or sum of numbers. Raises ValueError for what is neither."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return _number(left) * _number(right)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _number(left) + _number(right)
+        case ast.BinOp(left=ast.Constant(value=int(base)), op=ast.Pow(), right=ast.Constant(value=int(power))) if power < 64:
+            return base**power
+        case ast.BinOp(left=ast.Constant(value=int(base)), op=ast.LShift(), right=ast.Constant(value=int(power))) if power < 64:
+            return base << power
+        case _:
+            return ast.literal_eval(node)
+
+
+def _number(node: ast.expr) -> float:
+    value = _value(node)
+    if isinstance(value, int | float):
+        return value
+    raise ValueError(value)
+
+
+def broken(file: PythonFile, problem: Exception) -> Doubt:
+    """That the facts of a file could not be collected."""
+    why = f"{file.name}: {type(problem).__name__}: {problem}"
+    return Doubt((), "broken", why, Location(file.name, 1, 1, 1, 1))
+
+
+def _role(origin: str) -> str:
+    return "app" if origin in APPS else "router"
+
+
+def _attribute(owner: ast.ClassDef, name: str) -> ast.expr | None:
+    """What a class binds to a name in its body."""
+    for each in owner.body:
+        if isinstance(each, ast.Assign) and any(last_name(target) == name for target in each.targets):
+            return each.value
+        if isinstance(each, ast.AnnAssign) and last_name(each.target) == name:
+            return each.value
+    return None

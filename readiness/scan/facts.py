@@ -1,0 +1,188 @@
+"""What one file tells of the service that it is a part of: plain values, which travel between processes and into the cache.
+
+Things are named by references: `<file:name>` is a function or class of the project, `<file:name>()` an instance of such
+a class, `file:line:column` what a framework's constructor makes there (an application, a router, a route object),
+`file:function(parameter)` what is passed for a parameter or a field. What is not of the project is a dotted origin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from readiness.model import Location
+
+Refs = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An application or a router, and where it is made."""
+
+    ref: str
+    library: str
+    """fastapi, starlette, aiohttp, flask, quart, litestar; asgi for a plain application."""
+    role: str
+    """app or router."""
+    path: str | None
+    """The prefix that it is made with; None where it is no constant."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Routers, routes or applications that are put into another one."""
+
+    outer: Refs
+    inner: Refs
+    path: str | None
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a call in the project gives for a parameter, or for the field of a class."""
+
+    parameter: str
+    given: Refs
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path that is answered. Without owners it is a route object, which something else takes in."""
+
+    ref: str
+    owners: Refs
+    methods: tuple[str, ...]
+    """Upper case; WEBSOCKET for a socket, STATIC for files of a folder, none where they are not told."""
+    path: str | None
+    """As written; a part that is no constant is `*`. None where nothing of it is known."""
+    handlers: Refs
+    body: str
+    """How the framework itself reads the body for the handler: a model, form, upload, any; empty where it does not."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Something that stands before routes: of an application, of a router, or of one route."""
+
+    owners: Refs
+    kind: str
+    """middleware, hook (before_request), dependency, guard, decorator, wrapper, plugin (an extension given the application)."""
+    what: Refs
+    """What is put there: of the project, or the dotted origin of what a library brings."""
+    options: tuple[tuple[str, str], ...]
+    """Keyword arguments that it is added with; a value that is no constant is `*`."""
+    maybe: bool
+    """It is only put there under a condition."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A setting of an application or router: an argument of its constructor, or an entry of its configuration."""
+
+    owners: Refs
+    name: str
+    """`*` where a whole configuration is loaded from elsewhere."""
+    value: str | None
+    """As a literal; None where it is no constant."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What runs when an application or broker starts or ends, or when a handler raised."""
+
+    owners: Refs
+    kind: str
+    """startup, shutdown, lifespan, error."""
+    of: str
+    """For `error`: the exception's origin, or the status."""
+    what: Refs
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Where messages are taken in: a subscription, or a loop over one."""
+
+    library: str
+    """nats, faststream."""
+    handlers: Refs
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that a route, a layer, a hook or a message leads to, and what it does; inner functions included."""
+
+    key: str
+    to: Refs
+    """What of the project it calls or hands on, parameters included."""
+    needs: Refs
+    """What its signature depends on (`Depends`): of the project, or a dotted origin."""
+    calls: tuple[tuple[str, int], ...]
+    """Calls of libraries by origin, with their lines."""
+    answers: tuple[tuple[int, int, str], ...]
+    """Statuses from 400 on that it answers with, their lines, and `own`, or `relayed` where another's failure is told on."""
+    raises: Refs
+    """Exceptions of the project."""
+    marks: tuple[str, ...]
+    """What else is known of it: see `deeds.MARKS`."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A call of a library that matters to some item, wherever it stands."""
+
+    origin: str
+    function: str
+    """The key of the outermost function around it; empty at the level of the module."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A piece of the assembly that cannot be read."""
+
+    owners: Refs
+    """What it is about; empty: it may be about any application of the project."""
+    about: str
+    """routes, layers, app."""
+    why: str
+    at: Location
+
+
+Fact = Made | Joined | Passed | Route | Layer | Option | Hook | Message | Function | Use | Doubt
+KINDS = {kind.__name__: kind for kind in (Made, Joined, Passed, Route, Layer, Option, Hook, Message, Function, Use, Doubt)}
+_FIELDS = {name: [each.name for each in fields(kind)] for name, kind in KINDS.items()}  # type: ignore[arg-type]
+
+
+def facts_out(facts: Sequence[Fact]) -> list[list[Any]]:
+    """As plain data."""
+    return [[name := type(fact).__name__, *(_out(getattr(fact, each)) for each in _FIELDS[name])] for fact in facts]
+
+
+def facts_in(data: Sequence[Sequence[Any]]) -> tuple[Fact, ...]:
+    """Facts again. Raises LookupError, TypeError or ValueError for what facts_out did not make."""
+    return tuple(KINDS[name](*map(_in, _FIELDS[name], values)) for name, *values in data)
+
+
+def _out(value: object) -> object:
+    if isinstance(value, Location):
+        return [value.path, value.line, value.column, value.end_line, value.end_column, value.code]
+    return value
+
+
+def _in(name: str, value: Any) -> Any:
+    if name == "at":
+        return Location(*value)
+    return _tuple(value) if isinstance(value, list) else value
+
+
+def _tuple(value: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(_tuple(each) if isinstance(each, list) else each for each in value)

@@ -1,0 +1,211 @@
+"""Who leads to a place: through calls of the project, from a handler of requests or from a coroutine."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+
+from readiness.scan.calls import RUNNING_HERE
+from readiness.scan.guards import is_generator
+from readiness.scan.project import Callers, Project
+from readiness.scan.registration import decorators
+from readiness.scan.rule import PythonFile
+from readiness.scan.tree import FunctionDef, dotted, last_name
+
+ROUTES = {
+    "get", "post", "put", "patch", "delete", "head", "options", "route", "api_route", "websocket", "websocket_route",
+    "subscriber", "on", "event", "middleware", "before_request", "errorhandler", "exception_handler", "tool",
+    "resource", "on_message", "message_handler",
+}  # fmt: skip
+"""Attributes of an application that decorate what it calls for each request or message."""
+ROUTING_CALLS = {
+    "subscribe", "add_route", "add_api_route", "add_url_rule", "add_get", "add_post", "add_put", "add_delete", "Route",
+    "WebSocketRoute", "add_websocket_route", "add_api_websocket_route", "consume", "basic_consume", "start_server",
+    "Depends", "Security", "path", "re_path", "StreamingResponse",
+}  # fmt: skip
+"""Calls that are given such a function."""
+HANDLERS = {
+    "RequestHandler", "WebSocketHandler", "APIHandler", "View", "MethodView", "APIView", "HTTPEndpoint", "Resource",
+    "WebSocketEndpoint", "BaseHTTPRequestHandler", "SimpleHTTPRequestHandler", "BaseRequestHandler",
+    "WebsocketConsumer", "JsonWebsocketConsumer", "AsyncWebsocketConsumer", "AsyncJsonWebsocketConsumer", "ViewSet",
+    "GenericAPIView",
+}  # fmt: skip
+"""Base classes of frameworks, by last name, whose methods are called for requests."""
+HANDLING = {
+    "get", "post", "put", "patch", "delete", "head", "options", "dispatch", "prepare", "handle", "receive",
+    "receive_json", "on_message", "on_receive", "on_connect", "connect", "disconnect", "open", "do_GET", "do_POST",
+    "do_PUT", "do_DELETE",
+}  # fmt: skip
+REQUESTS = (
+    "fastapi.", "starlette.", "aiohttp.web", "sanic.", "django.http.", "litestar.", "rest_framework.", "nats.aio.msg.",
+    "websockets.",
+)  # fmt: skip
+"""Beginnings of what a handler's parameter is annotated with."""
+CARRIERS = {"Request", "HttpRequest", "WebSocket", "Msg", "BaseRequest", "HTTPConnection"}
+LIFE = {"lifespan", "on_startup", "on_shutdown", "on_cleanup", "cleanup_ctx", "startup", "shutdown"}
+"""Where an application is told what to do before it serves, and after."""
+RUNNERS = {"to_thread": 1, "run_in_threadpool": 1, "submit": 1, "partial": 1, "run_sync": 1, "run_in_executor": 2}
+"""Calls that run a function which they are given, and where its own arguments begin."""
+PASSING = {"to_thread", "run_in_threadpool", "submit", "partial"}
+"""Those that hand keywords on."""
+DEEPEST = 4
+"""Callers of callers that are looked at."""
+MANY = 30
+"""Files in which a name stands, above which callers in other files are not looked for: it names too many things."""
+
+
+def calls(file: PythonFile, function: FunctionDef, *, far: bool = True) -> Iterator[tuple[PythonFile, ast.Call]]:
+    """Every call that surely means a function, where it runs as part of the caller; `far`: in other files too."""
+    for call in file.calls.of(function):
+        if last_name(call.func) not in RUNNING_HERE:
+            yield file, call
+    elsewhere = _callers(file, function) if far else None
+    for other, node in elsewhere.sure if elsewhere is not None else ():
+        if isinstance(node, ast.Call) and last_name(node.func) not in RUNNING_HERE:
+            yield other, node
+
+
+def possible_calls(file: PythonFile, function: FunctionDef) -> Iterator[tuple[PythonFile, ast.Call]]:
+    """Calls in other files of a method of that name, of what object the project does not tell."""
+    elsewhere = _callers(file, function)
+    for other, node in elsewhere.maybe if elsewhere is not None else ():
+        if isinstance(node, ast.Call):
+            yield other, node
+
+
+def _callers(file: PythonFile, function: FunctionDef) -> Callers | None:
+    project = file.finder
+    if not isinstance(project, Project) or len(project.naming(file.calls.name_of(function))) > MANY:
+        return None
+    return project.callers(file.names.key(function))
+
+
+def is_on_a_request_path(
+    file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = (), *, threads: bool = False, far: bool = True
+) -> bool:
+    """Whether a handler of requests or messages gets here within a few calls, or by a thread that it starts."""
+    function = file.tree.function_of(place)
+    while isinstance(function, ast.Lambda):
+        function = file.tree.function_of(function)
+    if function is None or function in path or len(path) >= DEEPEST:
+        return False
+    outer = file.tree.function_of(function)
+    if handles_requests(file, function) or (isinstance(outer, FunctionDef) and handles_requests(file, outer)):
+        return True
+    deeper = (*path, function)
+    leading = [*calls(file, function, far=far), *((file, each) for each in _starts(file, function) if threads)]
+    return any(is_on_a_request_path(other, call, deeper, threads=threads, far=far) for other, call in leading)
+
+
+def _starts(file: PythonFile, function: FunctionDef) -> Iterator[ast.AST]:
+    """Where a thread is made that runs a function of this file."""
+    for reference in file.calls.references(function):
+        parent = file.tree.parents[reference]
+        if isinstance(parent, ast.keyword) and parent.arg == "target":
+            yield parent
+
+
+def handles_requests(file: PythonFile, function: FunctionDef) -> bool:
+    """Whether a framework or broker calls a function for each request or message."""
+    if any(isinstance(each, ast.Attribute) and each.attr in ROUTES for each in decorators(function)):
+        return True
+    owner = file.tree.parents[function]
+    if isinstance(owner, ast.ClassDef):
+        return function.name in HANDLING and any(last_name(each) in HANDLERS for each in owner.bases)
+    if any(_routes(file, each) for each in file.calls.references(function)):
+        return True
+    return any(_carries_request(file, each) for each in function.args.args)
+
+
+def _routes(file: PythonFile, reference: ast.AST) -> bool:
+    parent = file.tree.parents[reference]
+    if isinstance(parent, ast.keyword):
+        parent = file.tree.parents[parent]
+    return isinstance(parent, ast.Call) and reference is not parent.func and last_name(parent.func) in ROUTING_CALLS
+
+
+def _carries_request(file: PythonFile, param: ast.arg) -> bool:
+    if param.annotation is None or dotted(param.annotation).rpartition(".")[2] not in CARRIERS:
+        return False
+    return any(origin.startswith(REQUESTS) for origin in file.names.origins(param.annotation))
+
+
+def coroutine_of(file: PythonFile, place: ast.AST, levels: int) -> tuple[PythonFile, ast.Call] | None:
+    """The call in a coroutine by which a place in a plain function runs on the event loop."""
+    function = file.tree.function_of(place)
+    if not isinstance(function, ast.FunctionDef) or levels < 1 or not _may_lead_to_coroutine(file, function, levels):
+        return None
+    for other, call in calls(file, function):
+        if is_generator(function) and not other.guards.is_iterated(call):
+            continue
+        if isinstance(other.tree.function_of(call), ast.AsyncFunctionDef):
+            return other, call
+        found = coroutine_of(other, call, levels - 1)
+        if found is not None:
+            return found
+    return None
+
+
+def _may_lead_to_coroutine(file: PythonFile, function: FunctionDef, levels: int) -> bool:
+    """A cheap look at the texts: whether there is a coroutine at all where its name stands."""
+    if file.tree.all(ast.AsyncFunctionDef) or not isinstance(file.finder, Project):
+        return True
+    asynchronous = file.finder.naming("async")
+    if levels > 1:
+        return bool(asynchronous)
+    return not set(asynchronous).isdisjoint(file.finder.naming(file.calls.name_of(function)))
+
+
+def is_starting(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()) -> bool:
+    """Whether a coroutine gets here only before its loop serves anybody, or when that is over."""
+    function = file.tree.function_of(place)
+    if not isinstance(function, FunctionDef) or function in path or len(path) >= DEEPEST:
+        return False
+    if file.tree.loop_of(place) is not None:
+        return False
+    if _starts_or_ends(file, function):
+        return True
+    leading = list(calls(file, function))
+    deeper = (*path, function)
+    return bool(leading) and all(_is_run(other, call) or is_starting(other, call, deeper) for other, call in leading)
+
+
+def _starts_or_ends(file: PythonFile, function: FunctionDef) -> bool:
+    """`@app.on_event("startup")`, `FastAPI(lifespan=function)`, `app.on_startup.append(function)`."""
+    if any(isinstance(each, ast.Attribute) and each.attr == "on_event" for each in decorators(function)):
+        return True
+    for reference in file.calls.references(function):
+        parent = file.tree.parents[reference]
+        if isinstance(parent, ast.keyword) and parent.arg in LIFE:
+            return True
+        if isinstance(parent, ast.Call) and (LIFE | {"add_event_handler"}) & set(dotted(parent.func).split(".")):
+            return True
+    return False
+
+
+def _is_run(file: PythonFile, call: ast.Call) -> bool:
+    """`asyncio.run(call())`."""
+    parent = file.tree.parents[call]
+    return (
+        isinstance(parent, ast.Call)
+        and call is not parent.func
+        and last_name(parent.func) in {"run", "run_until_complete"}
+    )
+
+
+def handed_over(file: PythonFile, functions: Collection[str]) -> Iterator[tuple[ast.Call, ast.Call]]:
+    """Each `to_thread(requests.get, url)` of one of the functions: as the call that it leads to, and as it stands."""
+    for use in file.calls.mentions(*{name.rpartition(".")[2] for name in functions}):
+        call = file.tree.parents[use]
+        if not isinstance(call, ast.Call) or use is call.func or file.names.origins(use).isdisjoint(functions):
+            continue
+        start = RUNNERS.get(last_name(call.func), 0)
+        as_is = last_name(call.func) != "partial" or _is_handed_on(file, call)
+        if as_is and start and len(call.args) >= start and call.args[start - 1] is use:
+            yield ast.Call(use, call.args[start:], call.keywords), call
+
+
+def _is_handed_on(file: PythonFile, partial: ast.Call) -> bool:
+    """Whether a partial is run as it is, with nothing added."""
+    parent = file.tree.parents[partial]
+    return isinstance(parent, ast.Call) and partial is not parent.func and last_name(parent.func) in RUNNERS

@@ -1,0 +1,202 @@
+"""Which paths a file answers, and with what."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from readiness.scan.assembly import ANY, Look, last_names
+from readiness.scan.bodies import body_of
+from readiness.scan.deeds import method, targets
+from readiness.scan.facts import Fact, Layer, Route
+from readiness.scan.frameworks import ADDING, DECLARING, LITESTAR, ROUTE_OBJECTS, VERBS
+from readiness.scan.tree import FunctionDef, argument, last_name, text_of
+
+ANSWERING = ("get", "post", "put", "patch", "delete", "head", "options", "dispatch", "__call__", "on_receive")
+"""Methods of a class that answers requests."""
+LAYERING = {"dependencies": "dependency", "middleware": "middleware", "guards": "guard"}
+
+
+class Routing(Look):
+    """The routes of one file."""
+
+    def facts(self) -> Iterator[Fact]:
+        definitions: list[ast.AST] = [*self.tree.functions, *self.tree.all(ast.ClassDef)]
+        for node in definitions:
+            if isinstance(node, ast.ClassDef | FunctionDef) and node.decorator_list:
+                yield from self.decorated(node)
+        for call in self.file.calls.named(*DECLARING):
+            outer = self.tree.parents[call]
+            if isinstance(outer, ast.Call) and outer.func is call and outer.args:
+                yield from self.declared(call, self.what(outer.args[0]))
+        for call in self.file.calls.named(*ADDING):
+            yield from self.added(call)
+        for call in self.file.calls.named(*last_names(ROUTE_OBJECTS)):
+            for origin in sorted(self.names.origins(call.func) & ROUTE_OBJECTS.keys()):
+                yield from self.route_object(call, origin)
+
+    # ---- declared by decorators
+
+    def decorated(self, node: ast.ClassDef | FunctionDef) -> Iterator[Fact]:
+        key = self.names.key(node)
+        found = []
+        for decorator in node.decorator_list:
+            call = decorator if isinstance(decorator, ast.Call) else None
+            func = call.func if call else decorator
+            if call is not None and self.names.origins(func) & LITESTAR:
+                found += [*self.litestar(call, node)]
+            elif call is not None and isinstance(func, ast.Attribute) and func.attr in DECLARING:
+                found += [*self.declared(call, (key,))]
+        if found:
+            yield from found
+            yield from self.decorators(node, key)
+
+    def decorators(self, node: ast.ClassDef | FunctionDef, key: str) -> Iterator[Fact]:
+        """What else a handler is decorated with stands before it."""
+        for decorator in node.decorator_list:
+            func = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if not (isinstance(func, ast.Attribute) and func.attr in DECLARING and self.refs(func.value)):
+                options = self.options(decorator) if isinstance(decorator, ast.Call) else ()
+                yield Layer((key,), "decorator", self.what(func), options, False, self.file.location(decorator))
+
+    def options(self, call: ast.Call) -> tuple[tuple[str, str], ...]:
+        given = [(each.arg or ANY, self.literal(each.value) or ANY) for each in call.keywords]
+        return (*((str(at), self.literal(each) or ANY) for at, each in enumerate(call.args)), *given)
+
+    def declared(self, call: ast.Call, handlers: tuple[str, ...]) -> Iterator[Fact]:
+        """`@owner.get("/path", ...)`."""
+        if not isinstance(call.func, ast.Attribute):
+            return
+        owners = self.owners(call.func.value)
+        first = argument(call, "path", 0) or argument(call, "rule")
+        if not owners or (first is None and "flask_rest" not in str(self.names.origins(call.func.value))):
+            return
+        verb = call.func.attr
+        methods = self.methods(call, verb)
+        paths = self.path(first, None)
+        body = self.body_of(handlers, methods)
+        yield Route("", owners, methods, paths, self.handlers(handlers), body, self.file.location(call))
+        yield from self.layers(call, self.handlers(handlers))
+
+    def methods(self, call: ast.Call, verb: str) -> tuple[str, ...]:
+        listed = argument(call, "methods")
+        if verb.startswith("websocket"):
+            return ("WEBSOCKET",)
+        if listed is not None:
+            return tuple((text_of(each) or ANY).upper() for each in self.elements(listed))
+        if verb in VERBS:
+            return (verb.upper(),)
+        return ("GET",) if verb in {"route", "api_route"} else ()
+
+    def layers(self, call: ast.Call, owners: tuple[str, ...]) -> Iterator[Fact]:
+        for name, kind in LAYERING.items():
+            for each in self.elements(argument(call, name)):
+                yield from self.layer(each, kind, owners, call)
+
+    def layer(self, node: ast.expr, kind: str, owners: tuple[str, ...], call: ast.AST) -> Iterator[Fact]:
+        inner, options = node, ()
+        if isinstance(node, ast.Call) and last_name(node.func) in {"Depends", "Security", "Middleware", "DefineMiddleware"}:
+            first = node.args[0] if node.args else argument(node, "dependency") or argument(node, "cls")
+            inner, options = first or node, self.options(node)
+        elif isinstance(node, ast.Call):
+            options = self.options(node)
+        yield Layer(owners, kind, self.what(inner), options, self.is_conditional(call), self.file.location(node))
+
+    def litestar(self, call: ast.Call, node: ast.ClassDef | FunctionDef) -> Iterator[Fact]:
+        """`@get("/path")` of Litestar: a route object, or a method of a controller."""
+        key = self.names.key(node)
+        owner = self.tree.parents[node]
+        owners = (self.names.key(owner),) if isinstance(owner, ast.ClassDef) else ()
+        first = call.args[0] if call.args else argument(call, "path")
+        methods = self.methods(call, last_name(call.func))
+        body = body_of(self.names, node, methods) if isinstance(node, FunctionDef) else ""
+        ref = "" if owners else key
+        for each in [*self.elements(first)] or [None]:
+            yield Route(ref, owners, methods, self.path(each), (key,), body, self.file.location(call))
+        yield from self.layers(call, (key,))
+
+    # ---- added by calls
+
+    def added(self, call: ast.Call) -> Iterator[Fact]:
+        """`owner.add_get("/path", handler)` and its like."""
+        if not isinstance(call.func, ast.Attribute) or not (owners := self.owners(call.func.value)):
+            return
+        name = call.func.attr
+        at = self.file.location(call)
+        if name == "add_static":
+            yield Route("", owners, ("STATIC",), self.path(argument(call, "prefix", 0)), (), "", at)
+            return
+        if name == "add_resource" and "flask_rest" in str(self.names.origins(call.func.value)):
+            yield from self.resource(call, owners)
+            return
+        args = list(call.args)
+        methods: tuple[str, ...] = ()
+        if name == "add_route" and len(args) > 2 and (text_of(args[0]) or "").strip("*").isupper() | (text_of(args[0]) == "*"):
+            methods = () if text_of(args[0]) == "*" else ((text_of(args[0]) or "").upper(),)
+            args = args[1:]
+        elif name.removeprefix("add_") in VERBS:
+            methods = (name.removeprefix("add_").upper(),)
+        elif "websocket" in name:
+            methods = ("WEBSOCKET",)
+        else:
+            methods = self.methods(call, "route") if name in {"add_url_rule", "add_api_route", "add_route"} else ()
+        path = args[0] if args else argument(call, "path") or argument(call, "rule")
+        handler = self.handler_of(call, name, args)
+        handlers = self.handlers(self.what(handler)) if handler is not None else ()
+        yield Route("", owners, methods, self.path(path, None), handlers, self.body_of(handlers, methods), at)
+        yield from self.layers(call, handlers)
+
+    def handler_of(self, call: ast.Call, name: str, args: list[ast.expr]) -> ast.expr | None:
+        for keyword in ("endpoint", "handler", "view_func", "route"):
+            given = argument(call, keyword)
+            if given is not None and not (name == "add_url_rule" and keyword == "endpoint"):
+                return given
+        position = 2 if name == "add_url_rule" else 1
+        return args[position] if len(args) > position else None
+
+    def resource(self, call: ast.Call, owners: tuple[str, ...]) -> Iterator[Fact]:
+        handlers = self.handlers(self.what(call.args[0])) if call.args else ()
+        for each in call.args[1:]:
+            yield Route("", owners, (), self.path(each, None), handlers, "", self.file.location(call))
+
+    def route_object(self, call: ast.Call, origin: str) -> Iterator[Fact]:
+        at, ref = self.file.location(call), self.file.objects.site(call)
+        args = list(call.args)
+        methods = ROUTE_OBJECTS[origin]
+        if origin == "aiohttp.web.route" and args:
+            methods, args = ((text_of(args[0]) or ANY).upper(),), args[1:]
+        if argument(call, "methods") is not None:
+            methods = self.methods(call, "route")
+        path = args[0] if args else argument(call, "path")
+        handler = args[1] if len(args) > 1 else argument(call, "endpoint") or argument(call, "handler")
+        handlers = self.handlers(self.what(handler)) if handler is not None and methods != ("STATIC",) else ()
+        if "starlette" in origin and not methods:
+            methods = self.methods_of(handlers) or ("GET",)
+        yield Route(ref, (), methods, self.path(path, None), handlers, self.body_of(handlers, methods), at)
+        yield from self.layers(call, (*handlers, ref))
+
+    def methods_of(self, handlers: tuple[str, ...]) -> tuple[str, ...]:
+        """None for a class or an application, which answers what it likes."""
+        named = [each for each in handlers if each.startswith("<") and each.rpartition(".")[2][:-1] in ANSWERING]
+        return (ANY,) if named else ()
+
+    # ---- handlers
+
+    def handlers(self, what: tuple[str, ...]) -> tuple[str, ...]:
+        """The functions behind a handler; the methods of a class."""
+        found: set[str] = set()
+        for ref in what:
+            found |= targets(self.file, [ref], called=False)
+            for each in self.names.defined(ref.removesuffix("()")) if ref.startswith("<") else ():
+                if isinstance(each.node, ast.ClassDef):
+                    found |= set(method(each, *ANSWERING))
+            if ref[0] not in "<" and not ref.endswith(")"):
+                found.add(ref)
+        return tuple(sorted(found))
+
+    def body_of(self, handlers: tuple[str, ...], methods: tuple[str, ...]) -> str:
+        for key in handlers:
+            for each in self.names.defined(key):
+                if isinstance(each.node, FunctionDef) and (body := body_of(each.names, each.node, methods)):
+                    return body
+        return ""

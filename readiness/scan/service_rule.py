@@ -1,0 +1,83 @@
+"""What a rule about a whole service is: one class that judges what all files together tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from readiness.identity import identify
+from readiness.model import Evidence, Finding, Location
+from readiness.scan.service import Service
+
+Files = str | dict[str, str]
+"""An example: one file, or several by name."""
+
+
+class ServiceRule:
+    """A rule for what a service has or lacks; see `readiness.scan.service` for what it is given."""
+
+    id: ClassVar[str] = ""
+    item: ClassVar[str]
+    good: ClassVar[list[Any]] = []
+    """Examples that are examined and clear."""
+    bad: ClassVar[list[Any]] = []
+    """Examples that are flagged."""
+    silent: ClassVar[list[Any]] = []
+    """Examples in which there is nothing to judge."""
+
+    def __init__(self) -> None:
+        self._clear: dict[Location, None] = {}
+        self._flagged: dict[Location, Finding] = {}
+        self._reasons: dict[str, None] = {}
+
+    def judge(self, service: Service) -> None:
+        """Clear or flag each place, or leave what cannot be read."""
+        raise NotImplementedError
+
+    def clear(self, at: Location) -> None:
+        """This place was judged and is right."""
+        self._clear[at] = None
+
+    def flag(self, at: Location, message: str, *, advisory: bool = False) -> None:
+        """This place is at fault."""
+        self._flagged[at] = Finding("", self.id, message, at, advisory=advisory)
+
+    def leave(self, reason: str) -> None:
+        """Something that the verdict needs cannot be read."""
+        self._reasons[reason] = None
+
+    # ---- what the scan asks
+
+    @property
+    def examined(self) -> int:
+        return len(self._clear) + sum(not each.advisory for each in self._flagged.values())
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What was flagged, in the order of files and lines."""
+        places = sorted(self._flagged, key=lambda at: (at.path, at.line, at.column))
+        return identify(self._flagged[each] for each in places)
+
+    @property
+    def left_out(self) -> str | None:
+        return "; ".join(list(self._reasons)[:3]) or None
+
+
+NO_PLACE = "no place for it found"
+PARTIAL = "only single files were given: what is missing cannot be seen from them"
+
+
+def judged(rule: type[ServiceRule], blank: Evidence, service: Service | None) -> Evidence:
+    """What a rule says of a service, put into the evidence that says which rule it is; None: of single files."""
+    if service is None:
+        return replace(blank, left_out=PARTIAL)
+    broken = [each.why for each in service.doubts if each.about == "broken"]
+    if broken:
+        return replace(blank, error="; ".join(broken))
+    instance = rule()
+    try:
+        instance.judge(service)
+    except Exception as problem:  # noqa: BLE001  a broken rule is evidence, never the end of the run
+        return replace(blank, error=f"{type(problem).__name__}: {problem}")
+    left = "; ".join(filter(None, [blank.left_out, instance.left_out])) or None
+    said = replace(blank, examined=instance.examined, findings=instance.findings(), left_out=left)
+    return replace(said, note=NO_PLACE) if said.found_no_place else said
