@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from readiness.model import Location
-from readiness.scan.facts import Doubt, Fact, Joined, Made, Passed, Route
+from readiness.scan.facts import Doubt, Fact, Joined, Made, Named, Route
 from readiness.scan.frameworks import APPS, FOREIGN, JOINING, MAKING, MOUNTS
 from readiness.scan.tree import FunctionDef, argument, last_name
 
@@ -19,6 +19,7 @@ ANY = "*"
 """A piece of a path, or a value, that is no constant."""
 HOLDING = {"routes", "route_handlers"}
 """Arguments of constructors that hold routes."""
+HANDLERS = {"tornado.web.RequestHandler", "http.server.BaseHTTPRequestHandler", "http.server.SimpleHTTPRequestHandler"}
 STATIC_FILES = ("StaticFiles", "static")
 
 
@@ -42,10 +43,9 @@ class Look:
         """Applications, routers, and parameters that may be one."""
         return tuple(each for each in self.refs(node) if not each.endswith(">"))
 
-    def what(self, node: ast.expr) -> tuple[str, ...]:
-        """Functions, classes and instances that an expression names; a dotted origin for what a library brings."""
-        own = self.refs(node)
-        return own or tuple(sorted(each for each in self.names.origins(node) if each[0] not in "<@"))
+    def is_of(self, node: ast.AST | None, known: Container[str]) -> list[str]:
+        """Which of these dotted names of libraries an expression stands for."""
+        return sorted(path for each in self.file.objects.refs(node) if each[0] == "~" and (path := each.rpartition("~")[2]) in known)
 
     def path(self, node: ast.expr | None, default: str | None = "") -> str | None:
         """A path as far as it is constant."""
@@ -119,7 +119,7 @@ class Assembly(Look):
 
     def facts(self) -> Iterator[Fact]:
         for call in self.file.calls.named(*last_names(MAKING)):
-            for origin in sorted(self.names.origins(call.func) & MAKING.keys()):
+            for origin in self.is_of(call.func, MAKING):
                 ref = self.file.objects.site(call)
                 yield self.made(call, origin, ref)
                 yield from self.holding(call, (ref,))
@@ -148,15 +148,15 @@ class Assembly(Look):
         """Classes of this file that are applications, routers or controllers of a framework."""
         found = []
         for owner in self.tree.all(ast.ClassDef):
-            origins = {origin for each in owner.bases for origin in self.names.origins(each)}
-            found += [(owner, each) for each in sorted(origins & MAKING.keys())[:1]]
+            origins = [origin for each in owner.bases for origin in self.is_of(each, MAKING)]
+            found += [(owner, each) for each in origins[:1]]
         return found
 
     # ---- joined
 
     def mounts(self) -> Iterator[Fact]:
         for call in self.file.calls.named(*last_names(MOUNTS)):
-            if not self.names.origins(call.func) & MOUNTS:
+            if not self.is_of(call.func, MOUNTS):
                 continue
             ref, at = self.file.objects.site(call), self.file.location(call)
             path = self.path(argument(call, "path", 0))
@@ -189,13 +189,11 @@ class Assembly(Look):
         at = self.file.location(call)
         for each in self.elements(inner):
             refs = self.refs(each)
-            if refs:
+            static = [ref for ref in refs if ref.removesuffix("()").endswith(STATIC_FILES)]
+            if static:
+                yield Route("", outer, ("STATIC",), path, (), "", at)
+            elif refs:
                 yield Joined(outer, refs, path, at)
-                continue
-            origins = tuple(sorted(each for each in self.names.origins(each) if each[0] not in "<@"))
-            if origins:
-                static = any(origin.removesuffix("()").endswith(STATIC_FILES) for origin in origins)
-                yield Route("", outer, ("STATIC" if static else "MOUNT",), path, origins, "", at)
             else:
                 yield Doubt(outer, "routes", "what is put in here cannot be read", at)
 
@@ -208,56 +206,30 @@ class Assembly(Look):
 
     def foreign(self) -> Iterator[Fact]:
         for call in self.file.calls.named(*last_names(FOREIGN)):
-            for origin in sorted(self.names.origins(call.func) & FOREIGN.keys()):
+            for origin in self.is_of(call.func, FOREIGN):
                 why = f"routes of {FOREIGN[origin]} are not read"
                 yield Doubt((), "server", why, self.file.location(call))
         for owner in self.tree.all(ast.ClassDef):
             for base in owner.bases:
-                if self.names.origins(base) & {"tornado.web.RequestHandler", "http.server.BaseHTTPRequestHandler"}:
+                if self.is_of(base, HANDLERS):
                     yield Doubt((), "server", f"routes of {last_name(base)} are not read", self.file.location(owner))
 
-
-class Passing(Look):
-    """What calls of the project's own functions pass for their parameters."""
-
-    def facts(self) -> Iterator[Fact]:
-        yield from self.of_calls(self.tree.all(ast.Call))
-
-    def of_calls(self, calls: list[ast.Call]) -> Iterator[Passed]:
-        for call in calls:
-            if not (call.args or call.keywords) or not isinstance(call.func, ast.Name | ast.Attribute):
-                continue
-            called = [each for each in self.names.origins(call.func) if each.startswith("<")]
-            for origin in sorted(called):
-                for each in self.names.defined(origin):
-                    yield from self.to(call, each.path, each.names.qualified(each.node), each.node)
-
-    def to(self, call: ast.Call, path: str, name: str, node: ast.AST) -> Iterator[Passed]:
-        if isinstance(node, ast.ClassDef):
-            made = next((each for each in node.body if isinstance(each, FunctionDef) and each.name == "__init__"), None)
-            if made is None:
-                named = [each.target.id for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)]
-                yield from self.given(call, f"{path}:{name}", named)
-                return
-            node, name = made, f"{name}.__init__"
-        if isinstance(node, FunctionDef):
-            params = [each.arg for each in [*node.args.posonlyargs, *node.args.args]]
-            bound = params[:1] in (["self"], ["cls"])
-            extra = [each.arg for each in node.args.kwonlyargs]
-            yield from self.given(call, f"{path}:{name}", params[1:] if bound else params, extra)
-
-    def given(self, call: ast.Call, function: str, params: list[str], extra: list[str] = []) -> Iterator[Passed]:  # noqa: B006  only read
-        for param, value in [*zip(params, call.args, strict=False)]:
-            if isinstance(value, ast.Starred):
-                break
-            yield from self.one(function, param, value)
-        for keyword in call.keywords:
-            if keyword.arg in {*params, *extra}:
-                yield from self.one(function, keyword.arg or "", keyword.value)
-
-    def one(self, function: str, param: str, value: ast.expr) -> Iterator[Passed]:
-        if not isinstance(value, ast.Constant | ast.JoinedStr | ast.Compare) and (refs := self.refs(value)):
-            yield Passed(f"{function}({param})", refs)
+    def named(self) -> Iterator[Named]:
+        """What names of the module and attributes of classes hold, where they are made by a call or passed on."""
+        scopes, path = self.names.scopes, self.file.name
+        for assign in [*self.tree.all(ast.Assign), *self.tree.all(ast.AnnAssign)]:
+            targets = assign.targets if isinstance(assign, ast.Assign) else [assign.target]
+            name = targets[0].id if isinstance(targets[0], ast.Name) else ""
+            if name and isinstance(assign.value, ast.Call | ast.Await) and self.tree.function_of(assign) is None:
+                refs = self.file.objects.exported(name)
+                owner = self.tree.class_of(assign)
+                if refs and owner is None:
+                    yield Named(f"{path}:{name}", tuple(sorted(refs)))
+        for (owner, name), values in scopes.attributes.items():
+            if any(isinstance(each, ast.Call | ast.Await | ast.Name | ast.IfExp | ast.BoolOp) for each in values):
+                qualified = self.names.qualified(owner) if isinstance(owner, ast.ClassDef) else ""
+                if refs := self.file.objects.attribute(qualified, name):
+                    yield Named(f"{path}:{qualified}.{name}", tuple(sorted(refs)))
 
 
 def _value(node: ast.expr) -> object:
@@ -267,10 +239,10 @@ def _value(node: ast.expr) -> object:
             return _number(left) * _number(right)
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             return _number(left) + _number(right)
-        case ast.BinOp(left=ast.Constant(value=int(base)), op=ast.Pow(), right=ast.Constant(value=int(power))) if power < 64:
-            return base**power
-        case ast.BinOp(left=ast.Constant(value=int(base)), op=ast.LShift(), right=ast.Constant(value=int(power))) if power < 64:
-            return base << power
+        case ast.BinOp(left=ast.Constant(value=int(base)), op=ast.Pow(), right=ast.Constant(value=int(power))):
+            return base ** min(power, 64)
+        case ast.BinOp(left=ast.Constant(value=int(base)), op=ast.LShift(), right=ast.Constant(value=int(power))):
+            return base << min(power, 64)
         case _:
             return ast.literal_eval(node)
 

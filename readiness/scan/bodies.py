@@ -8,7 +8,6 @@ from readiness.scan.frameworks import BODIES
 from readiness.scan.names import Names
 from readiness.scan.tree import FunctionDef, below, last_name
 
-MODELS = {"BaseModel", "Struct", "TypedDict", "SQLModel", "RootModel", "BaseSettings"}
 UPLOADS = {"UploadFile", "File"}
 INJECTED = {
     "Request", "Response", "WebSocket", "BackgroundTasks", "HTTPConnection", "SecurityScopes", "Path", "Query", "Header",
@@ -16,7 +15,11 @@ INJECTED = {
 }  # fmt: skip
 """Annotations and defaults of parameters that no body is read for."""
 PLAIN = {"dict", "Dict", "Any", "Mapping", "list", "List"}
-DEEPEST = 5
+PLAIN_VALUES = {
+    "Optional", "Union", "Literal", "Annotated", "Any", "List", "Dict", "Tuple", "Set", "Sequence", "Iterable", "Mapping", "UUID",
+    "Decimal", "Enum", "Callable", "None", "True", "False", "Final", "ClassVar", "AnyUrl", "HttpUrl", "EmailStr", "UUID4",
+    "PositiveInt", "NonNegativeInt", "Logger", "Headers", "URL",
+}  # fmt: skip
 
 
 def body_of(names: Names, node: FunctionDef, methods: tuple[str, ...]) -> str:
@@ -52,20 +55,15 @@ def _kind(names: Names, annotation: ast.expr, default: ast.expr | None) -> str:
         return "form"
     if (said | inner) & INJECTED:
         return ""
-    if any(is_model(names, each) for each in named):
+    if any(_is_class(names, each) for each in named):
         return "model"
     return "any" if "Body" in said or (named and last_name(named[0]) in PLAIN) else ""
 
 
-def is_model(names: Names, node: ast.expr, depth: int = 0) -> bool:
-    """Whether a class of the project checks what it is made from: a model, a struct, a dataclass."""
-    for origin in names.origins(node):
-        if origin.rpartition(".")[2] in MODELS:
-            return True
-        for each in names.defined(origin) if depth < DEEPEST else ():
-            if isinstance(each.node, ast.ClassDef) and (
-                any(last_name(one.func if isinstance(one, ast.Call) else one) == "dataclass" for one in each.node.decorator_list)
-                or any(is_model(each.names, base, depth + 1) for base in each.node.bases)
-            ):
-                return True
-    return False
+def _is_class(names: Names, node: ast.expr) -> bool:
+    """Whether an annotation names a class that is not a plain value: FastAPI and Litestar read a body for such a one."""
+    name = last_name(node)
+    if name in PLAIN_VALUES or not name[:1].isupper() or name.isupper():
+        return False
+    local = [each for each in names.definitions.get(name, ()) if isinstance(each, ast.ClassDef)]
+    return not any(last_name(base) in {"Enum", "StrEnum", "IntEnum", "str", "int"} for each in local for base in each.bases)

@@ -71,7 +71,12 @@ LIBRARIES = {
 }
 """Constructors and factories, by library; annotations name the classes among them."""
 ORIGINS = frozenset(f"{library}.{name}()" for library, names in LIBRARIES.items() for name in names.split())
-TOKENS = tuple(sorted(LIBRARIES))
+COMMON = {"asyncio", "socket", "requests", "kafka", "websocket"}
+"""Libraries that are named in files without any connection: their constructors are looked for."""
+TOKENS = (
+    *sorted(LIBRARIES.keys() - COMMON), "open_connection", "open_unix_connection", "StreamWriter", "create_connection",
+    "socket.socket", "requests.Session", "KafkaProducer", "KafkaConsumer", "WebSocketApp",
+)  # fmt: skip
 HANDING = frozenset(["jetstream", "jsm", "key_value", "create_key_value", "object_store", "ws_connect", "pubsub", "channel", "acquire", "connect", "socket", "subscribe", "pull_subscribe", "open_session", "start_sftp_client", "get_channel", "create_channel", "cursor", "__aenter__"])  # fmt: skip
 """Methods of a connection that hand out what hangs on it."""
 

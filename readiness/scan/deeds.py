@@ -1,14 +1,18 @@
-"""What a function does that matters to a service: whom it calls, what it answers, how it takes a body in."""
+"""What the functions of a file do that matters to a service: whom they call, what they answer, how they take a body in.
+
+Every function of a file is looked at in one go, and no name is looked up that the file's imports and definitions do not
+tell at once: there are thousands of functions, and a few of them matter. Which, is only known when all files are joined.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from readiness.scan.facts import Function
-from readiness.scan.frameworks import STATUSES, status_of
-from readiness.scan.names import Defined
+from readiness.scan.facts import Deeds, Fact, Imports, Kin, Passed
+from readiness.scan.frameworks import MAKING, STATUSES, status_of
 from readiness.scan.tree import FunctionDef, below, dotted, last_name, text_of
 
 if TYPE_CHECKING:
@@ -19,246 +23,368 @@ MARKS = {
     "length": "it reads the header Content-Length",
     "whole": "it reads a whole body into memory",
     "chunks": "it reads a body piece by piece",
-    "counts": "it adds up sizes and compares the sum",
+    "counts": "it adds up sizes",
     "sends-events": "it makes a response that is sent piece by piece",
-    "yields": "it is a generator, or holds one",
-    "looks-up": "it takes an entry of a table by a key that is no constant, without a default and outside any guard",
+    "yields": "it is a generator",
 }
 """The marks of a function, and what each says."""
-CLIENT = {"client", "remote", "remote_addr", "headers", "cookies", "access_route", "client_host", "peername", "authorization"}
+CLIENT = {"client", "remote", "remote_addr", "headers", "cookies", "access_route", "client_host", "peername"}
 STATUS_WORDS = {"status", "status_code", "code", "http_status", "http_status_code", "error_code", "http_code", "statuscode"}
-ANSWERING = ("exception", "error", "response", "abort", "reply", "send_error", "fail")
+ANSWERING = ("exception", "error", "response", "abort", "reply", "fail", "problem")
 WHOLE = {"body", "json", "form", "get_json", "get_data", "post", "text", "read"}
-PIECES = {"stream", "iter_chunked", "iter_chunks", "iter_any", "receive", "readany", "readchunk", "iter_bytes"}
+PIECES = {"stream", "iter_chunked", "iter_chunks", "iter_any", "readany", "readchunk"}
+REQUESTS = {"request", "req", "raw_request", "http_request", "content"}
 STREAMS = {
     "StreamingResponse", "EventSourceResponse", "StreamResponse", "Stream", "ServerSentEvent", "stream_with_context",
     "ServerSentEventsResponse",
 }  # fmt: skip
-MOST = 60
-"""Calls of libraries that are kept of one function."""
+LIMITERS = ("ratelimit", "slowapi", "throttl", "bucketfull", "fastapilimiter", "limitexceed")
+APPLICATIONS = {"app", "application", "router", "api", "blueprint", "bp", "web_app", "asgi_app", "fastapi_app"}
+"""Names under which applications and routers are passed on."""
+MOST = 120
+"""Calls that are kept of one function."""
 
 
-def function_of(file: PythonFile, node: FunctionDef) -> Function:
-    """What a function of a file does."""
-    return _Deeds(file, node).told()
+def deeds(file: PythonFile) -> Iterator[Fact]:
+    """What each function and class of a file does."""
+    return _File(file).facts()
 
 
-def targets(file: PythonFile, refs: Iterable[str], *, called: bool = True) -> set[str]:
-    """The functions that run when what is referred to is called; parameters stay what they are."""
-    found: set[str] = set()
-    for ref in refs:
-        if not ref.startswith("<"):
-            found |= {ref} if ref.endswith(")") and "(" in ref else set()
-            continue
-        instance = ref.endswith("()")
-        for each in file.names.defined(ref.removesuffix("()")):
-            if isinstance(each.node, FunctionDef):
-                found.add(ref)
-            elif called:
-                found |= set(method(each, "__call__" if instance else "__init__"))
-    return found
+class _Doing:
+    """What is gathered of one function."""
+
+    def __init__(self) -> None:
+        self.to: dict[str, int] = {}
+        self.needs: dict[str, None] = {}
+        self.answers: dict[tuple[int, int, str], None] = {}
+        self.raises: dict[str, int] = {}
+        self.marks: set[str] = set()
 
 
-def method(owner: Defined, *names: str) -> Iterator[str]:
-    """The keys of methods of a class, or of its bases in the project."""
-    if isinstance(owner.node, ast.ClassDef):
-        for name in names:
-            for home, member in owner.names.members(owner.node, name):
-                if isinstance(member, FunctionDef):
-                    yield home.key(member)
-
-
-class _Deeds:
-    def __init__(self, file: PythonFile, node: FunctionDef) -> None:
+class _File:
+    def __init__(self, file: PythonFile) -> None:
         self.file = file
-        self.node = node
-        self.nodes = list(below(node))
-        self.calls = [each for each in self.nodes if isinstance(each, ast.Call)]
+        self.tree = file.tree
+        self.parents = file.tree.parents
+        self.names = file.names
+        self.imports = {name: path for name, path in _imports(file)}
+        self.own = {name for name in self.names.definitions if "." not in name}
+        self.doing: dict[ast.AST, _Doing] = defaultdict(_Doing)
+        self.statuses: dict[ast.AST, set[int]] = defaultdict(set)
+        """Of classes: what stands in their body, outside of functions and in them."""
 
-    def told(self) -> Function:
-        return Function(
-            key=self.file.names.key(self.node),
-            to=tuple(sorted(self.to())),
-            needs=tuple(sorted(self.needs())),
-            calls=tuple(list(dict.fromkeys(self.libraries()))[:MOST]),
-            answers=tuple(dict.fromkeys(self.answers())),
-            raises=tuple(sorted(self.raises())),
-            marks=tuple(sorted(set(self.marks()))),
-            at=self.file.location(self.node),
-        )
+    def facts(self) -> Iterator[Fact]:
+        yield Imports(self.file.name, tuple(self.imports.items()), tuple(self.names.scopes.stars))
+        yield from self.passed()
+        self.calls()
+        self.raised()
+        self.numbers()
+        self.marked()
+        for function in self.tree.functions:
+            outer = self.function(function)
+            if outer is not None:
+                self.doing[outer].to.setdefault(self.names.key(function), function.lineno)
+        for function in self.tree.functions:
+            done = self.doing[function]
+            yield Deeds(
+                self.names.key(function), parameters(function), tuple(list(done.to.items())[:MOST]), tuple(done.needs), tuple(done.answers),
+                tuple(done.raises.items()), tuple(sorted(done.marks)), self.file.location(function),
+            )  # fmt: skip
+        for owner in self.tree.all(ast.ClassDef):
+            bases = tuple(ref for each in owner.bases for ref in self.cheap(each, owner))
+            yield Kin(self.names.key(owner), bases, tuple(sorted(self.statuses[owner])))
+
+    # ---- where a node stands
+
+    def function(self, node: ast.AST) -> FunctionDef | None:
+        """The innermost `def` around a node; that of a signature for what stands in one, the outer for decorators."""
+        parents = self.parents
+        child, current = node, parents.get(node)
+        while current is not None:
+            if isinstance(current, FunctionDef) and (isinstance(child, ast.stmt | ast.arguments)):
+                return current
+            child, current = current, parents.get(current)
+        return None
+
+    def in_signature(self, node: ast.AST, function: FunctionDef) -> bool:
+        child = node
+        while child is not function:
+            if isinstance(child, ast.arguments):
+                return True
+            child = self.parents[child]
+        return False
 
     # ---- calls
 
-    def to(self) -> set[str]:
-        found: set[str] = set()
-        for call in self.calls:
-            found |= targets(self.file, self.file.objects.refs(call.func))
-            handed = [*call.args, *(each.value for each in call.keywords)]
-            refs = (ref for each in handed if isinstance(each, ast.Name | ast.Attribute) for ref in self.plain(each))
-            found |= targets(self.file, refs, called=False)
-        inner = {self.file.names.key(each) for each in self.nodes if isinstance(each, FunctionDef)}
-        return found - inner
+    def passed(self) -> Iterator[Passed]:
+        """Calls that are given something which has the name of an application or router."""
+        names = APPLICATIONS | made_names(self.file)
+        for call in self.tree.all(ast.Call):
+            given = [*enumerate(call.args), *((each.arg, each.value) for each in call.keywords if each.arg)]
+            for at, value in given:
+                if isinstance(value, ast.Name | ast.Attribute) and last_name(value) in names:
+                    called = tuple(ref for ref in self.cheap(call.func, call) if ref[0] in "<~")
+                    refs = self.file.objects.refs(value) if called else ()
+                    if refs:
+                        yield Passed(called, str(at), tuple(sorted(refs)))
 
-    def plain(self, node: ast.expr) -> frozenset[str]:
-        return frozenset(each for each in self.file.objects.refs(node) if each.startswith("<"))
+    def calls(self) -> None:
+        for call in self.tree.all(ast.Call):
+            function = self.function(call)
+            if function is None:
+                continue
+            done = self.doing[function]
+            last = last_name(call.func)
+            if last in {"Depends", "Security", "Provide"} and self.in_signature(call, function):
+                given = call.args[:1] or [each.value for each in call.keywords if each.arg == "dependency"]
+                done.needs.update((ref, None) for each in given for ref in self.file.objects.refs(each))
+                continue
+            for ref in self.cheap(call.func, call):
+                done.to.setdefault(ref, call.lineno)
+            for given in call.args:
+                if isinstance(given, ast.Name | ast.Attribute):
+                    self.handed(given, call, done)
+            for keyword in call.keywords:
+                if isinstance(keyword.value, ast.Name | ast.Attribute):
+                    self.handed(keyword.value, call, done)
+            self.of_call(call, last, done)
+        self.aliases()
 
-    def needs(self) -> set[str]:
-        """What is asked for by `Depends` in the signature."""
-        found: set[str] = set()
-        for call in self.signature():
-            first = call.args[0] if call.args else next((each.value for each in call.keywords if each.arg == "dependency"), None)
-            if last_name(call.func) in {"Depends", "Security", "Provide"} and first is not None:
-                refs = self.file.objects.refs(first)
-                found |= targets(self.file, refs) or {each for each in self.file.names.origins(first) if each[0] not in "<@"}
-        return found
+    def aliases(self) -> None:
+        """`user: CurrentUser`, where that is `Annotated[User, Depends(...)]` here or in another file."""
+        for param in self.tree.all(ast.arg):
+            annotation = param.annotation
+            if isinstance(annotation, ast.Name) and annotation.id in self.imports:
+                function = self.parents.get(self.parents[param])
+                if isinstance(function, FunctionDef):
+                    self.doing[function].needs[f"~{self.file.name}~{self.imports[annotation.id]}"] = None
+            elif isinstance(annotation, ast.Name):
+                function = self.parents.get(self.parents[param])
+                for value in self.names.values(annotation) if isinstance(function, FunctionDef) else ():
+                    for ref in self.annotated(value):
+                        self.doing[function].needs[ref] = None  # type: ignore[index]
 
-    def signature(self) -> Iterator[ast.Call]:
-        arguments = self.node.args
-        for each in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
-            if each.annotation is not None:
-                for annotation in self.aliased(each.annotation):
-                    yield from (inner for inner in below(annotation) if isinstance(inner, ast.Call))
-        yield from (each for each in [*arguments.defaults, *arguments.kw_defaults] if isinstance(each, ast.Call))
+    def annotated(self, value: ast.expr) -> frozenset[str]:
+        """What `Annotated[T, Depends(x)]` depends on."""
+        if not isinstance(value, ast.Subscript) or last_name(value.value) != "Annotated":
+            return frozenset()
+        calls = (each for each in below(value) if isinstance(each, ast.Call) and last_name(each.func) in {"Depends", "Security"})
+        return frozenset(ref for each in calls if each.args for ref in self.file.objects.refs(each.args[0]))
 
-    def aliased(self, annotation: ast.expr) -> list[ast.expr]:
-        """`User = Annotated[str, Depends(user)]` stands for what it is."""
-        return self.file.names.values(annotation) if isinstance(annotation, ast.Name) else [annotation]
+    def cheap(self, node: ast.expr, at: ast.AST) -> tuple[str, ...]:
+        """What an expression is called, as far as imports, definitions and the class around it tell."""
+        names = []
+        current = node
+        while isinstance(current, ast.Attribute):
+            names.append(current.attr)
+            current = current.value
+        if not isinstance(current, ast.Name):
+            return (f".{names[0]}",) if names else ()
+        root, path = current.id, ".".join(reversed(names))
+        if root in {"self", "cls"}:
+            return self.of_self(path, at)
+        if found := self.local(root, at):
+            return tuple(f"{ref}.{path}" if path else ref for ref in found) if not path or found[0][-1] == ")" else (f".{names[0]}",)
+        if root in self.imports:
+            return (f"~{self.file.name}~{self.imports[root]}{'.' if path else ''}{path}",)
+        if root in self.own:
+            key = f"<{self.file.name}:{root}>"
+            return (f"{key}.{path}" if path else key,)
+        return (f".{names[0]}",) if names else ()
 
-    def libraries(self) -> Iterator[tuple[str, int]]:
-        for call in self.calls:
-            for origin in sorted(self.file.names.origins(call.func)):
-                if origin[0] not in "<@." and "." in origin:
-                    yield origin, call.lineno
+    def of_self(self, path: str, at: ast.AST) -> tuple[str, ...]:
+        owner = self.tree.class_of(at)
+        if owner is None or not path:
+            return ()
+        first, _, rest = path.partition(".")
+        qualified = f"{self.names.qualified(owner)}.{first}"
+        if not rest and qualified in self.names.definitions:
+            return (f"<{self.file.name}:{qualified}>",)
+        return (f"{self.names.key(owner)}().{path}",)
+
+    def local(self, name: str, at: ast.AST) -> tuple[str, ...]:
+        """A name that a function around defines or takes as a parameter."""
+        function = self.function(at)
+        while function is not None:
+            arguments = function.args
+            for each in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
+                if each.arg == name:
+                    return tuple(sorted(self.file.objects.refs_of(each)))
+            qualified = f"{self.names.qualified(function)}.{name}"
+            if qualified in self.names.definitions:
+                return (f"<{self.file.name}:{qualified}>",)
+            function = self.function(function)
+        return ()
+
+    def handed(self, node: ast.expr, call: ast.Call, done: _Doing) -> None:
+        """A function that is handed on by its name may be run."""
+        if isinstance(node, ast.Name) and node.id not in self.own and node.id not in self.imports:
+            refs = self.local(node.id, call) if node.id in self.inner else ()
+        else:
+            refs = self.cheap(node, call)
+        for ref in refs:
+            if ref.endswith(">") or ref[0] == "~":
+                done.to.setdefault(ref, call.lineno)
+
+    @property
+    def inner(self) -> set[str]:
+        """The names of functions within functions."""
+        if not hasattr(self, "_inner"):
+            self._inner = {name.rpartition(".")[2] for name in self.names.definitions if "." in name}
+        return self._inner
 
     # ---- answers
 
-    def answers(self) -> Iterator[tuple[int, int, str]]:
-        for node, status in statuses(self.nodes, self.file):
-            yield status, node.lineno, "relayed" if self.is_relayed(node, status) else "own"
+    def raised(self) -> None:
+        nodes: list[tuple[ast.AST, ast.expr | None]] = [(each, each.exc) for each in self.tree.all(ast.Raise)]
+        nodes += [(each, each.value) for each in self.tree.all(ast.Return) if isinstance(each.value, ast.Call)]
+        for node, value in nodes:
+            called = value.func if isinstance(value, ast.Call) else value
+            function = self.function(node)
+            if called is None or function is None or not last_name(called)[:1].isupper():
+                continue
+            if status := STATUSES.get(last_name(called), 0):
+                self.answer(node, status, function)
+            for ref in self.cheap(called, node):
+                if ref[0] in "~<":
+                    how = "" if not self.is_relayed(node, 0, function) else "relayed "
+                    self.doing[function].raises.setdefault(f"{how}{ref}", getattr(node, "lineno", 0))
 
-    def raises(self) -> set[str]:
-        """Classes of the project that are raised, or made: an error is an answer in many projects."""
-        found: set[str] = set()
-        for node in self.nodes:
-            if isinstance(node, ast.Raise) and node.exc is not None:
-                raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-                found |= {each for each in self.file.names.origins(raised) if each.startswith("<") and each.endswith(">")}
-        return found
+    def numbers(self) -> None:
+        for node in self.tree.all(ast.Constant):
+            if node.value.__class__ is int and 400 <= node.value < 600 and self.answers(node):  # type: ignore[operator]
+                self.told(node, node.value)  # type: ignore[arg-type]
+        for attribute in self.tree.all(ast.Attribute):
+            if attribute.attr.isupper() and (status := status_of(attribute.attr)) >= 400 and self.answers(attribute):
+                self.told(attribute, status)
 
-    def is_relayed(self, node: ast.AST, status: int) -> bool:
+    def told(self, node: ast.expr, status: int) -> None:
+        function, owner = self.function(node), self.tree.class_of(node)
+        if function is not None:
+            self.answer(node, status, function)
+        if owner is not None:
+            self.statuses[owner].add(status)
+
+    def answer(self, node: ast.AST, status: int, function: FunctionDef) -> None:
+        how = "relayed" if self.is_relayed(node, status, function) else "own"
+        self.doing[function].answers[status, getattr(node, "lineno", 0), how] = None
+
+    def is_relayed(self, node: ast.AST, status: int, function: FunctionDef) -> bool:
         """Whether an answer tells on what another server said: in a handler of its error, or where its status is compared."""
-        for parent in self.file.tree.ancestors(node):
-            if parent is self.node:
+        for parent in self.tree.ancestors(node):
+            if parent is function:
                 return False
-            if isinstance(parent, ast.ExceptHandler) and not self._catches_own(parent):
+            if isinstance(parent, ast.ExceptHandler) and not self.catches_own(parent):
                 return True
-            if isinstance(parent, ast.If | ast.IfExp) and any(_is_status(each, status) for each in below(parent.test)):
+            if status and isinstance(parent, ast.If | ast.IfExp) and any(_is_status(each, status) for each in below(parent.test)):
                 return True
         return False
 
-    def _catches_own(self, handler: ast.ExceptHandler) -> bool:
+    def catches_own(self, handler: ast.ExceptHandler) -> bool:
+        """Whether a handler catches what the project, or a limiter, raises itself."""
         kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type] if handler.type else []
-        origins = [origin for each in kinds for origin in self.file.names.origins(each)]
-        return bool(origins) and all(each.startswith("<") or is_limiter(each) for each in origins)
+        named = [dotted(each) for each in kinds]
+        return bool(named) and all(self.is_own(each) for each in named)
+
+    def is_own(self, name: str) -> bool:
+        path = self.imports.get(name.partition(".")[0], "")
+        return name in self.own or is_limiter(name) or is_limiter(path) or path.startswith(".")
+
+    def answers(self, node: ast.expr) -> bool:
+        """Whether a number stands where a status is answered, not where one is compared or retried."""
+        parent = self.parents.get(node)
+        match parent:
+            case ast.keyword(arg=str(name)):
+                return name in STATUS_WORDS
+            case ast.Call(func=func):
+                said = last_name(func).lower()
+                return any(word in said for word in ANSWERING) or said in {"__init__", "set_status", "write_head"}
+            case ast.Tuple():
+                return isinstance(self.parents.get(parent), ast.Return)
+            case ast.Dict(keys=keys, values=values):
+                key = next((key for key, value in zip(keys, values, strict=True) if value is node), None)
+                return text_of(key) in STATUS_WORDS or isinstance(key, ast.Name | ast.Attribute)
+            case ast.Assign(targets=[target, *_]) | ast.AnnAssign(target=target):
+                return last_name(target) in STATUS_WORDS
+            case ast.IfExp() if parent.test is not node:
+                return self.answers(parent)
+            case ast.arguments():
+                return any(each.arg in STATUS_WORDS for each in [*parent.args, *parent.kwonlyargs])
+            case _:
+                return False
 
     # ---- marks
 
-    def marks(self) -> Iterator[str]:
-        for node in self.nodes:
-            match node:
-                case ast.Attribute(attr=attr) if attr in CLIENT:
-                    yield "client"
-                case ast.Constant(value=str(text)) if text.lower() in {"content-length", "http_content_length"}:
-                    yield "length"
-                case ast.Attribute(attr="content_length"):
-                    yield "length"
-                case ast.Constant(value=str(text)) if text.startswith("text/event-stream"):
-                    yield "sends-events"
-                case ast.Subscript(slice=ast.Constant(value="client")):
-                    yield "client"
-                case ast.Call(func=func) if last_name(func) in STREAMS:
-                    yield "sends-events"
-                case ast.Call(func=ast.Attribute(attr=attr)) if attr in WHOLE and self._is_request(node.func):
-                    yield "whole"
-                case ast.Call(func=ast.Attribute(attr=attr)) if attr in PIECES and self._is_request(node.func):
-                    yield "chunks"
-                case ast.Call(func=ast.Name(id="receive")):
-                    yield "chunks"
-                case ast.Yield() | ast.YieldFrom():
-                    yield "yields"
-                case ast.AugAssign(op=ast.Add(), value=ast.Call(func=ast.Name(id="len"))):
-                    yield "counts"
+    def of_call(self, call: ast.Call, last: str, done: _Doing) -> None:
+        if last in STREAMS:
+            done.marks.add("sends-events")
+        if isinstance(call.func, ast.Attribute):
+            on = last_name(call.func.value)
+            if on in REQUESTS and last in WHOLE:
+                done.marks.add("whole")
+            elif on in REQUESTS and last in PIECES:
+                done.marks.add("chunks")
+        elif last == "receive":
+            done.marks.add("chunks")
 
-    def _is_request(self, func: ast.expr) -> bool:
-        """Whether a method is called on a request: by its annotation, or as the framework's own `request`."""
-        if not isinstance(func, ast.Attribute):
-            return False
-        origins = self.file.names.origins(func.value)
-        known = any("Request" in each or each.endswith((".request", "request.content")) for each in origins)
-        return known or dotted(func.value).rpartition(".")[2] in {"request", "req"}
+    def marked(self) -> None:
+        for attribute in self.tree.all(ast.Attribute):
+            if attribute.attr in CLIENT:
+                self.mark(attribute, "client")
+            elif attribute.attr == "content_length":
+                self.mark(attribute, "length")
+        for constant in self.tree.all(ast.Constant):
+            if isinstance(constant.value, str) and len(constant.value) < 40:
+                text = constant.value.lower()
+                if text in {"content-length", "http_content_length"}:
+                    self.mark(constant, "length")
+                elif text.startswith("text/event-stream"):
+                    self.mark(constant, "sends-events")
+                elif text == "client" and isinstance(self.parents.get(constant), ast.Subscript):
+                    self.mark(constant, "client")
+        for node in [*self.tree.all(ast.Yield), *self.tree.all(ast.YieldFrom)]:
+            self.mark(node, "yields")
+        for added in self.tree.all(ast.AugAssign):
+            if isinstance(added.value, ast.Call) and last_name(added.value.func) == "len":
+                self.mark(added, "counts")
+
+    def mark(self, node: ast.AST, mark: str) -> None:
+        function = self.function(node)
+        if function is not None:
+            self.doing[function].marks.add(mark)
+
+
+def parameters(function: FunctionDef) -> tuple[str, ...]:
+    """The names that positional arguments are bound to."""
+    named = [each.arg for each in [*function.args.posonlyargs, *function.args.args]]
+    return tuple(named[1:] if named[:1] in (["self"], ["cls"]) else named)
+
+
+def made_names(file: PythonFile) -> set[str]:
+    """The names, and names of attributes, that hold an application or router that the file makes."""
+    found: set[str] = set()
+    for call in file.calls.named(*sorted({each.rpartition(".")[2] for each in MAKING})):
+        assign = file.tree.parents.get(call)
+        if isinstance(assign, ast.Assign | ast.AnnAssign):
+            targets = assign.targets if isinstance(assign, ast.Assign) else [assign.target]
+            found |= {last_name(each) for each in targets}
+    return found - {""}
 
 
 def is_limiter(origin: str) -> bool:
     """Whether a library's name or class says that it limits rates."""
-    return any(word in origin.lower().replace("_", "") for word in ("ratelimit", "slowapi", "throttl", "bucketfull", "fastapilimiter"))
+    return any(word in origin.lower().replace("_", "") for word in LIMITERS)
 
 
-def statuses(nodes: Iterable[ast.AST], file: PythonFile, depth: int = 0) -> Iterator[tuple[ast.expr, int]]:
-    """Places that answer with a status from 400 on, or raise what stands for one."""
-    for node in nodes:
-        match node:
-            case ast.Constant(value=int(number)) if 400 <= number < 600 and _answers(node, file):
-                yield node, number
-            case ast.Attribute(attr=name) if (number := status_of(name)) >= 400 and _answers(node, file):
-                yield node, number
-            case ast.Raise(exc=ast.expr() as raised) | ast.Return(value=ast.Call() as raised):
-                yield from _of_class(raised, file, depth)
-
-
-def _of_class(raised: ast.expr, file: PythonFile, depth: int) -> Iterator[tuple[ast.expr, int]]:
-    called = raised.func if isinstance(raised, ast.Call) else raised
-    if number := STATUSES.get(last_name(called), 0):
-        yield raised, number
-    if depth > 2:
-        return
-    for origin in sorted(file.names.origins(called)):
-        for each in file.names.defined(origin):
-            home = file.finder.file(each.path) if file.finder else None
-            if isinstance(each.node, ast.ClassDef):
-                for status in class_statuses(home or file, each.node, depth + 1):  # type: ignore[arg-type]
-                    yield raised, status
-
-
-def class_statuses(file: PythonFile, owner: ast.ClassDef, depth: int = 0) -> set[int]:
-    """The statuses that a class of errors or answers stands for."""
-    found = {status for _, status in statuses(below(owner), file, depth)}
-    for base in file.names.bases(owner) if not found and depth < 3 else ():
-        home = file.finder.file(base.path) if file.finder else None
-        if isinstance(base.node, ast.ClassDef) and base.node is not owner:
-            found |= class_statuses(home or file, base.node, depth + 1)  # type: ignore[arg-type]
-    return found
-
-
-def _answers(node: ast.expr, file: PythonFile) -> bool:
-    """Whether a number stands where a status is answered, not where one is compared or retried."""
-    parent = file.tree.parents.get(node)
-    match parent:
-        case ast.keyword(arg=str(name)):
-            return name in STATUS_WORDS
-        case ast.Call(func=func):
-            said = last_name(func).lower()
-            return any(word in said for word in ANSWERING) or said == "__init__"
-        case ast.Tuple():
-            return isinstance(file.tree.parents.get(parent), ast.Return)
-        case ast.Dict(keys=keys, values=values):
-            key = next((key for key, value in zip(keys, values, strict=True) if value is node), None)
-            return text_of(key) in STATUS_WORDS or isinstance(key, ast.Name | ast.Attribute)
-        case ast.Assign(targets=[target, *_]) | ast.AnnAssign(target=target):
-            return last_name(target) in STATUS_WORDS
-        case ast.arguments():
-            return any(each.arg in STATUS_WORDS for each in [*parent.args, *parent.kwonlyargs])
-        case _:
-            return False
+def _imports(file: PythonFile) -> Iterator[tuple[str, str]]:
+    for imported in file.tree.all(ast.Import):
+        for alias in imported.names:
+            path = alias.name if alias.asname else alias.name.partition(".")[0]
+            yield alias.asname or path, path
+    for imported_from in file.tree.all(ast.ImportFrom):
+        module = "." * imported_from.level + (imported_from.module or "")
+        for alias in imported_from.names:
+            yield alias.asname or alias.name, f"{module}{'' if module.endswith('.') else '.'}{alias.name}"
 
 
 def _is_status(node: ast.AST, status: int) -> bool:

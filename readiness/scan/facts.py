@@ -2,7 +2,9 @@
 
 Things are named by references: `<file:name>` is a function or class of the project, `<file:name>()` an instance of such
 a class, `file:line:column` what a framework's constructor makes there (an application, a router, a route object),
-`file:function(parameter)` what is passed for a parameter or a field. What is not of the project is a dotted origin.
+`file:function(parameter)` what is passed for a parameter or a field, `~file~dotted.path` what a file imports. `.name` and
+`()` may follow: an attribute, and what a call hands out. `resolving` follows them; what is left then and is not of the
+project is a dotted origin, `slowapi.Limiter().limit`.
 """
 
 from __future__ import annotations
@@ -42,10 +44,38 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What a call in the project gives for a parameter, or for the field of a class."""
+    """What a call of the project's own gives for a parameter, where it may be an application or a router."""
 
+    called: Refs
     parameter: str
+    """Its name, or its position as a number."""
     given: Refs
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What a module imports from others: names and dotted paths."""
+
+    file: str
+    names: tuple[tuple[str, str], ...]
+    stars: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name of a module, or an attribute of a class, holds: `file:name`, `file:Class.name`."""
+
+    name: str
+    refs: Refs
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """A class, its bases, and the statuses that it stands for as an error or an answer."""
+
+    key: str
+    bases: Refs
+    statuses: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +146,20 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """A function that a route, a layer, a hook or a message leads to, and what it does; inner functions included."""
+class Deeds:
+    """What a function of the project does, as far as its own file tells."""
 
     key: str
-    to: Refs
-    """What of the project it calls or hands on, parameters included."""
+    parameters: tuple[str, ...]
+    """Those that positional arguments are bound to, without `self`."""
+    to: tuple[tuple[str, int], ...]
+    """What it calls or hands on, and in which line; `.name` is a method of something unknown. Inner functions are called."""
     needs: Refs
-    """What its signature depends on (`Depends`): of the project, or a dotted origin."""
-    calls: tuple[tuple[str, int], ...]
-    """Calls of libraries by origin, with their lines."""
+    """What its signature depends on (`Depends`)."""
     answers: tuple[tuple[int, int, str], ...]
     """Statuses from 400 on that it answers with, their lines, and `own`, or `relayed` where another's failure is told on."""
-    raises: Refs
-    """Exceptions of the project."""
+    raises: tuple[tuple[str, int], ...]
+    """Classes that are raised or returned, and in which line."""
     marks: tuple[str, ...]
     """What else is known of it: see `deeds.MARKS`."""
     at: Location
@@ -157,8 +187,8 @@ class Doubt:
     at: Location
 
 
-Fact = Made | Joined | Passed | Route | Layer | Option | Hook | Message | Function | Use | Doubt
-KINDS = {kind.__name__: kind for kind in (Made, Joined, Passed, Route, Layer, Option, Hook, Message, Function, Use, Doubt)}
+Fact = Made | Joined | Passed | Imports | Named | Kin | Route | Layer | Option | Hook | Message | Deeds | Use | Doubt
+KINDS = {kind.__name__: kind for kind in (Made, Joined, Passed, Imports, Named, Kin, Route, Layer, Option, Hook, Message, Deeds, Use, Doubt)}
 _FIELDS = {name: [each.name for each in fields(kind)] for name, kind in KINDS.items()}  # type: ignore[arg-type]
 
 

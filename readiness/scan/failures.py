@@ -31,6 +31,9 @@ PROGRAMMING = {
     "GeneratorExit", "DeprecationWarning",
 }  # fmt: skip
 """What is raised by mistakes of the code or to stop it, not by what happens to it."""
+UNSPOKEN = {"typing", "collections", "types", "functools", *dir(builtins)}
+"""What tells nothing of an awaitable: it came out of a container, or is a `Callable`."""
+BUILTIN = {name for name in dir(builtins) if name.endswith(("Error", "Exception"))} - {"OSError"}
 QUIET_AWAITS = {"sleep", "wait", "acquire", "join", "get", "wait_closed", "aclose", "cancel", "checkpoint"}
 """Awaited methods that raise nothing in daily use, whatever the object is."""
 TOGETHER = {"asyncio.gather"}
@@ -76,7 +79,7 @@ class Failures:
                 calls = [each.context_expr for each in items if isinstance(each.context_expr, ast.Call)]
                 return NOTHING.union(*(self.entered(each, depth) for each in calls))
             case ast.Raise(exc=ast.expr() as problem):
-                return NOTHING if depth and self._is_refusal(node) else self.risen(problem)
+                return self.risen(problem) - (BUILTIN if depth and self._is_refusal(node) else NOTHING)
         return NOTHING
 
     def function(self, defined: Defined, depth: int = 0) -> Classes:
@@ -108,7 +111,7 @@ class Failures:
         functions = self.names.functions(call.func)
         if functions:
             return NOTHING.union(*(self.function(each, depth + 1) for each in functions))
-        known = {each for each in origins if each[0] not in "<@" and not each.startswith("super()")}
+        known = {each for each in origins if each[0] not in "<@" and libraries.top(each) not in UNSPOKEN}
         if not known:
             return NOTHING if last_name(call.func) in QUIET_AWAITS else ANYTHING
         return NOTHING.union(*(libraries.raised(each) for each in known))

@@ -91,7 +91,7 @@ class Scan:
         examiner = Examiner(self.rules, project, None, whole=True)
         others = self._look(self.others(), Gatherer(examiner), memory, progress)
         asked = {source.name for source in self.found.sources}
-        return Service((fact for each in [*known, *others] for fact in each.facts or ()), asked)
+        return Service((fact for each in [*known, *others] for fact in each.facts or ()), asked, project)
 
     def _examine(self, project: Project, memory: Memory, progress: Progress) -> list[Examined]:
         """Every file, remembered or looked at now, in the order of the files."""

@@ -25,6 +25,13 @@ CLOSING = {
 ENTERING = {"__aenter__", "__enter__", "__init__", "__post_init__", "setup_method", "setUp", "asyncSetUp"}
 
 
+NAMED = (
+    "conn", "client", "session", "pool", "redis", "nats", "broker", "db", "database", "mqtt", "socket", "channel", "stream",
+    "producer", "consumer", "engine",
+)  # fmt: skip
+"""A function of another file is looked into where its name says one of these; what it returns decides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """In which state a function is left, when it is entered with None and when with something."""
@@ -441,8 +448,10 @@ def _begun(file: PythonFile) -> Iterator[ast.Name]:
 
 
 def _may_be_refused(file: PythonFile, call: ast.Call) -> bool:
-    name = last_name(call.func)
-    return bool(name) and not name[:1].isupper() and any(gives_none(each) for each in file.names.functions(call.func))
+    name = last_name(call.func).lower()
+    if not any(each in name for each in NAMED) and name not in file.names.definitions:
+        return False
+    return any(gives_none(each) for each in file.names.functions(call.func))
 
 
 def _beside(file: PythonFile, values: list[ast.AST], name: str) -> frozenset[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cached_property
 
 from readiness.scan.assembly import HOLDING, Look, last_names
+from readiness.scan.deeds import made_names
 from readiness.scan.facts import Doubt, Fact, Hook, Layer, Option
 from readiness.scan.frameworks import MAKING, MOUNTS
 from readiness.scan.routing import Routing
@@ -35,7 +37,7 @@ class Layers(Look):
 
     def facts(self) -> Iterator[Fact]:
         for call in self.file.calls.named(*last_names(MAKING | dict.fromkeys(MOUNTS, ""))):
-            if self.names.origins(call.func) & (MAKING.keys() | MOUNTS):
+            if self.is_of(call.func, MAKING.keys() | MOUNTS):
                 yield from self.constructed(call, (self.file.objects.site(call),))
         for call in self.file.calls.named("__init__"):
             owner = self.tree.class_of(call)
@@ -47,7 +49,7 @@ class Layers(Look):
         yield from self.handed()
 
     def is_own(self, owner: ast.ClassDef) -> bool:
-        return any(self.names.origins(base) & MAKING.keys() for base in owner.bases)
+        return any(self.is_of(base, MAKING) for base in owner.bases)
 
     def constructed(self, call: ast.Call, owners: tuple[str, ...]) -> Iterator[Fact]:
         routing = Routing(self.file)
@@ -60,7 +62,7 @@ class Layers(Look):
                 yield from self.listed(routing, value, LISTS[name], owners, call)
             elif name in {"lifespan", "on_startup", "on_shutdown"}:
                 for each in self.elements(value):
-                    yield Hook(owners, STARTING[name], "", self.what(each), self.file.location(each))
+                    yield Hook(owners, STARTING[name], "", self.refs(each), self.file.location(each))
             elif name in HOLDING:
                 continue
             elif name == "exception_handlers":
@@ -79,10 +81,10 @@ class Layers(Look):
             if isinstance(each, ast.Dict):
                 for key, handler in zip(each.keys, each.values, strict=True):
                     if key is not None:
-                        yield Hook(owners, "error", self.of(key), self.what(handler), self.file.location(handler))
+                        yield Hook(owners, "error", self.of(key), self.refs(handler), self.file.location(handler))
 
     def of(self, node: ast.expr) -> str:
-        return next(iter(sorted(self.names.origins(node))), "") or self.literal(node) or ""
+        return next(iter(self.refs(node)), "") or self.literal(node) or ""
 
     # ---- calls of methods
 
@@ -97,15 +99,15 @@ class Layers(Look):
             outer = self.tree.parents[call]
             owners = self.receiver(call)
             if owners and isinstance(outer, ast.Call) and outer.func is call and outer.args:
-                yield Layer(owners, BEFORE[last_name(call.func)], self.what(outer.args[0]), (), self.is_conditional(call), self.file.location(outer))
+                yield Layer(owners, BEFORE[last_name(call.func)], self.refs(outer.args[0]), (), self.is_conditional(call), self.file.location(outer))
             elif owners and last_name(call.func) == "before_request" and call.args:
-                yield Layer(owners, "hook", self.what(call.args[0]), (), self.is_conditional(call), self.file.location(call))
+                yield Layer(owners, "hook", self.refs(call.args[0]), (), self.is_conditional(call), self.file.location(call))
         for call in self.file.calls.named("add_event_handler"):
             if (owners := self.receiver(call)) and len(call.args) > 1:
-                yield Hook(owners, EVENTS.get(text_of(call.args[0]) or "", "startup"), "", self.what(call.args[1]), self.file.location(call))
+                yield Hook(owners, EVENTS.get(text_of(call.args[0]) or "", "startup"), "", self.refs(call.args[1]), self.file.location(call))
         for call in self.file.calls.named("add_exception_handler", "register_error_handler"):
             if (owners := self.receiver(call)) and len(call.args) > 1:
-                yield Hook(owners, "error", self.of(call.args[0]), self.what(call.args[1]), self.file.location(call))
+                yield Hook(owners, "error", self.of(call.args[0]), self.refs(call.args[1]), self.file.location(call))
         for call in self.file.calls.named("include_router", "register_blueprint"):
             if call.args:
                 yield from Routing(self.file).layers(call, self.owners(call.args[0]))
@@ -114,7 +116,7 @@ class Layers(Look):
         return self.owners(call.func.value) if isinstance(call.func, ast.Attribute) else ()
 
     def added(self, call: ast.Call, owners: tuple[str, ...]) -> Fact:
-        what = self.what(call.args[0])
+        what = self.refs(call.args[0])
         at = self.file.location(call)
         if not what or isinstance(call.args[0], ast.Starred):
             return Doubt(owners, "layers", "a middleware cannot be read", at)
@@ -127,7 +129,7 @@ class Layers(Look):
                 owners = self.owners(owner)
                 for each in [one for arg in call.args for one in self.elements(arg)] if owners else ():
                     if name in STARTING:
-                        yield Hook(owners, STARTING[name], "", self.what(each), self.file.location(each))
+                        yield Hook(owners, STARTING[name], "", self.refs(each), self.file.location(each))
                     else:
                         yield from Routing(self.file).layer(each, "middleware", owners, call)
 
@@ -178,38 +180,33 @@ class Layers(Look):
     # ---- an application that is handed to something
 
     def handed(self) -> Iterator[Fact]:
-        for call in self.tree.all(ast.Call):
+        """Calls of libraries, and of ASGI classes, that are given an application."""
+        names = self.applications
+        for call in self.tree.all(ast.Call) if names else ():
             given = [*call.args, *(each.value for each in call.keywords if each.arg in {"app", "application", "asgi_app"})]
-            plain = [each for each in given if isinstance(each, ast.Name | ast.Attribute)]
+            plain = [each for each in given if isinstance(each, ast.Name | ast.Attribute) and last_name(each) in names]
             if not plain or last_name(call.func) in HARMLESS:
                 continue
-            owners = tuple(ref for each in plain for ref in self.owners(each) if self.may_be_app(ref, each))
-            if owners and (layer := self.wrapper(call, owners)) is not None and layer.what:
+            owners = tuple(ref for each in plain for ref in self.owners(each))
+            if owners and (layer := self.wrapper(call, owners)).what:
                 yield layer
 
-    def may_be_app(self, ref: str, node: ast.expr) -> bool:
-        """An application, or a parameter that says that it is one."""
-        if "(" not in ref:
-            return True
-        if ref.endswith("()"):
-            return any(isinstance(each.node, ast.ClassDef) and self.is_derived(each.node) for each in self.names.defined(ref[:-2]))
-        told = self.names.origins(node)
-        return any(each.removesuffix("()") in MAKING for each in told) or last_name(node) in {"app", "application"}
-
-    def is_derived(self, owner: ast.ClassDef) -> bool:
-        return self.is_own(owner)
+    @cached_property
+    def applications(self) -> set[str]:
+        """Names of this file for an application, or for a parameter that may be one."""
+        return {"app", "application", *made_names(self.file)}
 
     def wrapper(self, call: ast.Call, owners: tuple[str, ...]) -> Layer:
-        """A library's class or function that is given an application; an ASGI class of the project that wraps it."""
-        called = {each for each in self.names.origins(call.func) if each[0] != "@" and "." in each}
-        what = []
-        for origin in sorted(called):
-            own = [each.node for each in self.names.defined(origin)] if origin.startswith("<") else []
-            if not origin.startswith("<"):
-                what.append(origin)
-            elif any(isinstance(each, ast.ClassDef) and _is_asgi(each) for each in own):
-                what.append(f"{origin}()")
-        return Layer(owners, "wrapper", tuple(what), Routing(self.file).options(call), self.is_conditional(call), self.file.location(call))
+        """What an application is given to; what is left when a method of its own, or the project's, is called."""
+        called = self.refs(call.func)
+        what = tuple(f"{ref}()" if ref.endswith(">") else ref for ref in called if ref[0] in "~<" and not self.is_plain(ref))
+        at = self.file.location(call)
+        return Layer(owners, "wrapper", what, Routing(self.file).options(call), self.is_conditional(call), at)
+
+    def is_plain(self, ref: str) -> bool:
+        """Whether a call runs a function or makes something that is no application."""
+        definitions = Routing(self.file).definitions(ref)
+        return bool(definitions) and not any(isinstance(each, ast.ClassDef) and _is_asgi(each) for each in definitions)
 
 
 def _is_asgi(owner: ast.ClassDef) -> bool:

@@ -21,6 +21,8 @@ from readiness.scan.tree import Comprehension, FunctionDef, Tree, below, dotted,
 PARAMETER = "@parameter"
 DEEPEST = 12
 """Steps after which following stops: longer chains are loops."""
+CERTAIN = 8
+"""Steps from which on an answer may be cut short, and is not kept."""
 COMPREHENSIONS = get_args(Comprehension)
 TRANSPARENT = {"asyncio.wait_for", "asyncio.shield", "typing.cast", "contextlib.aclosing", "contextlib.closing"}
 """Calls that hand out what they are given first; `cast` what it is told that it is given."""
@@ -44,8 +46,12 @@ class Finder(Protocol):
     def file(self, path: str) -> Found | None:
         """A file by the name that the report gives it."""
 
-    def imported(self, origin: str, importer: str) -> tuple[Found, str] | None:
-        """The file that holds what a dotted import names, and the rest of the name within it."""
+    def located(self, origin: str, importer: str) -> tuple[str, str] | None:
+        """The name of the file that holds what a dotted import names, and the rest of the name within it."""
+
+    @property
+    def known(self) -> dict[tuple[str, str], Origins]:
+        """What was worked out of other files: a file that was forgotten need not be parsed again for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Names:
         self._finder = finder
         self._memo: dict[ast.AST, Origins] = {}
         self._returned: dict[ast.AST, Origins] = {}
+        self._results: dict[ast.AST, list[ast.expr]] = {}
         self.definitions: dict[str, list[ast.ClassDef | FunctionDef]] = defaultdict(list)
         self._qualified: dict[ast.AST, str] = {}
         for node in [*tree.all(ast.ClassDef), *tree.functions]:
@@ -161,6 +168,15 @@ class Names:
         found = NOTHING.union(*(self._bound(each, depth) for each in bound))
         return found or self._starred(name, depth)
 
+    def results(self, function: FunctionDef) -> list[ast.expr]:
+        """The expressions that a function of this file returns or yields."""
+        if function not in self._results:
+            given = (
+                each.value for each in below(function, functions=False) if isinstance(each, ast.Return | ast.Yield)
+            )
+            self._results[function] = [each for each in given if each is not None]
+        return self._results[function]
+
     def returned(self, function: FunctionDef, depth: int = 0) -> Origins:
         """What a call of a function of this file gives: its annotation, else what it returns or yields."""
         if function not in self._returned:
@@ -211,9 +227,10 @@ class Names:
         if depth > DEEPEST or self._finder is None:
             return NOTHING
         for star in self.scopes.stars:
-            found = self._finder.imported(f"{star}{'' if star.endswith('.') else '.'}{name}", self.path)
-            if found is not None and found[0].names is not self:
-                return found[0].names.exported(name, depth + 1)
+            path = f"{star}{'' if star.endswith('.') else '.'}{name}"
+            found = self._imported(path, depth + 1)
+            if found != {path}:
+                return found
         return NOTHING
 
     def _bound(self, binding: Binding, depth: int) -> Origins:
@@ -240,17 +257,29 @@ class Names:
 
     def _imported(self, path: str, depth: int) -> Origins:
         """An import: followed where the project holds it, else the dotted name."""
-        found = self._finder.imported(path, self.path) if self._finder and depth <= DEEPEST else None
-        if found is None or not found[1]:
+        located = self._finder.located(path, self.path) if self._finder and depth <= DEEPEST else None
+        if located is None or not located[1] or self._finder is None:
             return frozenset({path})
-        file, rest = found
-        first, *others = rest.split(".")
-        if file.names is self and path == rest:
-            return frozenset({path})
-        origins = file.names.exported(first, depth + 1)
-        for name in others:
-            origins = NOTHING.union(*(file.names.attribute(base, name, depth + 1) for base in origins))
-        return origins or frozenset({path})
+        known = self._finder.known
+        if located not in known:
+            known[located] = NOTHING  # files that import each other end here
+            found = self._exported_there(*located, depth)
+            if depth >= CERTAIN:
+                del known[located]
+                return found or frozenset({path})
+            known[located] = found
+        return known[located] or frozenset({path})
+
+    def _exported_there(self, path: str, name: str, depth: int) -> Origins:
+        """What a name, or `Class.attribute`, of another file stands for."""
+        home = self._home(path)
+        if home is None:
+            return NOTHING
+        first, *others = name.split(".")
+        origins = home.exported(first, depth + 1)
+        for each in others:
+            origins = NOTHING.union(*(home.attribute(base, each, depth + 1) for base in origins))
+        return origins
 
     def _parameter(self, param: ast.arg, depth: int) -> Iterator[str]:
         owner, of_class = self._own_class(param)
@@ -332,12 +361,23 @@ class Names:
         if not base.startswith("<"):
             path = f"{base}.{name}"
             return self._imported(path, depth) if "(" not in path and "[" not in path else frozenset({path})
-        owners = [each for each in self.defined(base.removesuffix("()")) if isinstance(each.node, ast.ClassDef)]
+        known = self._finder.known if self._finder else {}
+        if (base, name) not in known:
+            known[base, name] = NOTHING  # classes that hold each other end here
+            found = self._attribute_there(base, name, depth)
+            if depth >= CERTAIN:
+                del known[base, name]
+                return found
+            known[base, name] = found
+        return known[base, name]
+
+    def _attribute_there(self, base: str, name: str, depth: int) -> Origins:
+        """An attribute of a class of the project, or of an instance of it."""
+        defined = self.defined(base.removesuffix("()"))
+        owners = [(each.names, each.node) for each in defined if isinstance(each.node, ast.ClassDef)]
         if not owners:
             return frozenset({f"{base}.{name}"})
-        return NOTHING.union(
-            *(each.names.attribute_of(each.node, name, depth) for each in owners if isinstance(each.node, ast.ClassDef))
-        )
+        return NOTHING.union(*(names.attribute_of(node, name, depth) for names, node in owners))
 
     def attribute_of(self, owner: ast.ClassDef, name: str, depth: int) -> Origins:
         members = self.members(owner, name)
@@ -358,17 +398,24 @@ class Names:
         return self.origins(member, depth)
 
     def _call(self, func: ast.expr, depth: int) -> Origins:
-        found: set[str] = set()
-        for origin in self.origins(func, depth):
-            defined = self.defined(origin)
-            for each in defined:
-                if isinstance(each.node, ast.ClassDef):
-                    found.add(f"{origin}()")
-                else:
-                    found |= each.names.returned(each.node, depth)
-            if not defined:
-                found.add(f"{origin}()")
-        return frozenset(found)
+        return NOTHING.union(*(self._called(origin, depth) for origin in self.origins(func, depth)))
+
+    def _called(self, origin: str, depth: int) -> Origins:
+        """What a call of something hands out."""
+        if not origin.startswith("<") or not origin.endswith(">"):
+            return frozenset({f"{origin}()"})
+        known = self._finder.known if self._finder else {}
+        if (origin, "()") not in known:
+            known[origin, "()"] = NOTHING  # functions that call each other end here
+            found: set[str] = set()
+            for each in self.defined(origin):
+                node = each.node
+                found |= {f"{origin}()"} if isinstance(node, ast.ClassDef) else each.names.returned(node, depth)
+            if depth >= CERTAIN:
+                del known[origin, "()"]
+                return frozenset(found)
+            known[origin, "()"] = frozenset(found)
+        return known[origin, "()"]
 
     def _handed_out(self, function: FunctionDef, depth: int) -> Origins:
         manager = decorated(function, "asynccontextmanager", "contextmanager")
@@ -376,8 +423,4 @@ class Names:
             outer = dotted(function.returns.value) if isinstance(function.returns, ast.Subscript) else ""
             if outer.rpartition(".")[2] not in {"AsyncIterator", "Iterator", "AsyncGenerator", "Generator"}:
                 return self._instances(function.returns, depth)
-        found = NOTHING
-        for node in below(function, functions=False):
-            if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
-                found |= self.origins(node.value, depth)
-        return found - {PARAMETER}
+        return NOTHING.union(*(self.origins(each, depth) for each in self.results(function))) - {PARAMETER}

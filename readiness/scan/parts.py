@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from readiness.scan.names import Defined, Names
 from readiness.scan.scopes import How
-from readiness.scan.tree import FunctionDef, below, last_name, text_of
+from readiness.scan.tree import FunctionDef, last_name, text_of
 
 DEEPEST = 24
 """Steps after which following stops."""
@@ -254,9 +254,8 @@ def _returned(part: Part, call: ast.Call, function: Defined) -> Iterator[Part]:
     if not isinstance(function.node, FunctionDef):
         return
     frame = Frame(part.names, call, function.node, part.frame, _far(part.frame) + 1)
-    for node in below(function.node, functions=False):
-        if isinstance(node, ast.Return) and node.value is not None:
-            yield Part(function.names, node.value, frame)
+    for result in function.names.results(function.node):
+        yield Part(function.names, result, frame)
 
 
 def _put_in(part: Part, keys: tuple[str, ...]) -> Iterator[tuple[Part, tuple[str, ...]]]:

@@ -15,11 +15,11 @@ from readiness.scan import python
 from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.files import Source
 from readiness.scan.guards import UNGUARDED, Guard, Judgement
-from readiness.scan.names import PARAMETER, Defined
+from readiness.scan.names import PARAMETER, Defined, Names
 from readiness.scan.outcomes import Deferred, Hangs
 from readiness.scan.requirements import Requirements
 from readiness.scan.rule import PythonFile
-from readiness.scan.tree import last_name
+from readiness.scan.tree import FunctionDef, last_name
 
 PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
 KEPT = 1_500_000
@@ -57,6 +57,8 @@ class Project:
         self._followed: set[str] = set()
         self._asked_metadata: set[str] = set()
         self._requirements = Requirements()
+        self.known: dict[tuple[str, str], frozenset[str]] = {}
+        """What was worked out of names, by the file or class and the name in it."""
         self._looking_at: str | None = None
         self._whole: set[str] = set()
         self._naming: dict[str, list[str]] = {}
@@ -105,6 +107,12 @@ class Project:
 
     def imported(self, origin: str, importer: str) -> tuple[PythonFile, str] | None:
         """The file of a module that a dotted import of `importer` names, and the rest of the name within it."""
+        located = self.located(origin, importer)
+        file = self.file(located[0]) if located else None
+        return (file, located[1]) if file is not None and located else None
+
+    def located(self, origin: str, importer: str) -> tuple[str, str] | None:
+        """Where a dotted import leads, and the rest of the name; by the names of the files alone."""
         head = origin.partition(".")[0]
         if origin[0] != "." and head in sys.stdlib_module_names:
             return None
@@ -117,8 +125,7 @@ class Project:
         found = self._imported[key]
         if found:
             self._looked_into[importer].add(found[0])
-        file = self.file(found[0]) if found else None
-        return (file, found[1]) if file is not None and found else None
+        return found
 
     def begin(self, path: str) -> None:
         """From now on what is asked is asked for this file."""
@@ -136,7 +143,9 @@ class Project:
             if held <= KEPT:
                 break
             gone = self._files.pop(path)
-            held -= len(gone.data) if gone is not None else 0
+            if gone is not None:
+                held -= len(gone.data)
+                gone.forget()
 
     def hangs(self, path: str) -> Hangs:
         """What came out for a file hangs on these things."""
@@ -301,21 +310,25 @@ class Callers:
         constructor = self.owner is not None and function.name == "__init__"
         self.name = self.owner.name if self.owner is not None and constructor else function.name
         self.meant = {defined.names.key(self.owner)} if self.owner is not None and constructor else {origin}
+        self.inherited = (
+            set() if self.owner is None or constructor else _overridden(defined.names, self.owner, self.name)
+        )
+        """The methods of bases in the project that it stands in for: a call of one may be a call of it."""
         self.sure: list[tuple[PythonFile, ast.AST]] = []
         self.maybe: list[tuple[PythonFile, ast.AST]] = []
         self.untraceable = function.name in IMPLICIT
-        self.overrides = not constructor and self.owner is not None and _derives(self.owner)
-        """The class has bases, so that a call on any of those may be meant."""
+        self.overrides = not constructor and self.owner is not None and _derives(defined.names, self.owner)
+        """The class has bases of which nobody knows, so that a call on any of those may be meant."""
         for file in project.holding(self.name):
-            if file.name != path:
-                for use in file.calls.mentions(self.name):
+            for use in file.calls.mentions(self.name):
+                if file.name != path or file.names.origins(use) & self.inherited:
                     self._sort(file, use)
 
     def _sort(self, file: PythonFile, use: ast.expr) -> None:
         parent = file.tree.parents[use]
         origins = file.names.origins(use)
         if isinstance(parent, ast.Call) and parent.func is use:
-            if origins & self.meant:
+            if origins & (self.meant | self.inherited):
                 self.sure.append((file, parent))
             elif self.owner is not None and isinstance(use, ast.Attribute) and _may_be(file, use):
                 self.maybe.append((file, parent))
@@ -332,8 +345,30 @@ class Callers:
             self.untraceable |= self.name != (self.owner.name if self.owner else "")
 
 
-def _derives(owner: ast.ClassDef) -> bool:
-    return any(last_name(base) not in PLAIN_BASES for base in owner.bases)
+def _derives(names: Names, owner: ast.ClassDef, depth: int = 0) -> bool:
+    """Whether a class has a base that the project does not hold."""
+    for base in owner.bases:
+        known = [found for origin in names.origins(base) for found in names.defined(origin)]
+        above = [each for each in known if isinstance(each.node, ast.ClassDef) and each.node is not owner]
+        if not above and last_name(base) not in PLAIN_BASES:
+            return True
+        if depth < ROUNDS and any(_derives(each.names, each.node, depth + 1) for each in above):  # type: ignore[arg-type]
+            return True
+    return False
+
+
+def _overridden(names: Names, owner: ast.ClassDef, method: str, depth: int = 0) -> set[str]:
+    """The methods of that name of the bases that the project holds, by origin."""
+    found: set[str] = set()
+    for base in names.bases(owner):
+        if isinstance(base.node, ast.ClassDef) and base.node is not owner and depth < ROUNDS:
+            found |= {f"{base.names.key(base.node)[:-1]}.{method}>"} if method in _methods(base) else set()
+            found |= _overridden(base.names, base.node, method, depth + 1)
+    return found
+
+
+def _methods(defined: Defined) -> set[str]:
+    return {each.name for each in defined.node.body if isinstance(each, FunctionDef)}
 
 
 def _may_be(file: PythonFile, use: ast.Attribute) -> bool:

@@ -10,7 +10,7 @@ from readiness.scan.guards import is_generator
 from readiness.scan.project import Callers, Project
 from readiness.scan.registration import decorators
 from readiness.scan.rule import PythonFile
-from readiness.scan.tree import FunctionDef, dotted, last_name
+from readiness.scan.tree import FunctionDef, below, dotted, last_name
 
 ROUTES = {
     "get", "post", "put", "patch", "delete", "head", "options", "route", "api_route", "websocket", "websocket_route",
@@ -42,6 +42,8 @@ REQUESTS = (
 )  # fmt: skip
 """Beginnings of what a handler's parameter is annotated with."""
 CARRIERS = {"Request", "HttpRequest", "WebSocket", "Msg", "BaseRequest", "HTTPConnection"}
+COMMANDS = {"command", "group", "callback"}
+"""Decorators of a command line."""
 LIFE = {"lifespan", "on_startup", "on_shutdown", "on_cleanup", "cleanup_ctx", "startup", "shutdown"}
 """Where an application is told what to do before it serves, and after."""
 RUNNERS = {"to_thread": 1, "run_in_threadpool": 1, "submit": 1, "partial": 1, "run_sync": 1, "run_in_executor": 2}
@@ -184,13 +186,38 @@ def _starts_or_ends(file: PythonFile, function: FunctionDef) -> bool:
 
 
 def _is_run(file: PythonFile, call: ast.Call) -> bool:
-    """`asyncio.run(call())`."""
+    """`asyncio.run(call())`, or a task that is made before `loop.run_forever()`."""
     parent = file.tree.parents[call]
-    return (
-        isinstance(parent, ast.Call)
-        and call is not parent.func
-        and last_name(parent.func) in {"run", "run_until_complete"}
-    )
+    if not isinstance(parent, ast.Call) or call is parent.func:
+        return False
+    if last_name(parent.func) in {"run", "run_until_complete"}:
+        return True
+    outer = file.tree.function_of(parent)
+    later = (each for each in file.calls.named("run_forever") if file.tree.function_of(each) is outer)
+    return last_name(parent.func) in {"ensure_future", "create_task"} and any(later)
+
+
+def is_one_shot(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()) -> bool:
+    """Whether a place only runs once in a command or script, which then ends: with an error that somebody sees."""
+    function = file.tree.function_of(place)
+    if file.tree.loop_of(place) is not None or (isinstance(function, FunctionDef) and function in path):
+        return False
+    if function is None:
+        return _is_main(file, place)
+    if not isinstance(function, FunctionDef) or len(path) >= DEEPEST:
+        return False
+    if any(last_name(each) in COMMANDS for each in decorators(function)):
+        return True
+    if file.guards.is_entry(function) or handles_requests(file, function):
+        return False
+    leading = list(calls(file, function))
+    return bool(leading) and all(is_one_shot(other, call, (*path, function)) for other, call in leading)
+
+
+def _is_main(file: PythonFile, place: ast.AST) -> bool:
+    """`if __name__ == "__main__":`."""
+    tests = (each.test for each in file.tree.ancestors(place) if isinstance(each, ast.If))
+    return any(isinstance(one, ast.Name) and one.id == "__name__" for test in tests for one in below(test))
 
 
 def handed_over(file: PythonFile, functions: Collection[str]) -> Iterator[tuple[ast.Call, ast.Call]]:

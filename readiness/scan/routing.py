@@ -7,13 +7,10 @@ from collections.abc import Iterator
 
 from readiness.scan.assembly import ANY, Look, last_names
 from readiness.scan.bodies import body_of
-from readiness.scan.deeds import method, targets
 from readiness.scan.facts import Fact, Layer, Route
 from readiness.scan.frameworks import ADDING, DECLARING, LITESTAR, ROUTE_OBJECTS, VERBS
 from readiness.scan.tree import FunctionDef, argument, last_name, text_of
 
-ANSWERING = ("get", "post", "put", "patch", "delete", "head", "options", "dispatch", "__call__", "on_receive")
-"""Methods of a class that answers requests."""
 LAYERING = {"dependencies": "dependency", "middleware": "middleware", "guards": "guard"}
 
 
@@ -28,11 +25,11 @@ class Routing(Look):
         for call in self.file.calls.named(*DECLARING):
             outer = self.tree.parents[call]
             if isinstance(outer, ast.Call) and outer.func is call and outer.args:
-                yield from self.declared(call, self.what(outer.args[0]))
+                yield from self.declared(call, self.refs(outer.args[0]))
         for call in self.file.calls.named(*ADDING):
             yield from self.added(call)
         for call in self.file.calls.named(*last_names(ROUTE_OBJECTS)):
-            for origin in sorted(self.names.origins(call.func) & ROUTE_OBJECTS.keys()):
+            for origin in self.is_of(call.func, ROUTE_OBJECTS):
                 yield from self.route_object(call, origin)
 
     # ---- declared by decorators
@@ -43,7 +40,7 @@ class Routing(Look):
         for decorator in node.decorator_list:
             call = decorator if isinstance(decorator, ast.Call) else None
             func = call.func if call else decorator
-            if call is not None and self.names.origins(func) & LITESTAR:
+            if call is not None and self.is_of(func, LITESTAR):
                 found += [*self.litestar(call, node)]
             elif call is not None and isinstance(func, ast.Attribute) and func.attr in DECLARING:
                 found += [*self.declared(call, (key,))]
@@ -57,7 +54,7 @@ class Routing(Look):
             func = decorator.func if isinstance(decorator, ast.Call) else decorator
             if not (isinstance(func, ast.Attribute) and func.attr in DECLARING and self.refs(func.value)):
                 options = self.options(decorator) if isinstance(decorator, ast.Call) else ()
-                yield Layer((key,), "decorator", self.what(func), options, False, self.file.location(decorator))
+                yield Layer((key,), "decorator", self.refs(func), options, False, self.file.location(decorator))
 
     def options(self, call: ast.Call) -> tuple[tuple[str, str], ...]:
         given = [(each.arg or ANY, self.literal(each.value) or ANY) for each in call.keywords]
@@ -69,14 +66,14 @@ class Routing(Look):
             return
         owners = self.owners(call.func.value)
         first = argument(call, "path", 0) or argument(call, "rule")
-        if not owners or (first is None and "flask_rest" not in str(self.names.origins(call.func.value))):
+        if not owners or (first is None and not self.is_restful(call.func.value)):
             return
         verb = call.func.attr
         methods = self.methods(call, verb)
         paths = self.path(first, None)
         body = self.body_of(handlers, methods)
-        yield Route("", owners, methods, paths, self.handlers(handlers), body, self.file.location(call))
-        yield from self.layers(call, self.handlers(handlers))
+        yield Route("", owners, methods, paths, handlers, body, self.file.location(call))
+        yield from self.layers(call, handlers)
 
     def methods(self, call: ast.Call, verb: str) -> tuple[str, ...]:
         listed = argument(call, "methods")
@@ -100,7 +97,7 @@ class Routing(Look):
             inner, options = first or node, self.options(node)
         elif isinstance(node, ast.Call):
             options = self.options(node)
-        yield Layer(owners, kind, self.what(inner), options, self.is_conditional(call), self.file.location(node))
+        yield Layer(owners, kind, self.refs(inner), options, self.is_conditional(call), self.file.location(node))
 
     def litestar(self, call: ast.Call, node: ast.ClassDef | FunctionDef) -> Iterator[Fact]:
         """`@get("/path")` of Litestar: a route object, or a method of a controller."""
@@ -126,7 +123,7 @@ class Routing(Look):
         if name == "add_static":
             yield Route("", owners, ("STATIC",), self.path(argument(call, "prefix", 0)), (), "", at)
             return
-        if name == "add_resource" and "flask_rest" in str(self.names.origins(call.func.value)):
+        if name == "add_resource" and self.is_restful(call.func.value):
             yield from self.resource(call, owners)
             return
         args = list(call.args)
@@ -142,7 +139,7 @@ class Routing(Look):
             methods = self.methods(call, "route") if name in {"add_url_rule", "add_api_route", "add_route"} else ()
         path = args[0] if args else argument(call, "path") or argument(call, "rule")
         handler = self.handler_of(call, name, args)
-        handlers = self.handlers(self.what(handler)) if handler is not None else ()
+        handlers = self.refs(handler) if handler is not None else ()
         yield Route("", owners, methods, self.path(path, None), handlers, self.body_of(handlers, methods), at)
         yield from self.layers(call, handlers)
 
@@ -155,7 +152,7 @@ class Routing(Look):
         return args[position] if len(args) > position else None
 
     def resource(self, call: ast.Call, owners: tuple[str, ...]) -> Iterator[Fact]:
-        handlers = self.handlers(self.what(call.args[0])) if call.args else ()
+        handlers = self.refs(call.args[0]) if call.args else ()
         for each in call.args[1:]:
             yield Route("", owners, (), self.path(each, None), handlers, "", self.file.location(call))
 
@@ -169,34 +166,27 @@ class Routing(Look):
             methods = self.methods(call, "route")
         path = args[0] if args else argument(call, "path")
         handler = args[1] if len(args) > 1 else argument(call, "endpoint") or argument(call, "handler")
-        handlers = self.handlers(self.what(handler)) if handler is not None and methods != ("STATIC",) else ()
+        handlers = self.refs(handler) if handler is not None and methods != ("STATIC",) else ()
         if "starlette" in origin and not methods:
-            methods = self.methods_of(handlers) or ("GET",)
+            methods = self.methods_of(handlers)
         yield Route(ref, (), methods, self.path(path, None), handlers, self.body_of(handlers, methods), at)
         yield from self.layers(call, (*handlers, ref))
 
     def methods_of(self, handlers: tuple[str, ...]) -> tuple[str, ...]:
-        """None for a class or an application, which answers what it likes."""
-        named = [each for each in handlers if each.startswith("<") and each.rpartition(".")[2][:-1] in ANSWERING]
-        return (ANY,) if named else ()
+        """GET for a function; a class or an application answers what it likes."""
+        kinds = {isinstance(each, FunctionDef) for ref in handlers for each in self.definitions(ref)}
+        return ("GET",) if kinds == {True} else (ANY,)
 
     # ---- handlers
 
-    def handlers(self, what: tuple[str, ...]) -> tuple[str, ...]:
-        """The functions behind a handler; the methods of a class."""
-        found: set[str] = set()
-        for ref in what:
-            found |= targets(self.file, [ref], called=False)
-            for each in self.names.defined(ref.removesuffix("()")) if ref.startswith("<") else ():
-                if isinstance(each.node, ast.ClassDef):
-                    found |= set(method(each, *ANSWERING))
-            if ref[0] not in "<" and not ref.endswith(")"):
-                found.add(ref)
-        return tuple(sorted(found))
+    def definitions(self, ref: str) -> list[ast.ClassDef | FunctionDef]:
+        """The definitions of this file that a reference means."""
+        path, _, name = ref.partition(">")[0].removeprefix("<").rpartition(":")
+        return self.names.definitions.get(name, []) if path == self.file.name and ref[0] == "<" else []
+
+    def is_restful(self, owner: ast.expr) -> bool:
+        return any("flask_rest" in each for each in self.file.objects.refs(owner)) or b"flask_rest" in self.file.data
 
     def body_of(self, handlers: tuple[str, ...], methods: tuple[str, ...]) -> str:
-        for key in handlers:
-            for each in self.names.defined(key):
-                if isinstance(each.node, FunctionDef) and (body := body_of(each.names, each.node, methods)):
-                    return body
-        return ""
+        functions = (each for ref in handlers for each in self.definitions(ref) if isinstance(each, FunctionDef))
+        return next((body for each in functions if (body := body_of(self.names, each, methods))), "")

@@ -12,7 +12,6 @@ from typing import ClassVar, cast
 from readiness.identity import identify
 from readiness.model import Edit, Finding, Location
 from readiness.scan.calls import Calls
-from readiness.scan.facts import Function
 from readiness.scan.failures import Failures
 from readiness.scan.fix import IMPOSSIBLE
 from readiness.scan.guards import Guard, Guards, Left
@@ -41,11 +40,6 @@ class PythonFile:
         return Objects(self)
 
     @cached_property
-    def functions(self) -> dict[ast.AST, Function]:
-        """What is known of each function that some service's handlers lead to."""
-        return {}
-
-    @cached_property
     def calls(self) -> Calls:
         return Calls(self.tree, self.names)
 
@@ -60,6 +54,11 @@ class PythonFile:
     @cached_property
     def loops(self) -> Loops:
         return Loops(self.tree, self.names, self.guards, self.failures)
+
+    def forget(self) -> None:
+        """Let go of the tree and of all that was worked out; nobody may ask this file again."""
+        self.tree.forget()
+        self.__dict__.clear()
 
     @cached_property
     def lines(self) -> list[str]:

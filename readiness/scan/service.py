@@ -43,30 +43,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from readiness.scan.facts import (
-    Doubt,
-    Fact,
-    Function,
-    Hook,
-    Joined,
-    Layer,
-    Made,
-    Message,
-    Option,
-    Passed,
-    Refs,
-    Route,
-    Use,
-)  # fmt: skip
-from readiness.scan.traffic import CLIENTS, MODELS, begins
+from readiness.model import Location
+from readiness.scan.facts import Deeds, Doubt, Fact, Hook, Joined, Layer, Made, Message, Option, Route, Use
+from readiness.scan.resolving import Resolver, is_parameter, split
+from readiness.scan.traffic import CLIENTS, MATTERING, MODELS, begins
+
+if TYPE_CHECKING:
+    from readiness.scan.project import Project
 
 Kind = TypeVar("Kind", bound=Fact)
 DEEPEST = 12
 """Applications in applications, and calls of calls, that are followed."""
+
+FEW = 2
+"""Classes with a method of one name, up to which a call on something unknown may mean each of them."""
+COMMON = {"get", "post", "put", "delete", "run", "start", "stop", "close", "send", "read", "write", "update", "add", "set", "handle"}
+ANSWERING = ("get", "post", "put", "patch", "delete", "head", "options", "handle")
+"""Methods of a class that answers requests."""
 
 COMPLETIONS = (
     "/chat/completions", "/completions", "/v1/messages", "/v1/responses", "/api/generate", "/v1/generate", "/api/chat",
@@ -86,6 +83,20 @@ PROBES = {
 }  # fmt: skip
 """Last parts of paths that tell whether a service is well."""
 SIDE = {"metrics", "docs", "redoc", "openapi.json", "favicon.ico", "version", "robots.txt"}
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that something leads to, and what it does; see `facts.Deeds`."""
+
+    key: str
+    to: frozenset[str]
+    calls: tuple[tuple[str, int], ...]
+    """Calls of libraries by origin, with their lines."""
+    answers: tuple[tuple[int, int, str], ...]
+    """Statuses from 400 on, their lines, and `own` or `relayed`; those of errors that it raises included."""
+    marks: tuple[str, ...]
+    at: Location
 
 
 @dataclass(frozen=True)
@@ -168,35 +179,31 @@ class _Index:
 class Service:
     """All facts of a project as one."""
 
-    def __init__(self, facts: Iterable[Fact], asked: Collection[str] | None = None) -> None:
+    def __init__(
+        self, facts: Iterable[Fact], asked: Collection[str] | None = None, project: Project | None = None
+    ) -> None:
         """`asked` are the files that places may stand in; None: all."""
         self._facts: dict[type, list[Fact]] = defaultdict(list)
-        for fact in facts:
+        known = list(dict.fromkeys(facts))
+        for fact in known:
             self._facts[type(fact)].append(fact)
         self._asked = asked
-        self._functions = {each.key: each for each in self.all(Function)}
-        self._passed: dict[str, set[str]] = defaultdict(set)
-        for each in self.all(Passed):
-            self._passed[each.parameter] |= set(each.given)
-        self._resolved: dict[str, frozenset[str]] = {}
+        self._resolver = Resolver(known, project)
+        self._deeds = {each.key: each for each in self.all(Deeds)}
+        self._methods: dict[str, list[str]] = defaultdict(list)
+        for key in self._deeds:
+            self._methods[key[:-1].rpartition(":")[2].rpartition(".")[2]].append(key)
+        self._functions: dict[str, Function] = {}
 
     def all(self, kind: type[Kind]) -> list[Kind]:
         """Every fact of a kind."""
         return self._facts[kind]  # type: ignore[return-value]
 
-    # ---- objects
-
     def resolve(self, refs: Iterable[str]) -> frozenset[str]:
-        """What references stand for, parameters replaced by what is passed for them."""
-        return frozenset[str]().union(*(self._resolve(each) for each in refs))
+        """What references stand for."""
+        return self._resolver.all(refs)
 
-    def _resolve(self, ref: str) -> frozenset[str]:
-        if ref not in self._passed:
-            return frozenset({ref})
-        if ref not in self._resolved:
-            self._resolved[ref] = frozenset()  # one that is passed on in a circle ends here
-            self._resolved[ref] = self.resolve(self._passed[ref])
-        return self._resolved[ref]
+    # ---- objects
 
     @cached_property
     def _made(self) -> dict[str, Made]:
@@ -206,29 +213,36 @@ class Service:
     def _objects(self) -> dict[str, Route]:
         return {each.ref: each for each in self.all(Route) if each.ref}
 
+    def _owners(self, refs: Iterable[str]) -> frozenset[str]:
+        return self._resolver.all(refs, passed=True)
+
     @cached_property
     def _index(self) -> _Index:
         index = _Index()
         for route in self.all(Route):
-            for ref in self.resolve(route.owners):
+            for ref in self._owners(route.owners):
                 index.routes[ref].append(route)
         for layer in self.all(Layer):
-            for ref in self.resolve(layer.owners):
-                index.layers[ref].append(layer)
+            for ref in self._owners(layer.owners):
+                index.layers[ref].append(replace(layer, what=tuple(sorted(self.resolve(layer.what)))))
         for option in self.all(Option):
-            for ref in self.resolve(option.owners):
+            for ref in self._owners(option.owners):
                 index.options[ref].append(option)
         for hook in self.all(Hook):
-            for ref in self.resolve(hook.owners):
-                index.hooks[ref].append(hook)
+            for ref in self._owners(hook.owners):
+                index.hooks[ref].append(self._hook(hook))
         for doubt in self.all(Doubt):
-            for ref in self.resolve(doubt.owners):
+            for ref in self._owners(doubt.owners):
                 index.doubts[ref].append(doubt)
         for joined in self.all(Joined):
-            inner = self.resolve(joined.inner)
-            for ref in self.resolve(joined.outer):
+            inner = frozenset[str]().union(*(self._resolver.followed(each) for each in joined.inner))
+            for ref in self._owners(joined.outer):
                 index.joined[ref] += [(each, joined) for each in sorted(inner) if each != ref]
         return index
+
+    def _hook(self, hook: Hook) -> Hook:
+        of = next(iter(sorted(self.resolve([hook.of]))), "") if hook.of[:1] in {"~", "<"} else hook.of
+        return replace(hook, of=of, what=tuple(sorted(self.resolve(hook.what))))
 
     # ---- applications
 
@@ -240,15 +254,15 @@ class Service:
         return tuple(self._app(each) for each in made if self._asked is None or each.at.path in self._asked)
 
     def _app(self, made: Made) -> App:
-        refs = [*self._below(made.ref)]
+        refs = list(dict.fromkeys(self._below(made.ref)))
         index = self._index
         return App(
             made,
-            tuple(self._endpoints(made.ref, "", (), ())),
+            tuple(dict.fromkeys(self._endpoints(made.ref, "", (), ()))),
             tuple(index.layers[made.ref]),
             tuple(index.options[made.ref]),
             tuple(hook for ref in refs for hook in index.hooks[ref]),
-            tuple(doubt for ref in refs for doubt in index.doubts[ref]),
+            tuple(dict.fromkeys(doubt for ref in refs for doubt in index.doubts[ref])),
         )
 
     def _below(self, ref: str, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -263,11 +277,26 @@ class Service:
         prefix = _together(prefix, made.path if made else "")
         own = [*self._index.routes[ref], *([self._objects[ref]] if ref in self._objects else [])]
         for route in own:
-            near = [layer for key in dict.fromkeys(route.handlers) for layer in self._index.layers[key]]
-            yield Endpoint(self, route, _together(prefix, route.path), tuple(dict.fromkeys([*layers, *near])))
+            yield self._endpoint(route, prefix, layers)
         for inner, joined in self._index.joined[ref] if len(path) < DEEPEST else ():
             if inner not in path:
-                yield from self._endpoints(inner, _together(prefix, joined.path), layers, (*path, ref))
+                yield from self._joined(inner, joined, _together(prefix, joined.path), layers, (*path, ref))
+
+    def _joined(
+        self, inner: str, joined: Joined, prefix: str, layers: tuple[Layer, ...], path: tuple[str, ...]
+    ) -> Iterator[Endpoint]:
+        """What is put into another one: a router, a route object, or something of a library."""
+        if inner in self._made or inner in self._objects or inner in self._index.routes or inner in self._index.joined:
+            yield from self._endpoints(inner, prefix, layers, path)
+        elif not is_parameter(inner):
+            route = Route("", (), ("MOUNT",), "", (inner,), "", joined.at)
+            yield self._endpoint(route, prefix, layers)
+
+    def _endpoint(self, route: Route, prefix: str, layers: tuple[Layer, ...]) -> Endpoint:
+        handlers = tuple(sorted(self.resolve(route.handlers)))
+        route = replace(route, handlers=handlers)
+        near = [layer for key in handlers for layer in self._index.layers[key]]
+        return Endpoint(self, route, _together(prefix, route.path), tuple(dict.fromkeys([*layers, *near])))
 
     @cached_property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -300,9 +329,11 @@ class Service:
         """Whether anything stays up and answers."""
         return bool(self.apps or self.messages or self.unread)
 
-    @property
+    @cached_property
     def uses(self) -> tuple[Use, ...]:
-        return tuple(self.all(Use))
+        """Calls of libraries that matter, by the origin that is behind the names; wherever they stand in the project."""
+        found = (replace(each, origin=origin) for each in self.all(Use) for origin in sorted(self.resolve([each.origin])))
+        return tuple(dict.fromkeys(each for each in found if _matters(each.origin)))
 
     def used(self, libraries: tuple[str, ...]) -> tuple[Use, ...]:
         """Calls of these libraries."""
@@ -314,28 +345,104 @@ class Service:
         nats = (each for each in self.uses if each.origin.startswith(("nats.", "faststream.")))
         return (*self.used((*CLIENTS, *MODELS)), *nats)
 
+    # ---- what functions lead to
+
     def reach(self, refs: Iterable[str]) -> Iterator[Function]:
-        """The functions that these lead to, themselves included, the near ones first."""
-        pending = self.resolve(refs)
+        """The functions that these lead to, themselves included, the near ones first.
+
+        What a handler calls that its class or its factory was given is followed to whoever gave it.
+        """
+        pending = self._resolver.all(refs, passed=True)
         seen: set[str] = set()
         for _ in range(DEEPEST):
             following: set[str] = set()
             for ref in sorted(pending - seen):
                 seen.add(ref)
-                for function in self._meant(ref):
-                    if function.key not in seen or function.key == ref:
-                        seen.add(function.key)
+                for key in self._meant(ref):
+                    if key not in seen or key == ref:
+                        seen.add(key)
+                        function = self._function(key)
                         yield function
-                        following |= self.resolve((*function.to, *function.needs))
+                        following |= self._led_to(function)
             pending = frozenset(following)
 
-    def _meant(self, ref: str) -> list[Function]:
+    def _led_to(self, function: Function) -> set[str]:
+        around = function.key[1:-1].rpartition(".")[0]
+        found: set[str] = set()
+        for ref in function.to:
+            head = split(ref)[0]
+            if is_parameter(head) and head.startswith((f"{around}(", f"{around}.__init__(")):
+                found |= self._resolver.followed(ref)
+            else:
+                found.add(ref)
+        return found
+
+    def _meant(self, ref: str) -> list[str]:
         """A function; of a class or an instance what is called on it."""
-        if ref in self._functions:
-            return [self._functions[ref]]
-        base = ref.removesuffix("()").removesuffix(">")
-        names = ("__call__", "dispatch", "__init__")
-        return [self._functions[key] for name in names if (key := f"{base}.{name}>") in self._functions]
+        if ref in self._deeds:
+            return [ref]
+        if ref[0] == ".":
+            found = self._methods.get(ref[1:], ()) if ref[1:] not in COMMON else ()
+            return list(found) if len(found) <= FEW else []
+        if ref[0] != "<":
+            return []
+        names = ("__call__", "dispatch", "__init__") if ref.endswith("()") else ("__init__", "__call__", "dispatch")
+        names = (*names, *ANSWERING)
+        found = [f"{key[:-1]}.{name}>" for name in names for key in self._resolver.line(ref.removesuffix("()"))]
+        return [key for key in found if key in self._deeds]
+
+    def _function(self, key: str) -> Function:
+        if key not in self._functions:
+            self._functions[key] = self._resolved(self._deeds[key])
+        return self._functions[key]
+
+    def _resolved(self, deeds: Deeds) -> Function:
+        to: set[str] = set()
+        calls: dict[tuple[str, int], None] = {}
+        for ref, line in deeds.to:
+            for found in sorted(self.resolve([ref])) if ref[0] != "." else [ref]:
+                if found[0] in "<." or is_parameter(split(found)[0]):
+                    to.add(found)
+                elif "." in found:
+                    calls[found, line] = None
+        for found in self.resolve(deeds.needs):
+            if found[0] == "<" and (found in self._deeds or found.endswith("()")):
+                to.add(found)
+            elif "." in found and not is_parameter(found):
+                calls[found, deeds.at.line] = None
+        answers = (*deeds.answers, *self._errors(deeds))
+        return Function(deeds.key, frozenset(to), tuple(calls), answers, deeds.marks, deeds.at)
+
+    def _errors(self, deeds: Deeds) -> Iterator[tuple[int, int, str]]:
+        """The statuses that the errors stand for which a function raises."""
+        for ref, line in deeds.raises:
+            how = "relayed" if ref.startswith("relayed ") else "own"
+            for found in self.resolve([ref.removeprefix("relayed ")]):
+                yield from ((status, line, how) for status in self._statuses(found))
+
+    def _statuses(self, error: str) -> set[int]:
+        """The statuses of a class, of its bases, or of what is registered to answer for it."""
+        found: set[int] = set()
+        for key in self._resolver.line(error) if error[0] == "<" else [error]:
+            kin = self._resolver.kin.get(key)
+            found |= set(kin.statuses) if kin else set()
+            for hook in self._errors_handled.get(key, ()):
+                found |= {status for ref in hook.what if ref in self._deeds for status, _, _ in self._deeds[ref].answers}
+            if found:
+                break
+        return found
+
+    @cached_property
+    def _errors_handled(self) -> dict[str, list[Hook]]:
+        found: dict[str, list[Hook]] = defaultdict(list)
+        for hook in map(self._hook, self.all(Hook)):
+            if hook.kind == "error":
+                found[hook.of].append(hook)
+        return found
+
+
+def _matters(origin: str) -> bool:
+    return begins(origin, MATTERING) or (origin.startswith(("nats.", "faststream.")) and origin.endswith(".request"))
 
 
 def _together(prefix: str, path: str | None) -> str:
@@ -345,6 +452,3 @@ def _together(prefix: str, path: str | None) -> str:
     if not path or (path == "/" and not prefix):
         return prefix or path
     return f"{prefix.rstrip('/')}/{path.lstrip('/')}" if not path.startswith("*") else f"{prefix.rstrip('/')}{path}"
-
-
-__all__ = ["App", "Endpoint", "Refs", "Service", "asks_model"]

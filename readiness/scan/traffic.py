@@ -30,7 +30,15 @@ BREAKERS = ("pybreaker", "aiobreaker", "circuitbreaker", "purgatory", "pyfailsaf
 CACHES = ("cachetools", "aiocache", "fastapi_cache", "diskcache", "flask_caching", "cashews", "requests_cache", "hishel", "redis",
           "aioredis", "valkey", "aiohttp_client_cache", "functools.lru_cache", "functools.cache", "pymemcache", "aiomcache",
           "litestar.stores", "gptcache", "async_lru", "cacheout")  # fmt: skip
+TELLING = frozenset("""
+    get post put patch delete request send urlopen stream
+    create acreate completion acompletion astream generate agenerate chat invoke ainvoke generate_content parse
+    generate_content_async generate_content_stream complete acomplete send_message converse converse_stream
+    inc observe labels
+""".split())  # fmt: skip
+"""Methods of clients and of metrics, whatever they are called on."""
 MATTERING = (*MODELS, *CLIENTS, *LOGS, *METRICS, *RETRIES, *BREAKERS, *CACHES)
+HEADS = frozenset(each.partition(".")[0].partition("_")[0] for each in MATTERING)
 TOKENS = tuple(sorted({each.partition(".")[0].encode() for each in MATTERING}))
 
 
@@ -56,17 +64,15 @@ class Traffic(Look):
 
     def subscriptions(self) -> Iterator[Fact]:
         for call in self.file.calls.named("subscribe", "pull_subscribe", "subscribe_bind"):
-            origins = self.names.origins(call.func)
             callback = argument(call, "cb")
-            if any(each.startswith("nats.") for each in origins) or (callback is not None and not any(each[0] not in "<@" for each in origins)):
-                handlers = self.what(callback) if callback is not None else ()
-                yield Message("nats", handlers, self.file.location(call))
+            if callback is not None or any("~nats." in each for each in self.refs(call.func)):
+                yield Message("nats", self.refs(callback), self.file.location(call))
 
     def subscribers(self) -> Iterator[Fact]:
         for function in self.tree.functions:
             for decorator in function.decorator_list:
                 func = decorator.func if isinstance(decorator, ast.Call) else decorator
-                if last_name(func) == "subscriber" and any("faststream" in each for each in self.names.origins(func)):
+                if isinstance(func, ast.Attribute) and func.attr == "subscriber":
                     yield Message("faststream", (self.names.key(function),), self.file.location(decorator))
 
     def loops(self) -> Iterator[Fact]:
@@ -74,22 +80,71 @@ class Traffic(Look):
             if last_name(loop.iter) == "messages" and (function := self.around(loop)) and b"nats" in self.file.data:
                 yield Message("nats", (function,), self.file.location(loop.iter))
         for call in self.file.calls.named("fetch", "next_msg"):
-            if any(each.startswith("nats.") for each in self.names.origins(call.func)) and (function := self.around(call)):
+            if any("~nats." in each for each in self.refs(call.func)) and (function := self.around(call)):
                 yield Message("nats", (function,), self.file.location(call))
 
     # ---- libraries
 
     def uses(self) -> Iterator[Fact]:
+        imported = self.imported
         for call in self.tree.all(ast.Call):
-            for origin in sorted(self.names.origins(call.func)):
-                if origin[0] not in "<@" and (begins(origin, MATTERING) or _is_nats_request(origin)):
-                    yield Use(origin, self.around(call), self.file.location(call))
-        for function in self.tree.functions:
-            for decorator in function.decorator_list:
-                if not isinstance(decorator, ast.Call):
-                    for origin in sorted(self.names.origins(decorator)):
-                        if begins(origin, MATTERING):
-                            yield Use(origin, self.names.key(function), self.file.location(decorator))
+            last = last_name(call.func)
+            if (_root(call.func) in imported or last in TELLING) and not _takes_an_entry(call, last):
+                yield from self.used(call.func, call)
+        for node in [*self.tree.functions, *self.tree.all(ast.ClassDef)]:
+            for decorator in node.decorator_list:
+                if not isinstance(decorator, ast.Call) and _root(decorator) in imported:
+                    yield from self.used(decorator, node if isinstance(node, FunctionDef) else decorator)
+
+    def used(self, func: ast.expr, at: ast.AST) -> Iterator[Use]:
+        for ref in self.refs(func):
+            path = ref.rpartition("~")[2]
+            known = ref[0] == "~" and (begins(path, MATTERING) or _is_nats_request(path) or self.may_be_own(ref, func))
+            if known or (ref[0] in "<" and last_name(func) in TELLING):
+                inside = self.names.key(at) if isinstance(at, FunctionDef) else self.around(at)
+                yield Use(ref, inside, self.file.location(func))
+
+    def may_be_own(self, ref: str, func: ast.expr) -> bool:
+        """Whether something of the project's own may stand behind an import, and its method's name is telling."""
+        return last_name(func) in TELLING and isinstance(func, ast.Attribute)
+
+    @property
+    def imported(self) -> set[str]:
+        """Names of this file for a library that matters, or a part of one."""
+        found = set()
+        for each in [*self.tree.all(ast.Import), *self.tree.all(ast.ImportFrom)]:
+            module = f"{each.module or ''}." if isinstance(each, ast.ImportFrom) else ""
+            for alias in each.names:
+                path = f"{module}{alias.name}"
+                if path.partition(".")[0].partition("_")[0] in HEADS and (begins(path, MATTERING) or path in HEADS or _holds(path)):
+                    found.add(alias.asname or alias.name.partition(".")[0])
+        return found
+
+
+def _holds(path: str) -> bool:
+    """Whether a module holds something that matters: `google.cloud` does."""
+    return any(each.startswith(f"{path}.") for each in MATTERING)
+
+
+def _root(node: ast.expr) -> str:
+    """`a` of `a.b(c).d`."""
+    while not isinstance(node, ast.Name):
+        match node:
+            case ast.Attribute(value=inner) | ast.Await(value=inner) | ast.Subscript(value=inner):
+                node = inner
+            case ast.Call(func=inner):
+                node = inner
+            case _:
+                return ""
+    return node.id
+
+
+def _takes_an_entry(call: ast.Call, last: str) -> bool:
+    """`table.get("key")`, `os.environ.get(name, "")`: no request."""
+    first = call.args[0] if call.args else None
+    if last not in {"get", "pop", "delete", "set"} or call.keywords:
+        return False
+    return len(call.args) == 2 or first is None or (isinstance(first, ast.Constant) and "/" not in str(first.value))
 
 
 def _is_nats_request(origin: str) -> bool:

@@ -45,6 +45,23 @@ def children(node: ast.AST) -> list[ast.AST]:
 
 def below(top: ast.AST, *, functions: bool = True) -> Iterator[ast.AST]:
     """`top` and all below it, in order; with `functions` false, functions and classes inside it are not entered."""
+    order: list[ast.AST] | None = getattr(top, "preorder", None)
+    if order is None:  # a node without children, or one of an annotation in quotes
+        return _walk(top, functions=functions)
+    start, end = top.first, top.beyond  # type: ignore[attr-defined]
+    return iter(order[start:end]) if functions else _outside_functions(order, start, end)
+
+
+def _outside_functions(order: list[ast.AST], start: int, end: int) -> Iterator[ast.AST]:
+    yield order[start]
+    at = start + 1
+    while at < end:
+        node = order[at]
+        yield node
+        at = node.beyond if node.__class__ in CLOSED else at + 1  # type: ignore[attr-defined]  # always has children
+
+
+def _walk(top: ast.AST, *, functions: bool) -> Iterator[ast.AST]:
     stack = [top]
     while stack:
         node = stack.pop()
@@ -62,6 +79,10 @@ def inside(block: list[ast.stmt], *, functions: bool = False) -> Iterator[ast.AS
             yield statement
 
 
+CLOSED = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef})
+"""What is not entered by those who look at one function alone."""
+
+
 class Tree:
     """A parsed file with what all rules ask of it."""
 
@@ -69,16 +90,41 @@ class Tree:
         self.module = module
         self.parents: dict[ast.AST, ast.AST] = {}
         self._by_type: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
-        parents, by_type = self.parents, self._by_type
-        stack: list[ast.AST] = [module]
+        self._order: list[ast.AST] = []
+        self._number()
+
+    def _number(self) -> None:
+        """One walk: each node gets its place in the order of the source, and where its insides end.
+
+        The places stand on the nodes themselves: what is below a node is then a piece of a list, and most rules ask
+        for that again and again.
+        """
+        parents, by_type, order = self.parents, self._by_type, self._order
+        stack: list[ast.AST | None] = [self.module]
+        open_nodes: list[ast.AST] = []
         while stack:
             node = stack.pop()
+            if node is None:
+                open_nodes.pop().beyond = len(order)  # type: ignore[attr-defined]
+                continue
+            order.append(node)
             by_type[node.__class__].append(node)
             under = children(node)
+            if not under:
+                continue
+            node.preorder, node.first = order, len(order) - 1  # type: ignore[attr-defined]
             for child in under:
                 parents[child] = node
+            open_nodes.append(node)
+            stack.append(None)
             under.reverse()
             stack += under
+
+    def forget(self) -> None:
+        """Let go of all nodes, which refer to each other, without waiting for the garbage collector."""
+        self._order.clear()
+        self.parents.clear()
+        self._by_type.clear()
 
     def all(self, *kinds: type[Node]) -> list[Node]:
         """Every node of exactly these types; those of one type in the order of the source."""

@@ -14,11 +14,12 @@ import ast
 from typing import NamedTuple
 
 from readiness.scan import PythonFile, PythonRule
+from readiness.scan.addresses import opens_data
 from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.fix import importing, replace, segment
 from readiness.scan.reach import coroutine_of, handed_over, is_starting
 from readiness.scan.registration import decorators
-from readiness.scan.tree import FunctionDef, last_name
+from readiness.scan.tree import FunctionDef, dotted, last_name
 
 
 class Blocker(NamedTuple):
@@ -114,7 +115,6 @@ BLOCKERS = (
         "psycopg", ("psycopg2*", "psycopg", "psycopg.connect()*", "psycopg.Connection*"), f"{QUERIES} connect", DATABASE
     ),
     Blocker("mysql", ("pymysql*", "mysql.connector*"), f"{QUERIES} connect", DATABASE),
-    Blocker("sqlite3", ("sqlite3*",), QUERIES, DATABASE, advice=True),
     Blocker("ession", ("sqlalchemy.orm*", "sqlmodel.Session*", "sqlmodel.orm*"), ORM, DATABASE),
     Blocker("mongo", ("pymongo.MongoClient*", "pymongo.mongo_client.MongoClient*"), MONGO, DATABASE),
     Blocker(
@@ -136,7 +136,12 @@ BLOCKERS = (
         "litellm", ("litellm", "litellm.main"), "completion embedding image_generation transcription speech", MODEL
     ),
     Blocker("genai", ("google.generativeai.GenerativeModel()", "google.genai.Client().models"), MODELS, MODEL),
-    Blocker("zeroconf", ("zeroconf.ServiceInfo()",), "request", "waits for the network (and raises RuntimeError on an event loop)"),
+    Blocker(
+        "zeroconf",
+        ("zeroconf.ServiceInfo()",),
+        "request",
+        "waits for the network (and raises RuntimeError on an event loop)",
+    ),
     Blocker(
         "eroconf",
         ("zeroconf.Zeroconf()",),
@@ -237,7 +242,7 @@ class Rule(PythonRule):
         if function is None or isinstance(self.tree.parents[node], ast.Await):
             return
         blocker = self.blocker(node)
-        if blocker is None or is_short(node):
+        if blocker is None or is_short(node) or (blocker.token == "urllib" and opens_data(self.file, node)):
             return
         if isinstance(function, ast.Lambda):
             user = self.tree.parents[function]
@@ -282,8 +287,9 @@ class Rule(PythonRule):
         coroutine = file.tree.function_of(place)
         name = coroutine.name if isinstance(coroutine, FunctionDef) else ""
         route = f" (called by the coroutine {name}, {file.name}:{place.lineno})" if through is not None else ""
+        called = dotted(node.func) or last_name(node.func)
         message = (
-            f"{last_name(node.func)} {blocker.does} and stops the event loop meanwhile{route}: await, or use a thread"
+            f"{called} {blocker.does}, and the event loop stands still{route}: await an async version, or use a thread"
         )
         advisory = blocker.advice or is_starting(file, place)
         if (

@@ -1,36 +1,46 @@
 """A task is started and nobody keeps it.
 
 The event loop holds tasks weakly: one that nobody keeps can be collected in the middle of its work, and its exception
-is never seen. Keep it (a set with a done callback, an attribute, a TaskGroup) and look at its exception.
+is never seen. Keep it (a set with a done callback, an attribute, a TaskGroup) and look at its exception. A done callback
+alone keeps nothing; a function that hands out its task keeps it only if its callers do.
 
 Of asyncio.run_coroutine_threadsafe the caller's thread sees nothing unless it keeps the future: the exception is lost.
-There a coroutine of this file that catches everything by itself is fine.
+There a coroutine that catches everything by itself is fine.
 """
 
 import ast
+from collections.abc import Iterator
 
+from readiness.model import Edit
 from readiness.scan import PythonRule
-from readiness.scan.guards import raises_again
-from readiness.scan.tree import FunctionDef, below
+from readiness.scan.fix import after, importing, replace, segment
+from readiness.scan.logs import logger_of
+from readiness.scan.reach import calls
+from readiness.scan.tree import below, last_name
 
 MAKERS = {"asyncio.create_task", "asyncio.ensure_future", "asyncio.tasks.create_task"}
 LOOPS = (
-    "asyncio.get_event_loop()",
-    "asyncio.get_running_loop()",
-    "asyncio.new_event_loop()",
-    "asyncio.AbstractEventLoop()",
-)
+    "asyncio.get_event_loop()", "asyncio.get_running_loop()", "asyncio.new_event_loop()", "asyncio.AbstractEventLoop()",
+    "uvloop.new_event_loop()", "asyncio.get_event_loop_policy()", "asyncio.events.",
+)  # fmt: skip
+LOOP_NAMES = {"loop", "_loop", "event_loop", "_event_loop", "ioloop", "main_loop"}
+"""What a loop is called where nothing tells what it is; task groups are never called so."""
 ACROSS_THREADS = "asyncio.run_coroutine_threadsafe"
+TOGETHER = "asyncio.gather"
 DISCARDING = {
     "call_soon", "call_soon_threadsafe", "call_later", "call_at", "add_signal_handler", "add_done_callback",
     "add_reader", "add_writer", "register",
 }  # fmt: skip
 """Methods that throw away what their callback returns."""
+OF_TASKS = {"add_done_callback", "remove_done_callback", "set_name", "get_name"}
+"""Methods of a task that keep nothing."""
+KEEP, FORGET, HELD = "_keep_task", "_forget_task", "_background_tasks"
+"""Names of what the fix brings into a file."""
 
 
 class Rule(PythonRule):
     item = "background-tasks-guarded"
-    tokens = ("create_task", "ensure_future", "run_coroutine_threadsafe")
+    tokens = ("create_task", "ensure_future", "run_coroutine_threadsafe", "gather")
     callees = tokens
     good = [
         "import asyncio\n\nasync def main():\n    task = asyncio.create_task(work())\n    await task\n",
@@ -38,7 +48,9 @@ class Rule(PythonRule):
         "import asyncio\n\nclass A:\n    def start(self):\n        self.task = asyncio.create_task(work())\n",
         "import asyncio\n\nasync def main():\n    await asyncio.gather(*[asyncio.create_task(each) for each in work])\n",
         "import asyncio\n\ndef start():\n    return asyncio.create_task(work())\n",
+        "import asyncio\n\ndef start():\n    return asyncio.create_task(work())\n\nasync def main():\n    await start()\n",
         "import asyncio\n\nasync def work():\n    try:\n        await step()\n    except Exception:\n        log()\n\ndef start(loop):\n    asyncio.run_coroutine_threadsafe(work(), loop)\n",
+        "import asyncio\n\ndef start(loop):\n    asyncio.run_coroutine_threadsafe(work(), loop).add_done_callback(report)\n",
     ]
     bad = [
         "import asyncio\n\nasync def main():\n    asyncio.create_task(work())\n",
@@ -47,31 +59,68 @@ class Rule(PythonRule):
         "import asyncio\n\nasync def main():\n    loop = asyncio.get_event_loop()\n    loop.create_task(work())\n",
         "import asyncio\n\nasync def main():\n    _ = asyncio.ensure_future(work())\n",
         "import asyncio\n\nasync def main():\n    task = asyncio.create_task(work())\n    await other()\n",
+        "import asyncio\n\nasync def main():\n    task = asyncio.create_task(work())\n    task.add_done_callback(report)\n",
+        "import asyncio\n\nasync def main():\n    asyncio.create_task(work()).add_done_callback(report)\n",
+        "import asyncio\n\nasync def main():\n    asyncio.gather(one(), other())\n",
+        "def start(self):\n    self.bot.loop.create_task(work())\n",
+        "import asyncio\n\nclass A:\n    def start(self):\n        return asyncio.create_task(self.work())\n\n    def on_message(self):\n        self.start()\n",
         "import asyncio, signal\n\ndef main(loop):\n    loop.add_signal_handler(signal.SIGTERM, lambda: asyncio.create_task(stop()))\n",
         "import asyncio\n\nasync def work():\n    await step()\n\ndef start(loop):\n    asyncio.run_coroutine_threadsafe(work(), loop)\n",
     ]
     silent = [
         "import asyncio\n\nasync def main():\n    async with asyncio.TaskGroup() as group:\n        group.create_task(work())\n",
         "def make(service):\n    service.create_task('write the report')\n",
+        "import asyncio\n\nasync def main():\n    await asyncio.gather(one(), other())\n",
         "# asyncio.create_task(work())\n",
     ]
 
     def visit_Call(self, node: ast.Call) -> None:
         names = self.names(node.func)
-        across = ACROSS_THREADS in names
-        if not across and not names & MAKERS and not self.on_a_loop(node, names):
-            return
-        harmless = across and (self.of_asyncio(node) or self.catches_everything(node))
-        if harmless or not self.dropped(node):
+        if ACROSS_THREADS in names:
+            self.judge_future(node)
+        elif TOGETHER in names:
+            if isinstance(self.tree.parents[node], ast.Expr):
+                self.flag(node, "the gathered tasks are dropped: nobody awaits them or sees their exceptions", fix=self.keep(node))
+        elif names & MAKERS or self.on_a_loop(node, names):
+            self.judge_task(node)
+
+    def judge_future(self, node: ast.Call) -> None:
+        """A coroutine that another thread hands to the loop."""
+        if not self.dropped(node) or not self.file.failures.run(node.args[:1], 0):
             self.clear(node)
-        elif across:
-            self.flag(node, "the future is dropped, and with it every exception of the coroutine")
         else:
-            self.flag(node, "the task is dropped: it may be collected while it works, and its exception is never seen")
+            self.flag(node, "the future is dropped, and with it every exception of the coroutine", fix=self.report(node))
+
+    def judge_task(self, node: ast.Call) -> None:
+        if self.is_task_already(node):
+            return
+        if self.dropped(node):
+            message = "the task is dropped: it may be collected while it works, and its exception is never seen"
+            self.flag(node, message, fix=self.keep(node))
+        elif self.only_called_back(node):
+            message = "a done callback keeps no task: it may be collected while it works"
+            self.flag(node, message, fix=self.keep(node))
+        elif dropper := self.dropped_by_callers(node):
+            self.flag(node, f"the task is handed out and dropped by {dropper}: keep it here, or there")
+        else:
+            self.clear(node)
+
+    def is_task_already(self, node: ast.Call) -> bool:
+        """`ensure_future(task)` hands out the very task that is kept elsewhere."""
+        first = node.args[0] if node.args else None
+        made = isinstance(first, ast.Name) and any(isinstance(each, ast.Call) for each in self.file.names.values(first))
+        return last_name(node.func) == "ensure_future" and isinstance(first, ast.Name) and not made
 
     def on_a_loop(self, node: ast.Call, names: frozenset[str]) -> bool:
-        """`loop.create_task(...)`: by where the loop comes from."""
-        return isinstance(node.func, ast.Attribute) and any(name.startswith(LOOPS) for name in names)
+        """`loop.create_task(...)`: by where the loop comes from, else by what it is called."""
+        if not isinstance(node.func, ast.Attribute) or last_name(node.func) == "gather":
+            return False
+        if any(name.startswith(LOOPS) for name in names):
+            return True
+        unknown = not any(name[0] not in "<@" for name in names)
+        return unknown and last_name(node.func.value) in LOOP_NAMES and bool(node.args)
+
+    # ---- who keeps it
 
     def dropped(self, node: ast.Call) -> bool:
         """Whether nothing refers to the task once this statement is over."""
@@ -84,7 +133,7 @@ class Rule(PythonRule):
             case ast.Lambda():
                 return self.discarded(parent)
             case ast.Assign(targets=[ast.Name() as target]):
-                return not self.read_later(target)
+                return self.is_local(target) and not list(self.uses(target))
             case _:
                 return False
 
@@ -97,45 +146,95 @@ class Rule(PythonRule):
             return True
         return "signal.signal" in self.names(call.func)
 
-    def read_later(self, target: ast.Name) -> bool:
-        """Whether the function, or one inside it, uses the name again. A module-level name is kept by the module."""
+    def only_called_back(self, node: ast.Call) -> bool:
+        """`create_task(...).add_done_callback(f)`, or a name of which nothing else is asked."""
+        parent = self.tree.parents[node]
+        if isinstance(parent, ast.Attribute):
+            return parent.attr in OF_TASKS and isinstance(self.tree.parents[self.tree.parents[parent]], ast.Expr)
+        if not isinstance(parent, ast.Assign) or len(parent.targets) > 1:
+            return False
+        target = parent.targets[0]
+        if not isinstance(target, ast.Name) or not self.is_local(target):
+            return False
+        around = [self.tree.parents[each] for each in self.uses(target)]
+        return bool(around) and all(isinstance(each, ast.Attribute) and each.attr in OF_TASKS for each in around)
+
+    def uses(self, target: ast.Name) -> Iterator[ast.Name]:
+        """Where the function, or one inside it, reads the name."""
+        function = self.tree.function_of(target) or self.tree.module
+        for node in below(function):
+            if isinstance(node, ast.Name) and node.id == target.id and isinstance(node.ctx, ast.Load):
+                yield node
+
+    def is_local(self, target: ast.Name) -> bool:
+        """Whether the name is gone with its function. A module-level name is kept by the module."""
         function = self.tree.function_of(target)
-        if function is None or self.declared_outside(function, target.id):
-            return True
-        uses = (node for node in below(function) if isinstance(node, ast.Name))
-        return any(use.id == target.id and isinstance(use.ctx, ast.Load) for use in uses)
-
-    def declared_outside(self, function: ast.AST, name: str) -> bool:
-        return any(isinstance(node, ast.Global | ast.Nonlocal) and name in node.names for node in below(function))
-
-    def catches_everything(self, node: ast.Call) -> bool:
-        """Whether the coroutine is a function of this file whose whole body stands in a try that catches Exception."""
-        function = self.coroutine(node)
         if function is None:
             return False
-        steps = [each for each in function.body if not self.harmless(each)]
-        return all(isinstance(step, ast.Try) and self.is_wide(step) for step in steps)
+        declared = (node for node in below(function) if isinstance(node, ast.Global | ast.Nonlocal))
+        return not any(target.id in each.names for each in declared)
 
-    def coroutine(self, node: ast.Call) -> FunctionDef | None:
-        """The function of this file whose coroutine is run."""
-        first = node.args[0] if node.args else None
-        found = self.file.names.local_functions(first.func) if isinstance(first, ast.Call) else []
-        return next(iter(found), None)
+    def dropped_by_callers(self, node: ast.Call) -> str:
+        """The first caller that throws away the task which a function hands out; empty where none does."""
+        function = self.tree.function_of(node)
+        if not isinstance(function, ast.FunctionDef) or not self.handed_out(node):
+            return ""
+        for file, call in calls(self.file, function):
+            if isinstance(file.tree.parents[call], ast.Expr):
+                return f"line {call.lineno}" if file is self.file else f"{file.name}:{call.lineno}"
+        return ""
 
-    def of_asyncio(self, node: ast.Call) -> bool:
-        """A coroutine of asyncio itself, such as `event.wait()`, which has nothing to say."""
-        first = node.args[0] if node.args else None
-        return isinstance(first, ast.Call) and any(name.startswith("asyncio.") for name in self.names(first.func))
+    def handed_out(self, node: ast.Call) -> bool:
+        parent = self.tree.parents[node]
+        if isinstance(parent, ast.Return):
+            return True
+        if not isinstance(parent, ast.Assign) or not isinstance(parent.targets[0], ast.Name):
+            return False
+        around = [self.tree.parents[each] for each in self.uses(parent.targets[0])]
+        plain = (isinstance(each, ast.Return) or (isinstance(each, ast.Attribute) and each.attr in OF_TASKS) for each in around)
+        return all(plain) and any(isinstance(each, ast.Return) for each in around)
 
-    def harmless(self, step: ast.stmt) -> bool:
-        """A docstring, an import or the assignment of a constant raises nothing of interest."""
-        simple = isinstance(step, ast.Expr | ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom | ast.Pass)
-        return simple and not any(isinstance(each, ast.Call | ast.Await | ast.Subscript) for each in below(step))
+    # ---- the fix
 
-    def is_wide(self, step: ast.Try) -> bool:
-        wide = (
-            each
-            for each in step.handlers
-            if each.type is None or self.file.guards.classes(each.type) & {"Exception", "BaseException"}
-        )
-        return any(not raises_again(each) for each in wide)
+    def keep(self, node: ast.Call) -> list[Edit]:
+        """The task goes through a helper that holds it and logs its exception."""
+        helper = self.helper()
+        return [replace(self.file, node, f"{KEEP}({segment(self.file, node)})"), *helper] if helper is not None else []
+
+    def report(self, node: ast.Call) -> list[Edit]:
+        """The future gets a callback that logs its exception."""
+        helper = self.helper()
+        if helper is None or not isinstance(self.tree.parents[node], ast.Expr):
+            return []
+        return [replace(self.file, node, f"{segment(self.file, node)}.add_done_callback({FORGET})"), *helper]
+
+    def helper(self) -> list[Edit] | None:
+        """The functions that the fix calls, unless the file has them; None where something else is called so."""
+        known = [self.file.names.scopes.at_module(each) for each in (KEEP, FORGET, HELD)]
+        if any(known):
+            return [] if all(known) else None
+        imports = [each for each in self.tree.module.body if isinstance(each, ast.Import | ast.ImportFrom)]
+        if not imports:
+            return None
+        log, imported = logger_of(self.file)
+        return [after(self.file, imports[-1], *helper_lines(log)), *importing(self.file, "import asyncio"), *imported]
+
+
+def helper_lines(log: str) -> list[str]:
+    return [
+        "",
+        f"{HELD}: set[asyncio.Future] = set()",
+        "",
+        "",
+        f"def {KEEP}(task):",
+        '    """Hold a background task until it is done, and log how it failed."""',
+        f"    {HELD}.add(task)",
+        f"    task.add_done_callback({FORGET})",
+        "    return task",
+        "",
+        "",
+        f"def {FORGET}(task):",
+        f"    {HELD}.discard(task)",
+        "    if not task.cancelled() and task.exception() is not None:",
+        f'        {log}.error("a background task failed", exc_info=task.exception())',
+    ]

@@ -17,28 +17,18 @@ import ast
 
 from readiness.scan import PythonFile, PythonRule
 from readiness.scan.answers import FRAMEWORKS, Answer, Answers
-from readiness.scan.exceptions import canonical, family
+from readiness.scan.caught import classes, handed_over, handler_of, held, looks_at_class
+from readiness.scan.exceptions import family
 from readiness.scan.names import Names
 from readiness.scan.parts import Part, parts
 from readiness.scan.tree import FunctionDef, argument, below, inside, last_name, within
 
 INTERNAL = {
-    "Exception",
-    "BaseException",
-    "RuntimeError",
-    "SystemError",
-    "MemoryError",
-    "ImportError",
-    "ModuleNotFoundError",
-}
+    "Exception", "BaseException", "RuntimeError", "SystemError", "MemoryError", "ImportError", "ModuleNotFoundError",
+}  # fmt: skip
 SPOKEN = {
-    "TimeoutError",
-    "FileNotFoundError",
-    "FileExistsError",
-    "PermissionError",
-    "NotADirectoryError",
-    "IsADirectoryError",
-}
+    "TimeoutError", "FileNotFoundError", "FileExistsError", "PermissionError", "NotADirectoryError", "IsADirectoryError",
+}  # fmt: skip
 """Classes of the operating system whose text is empty, or that services raise by themselves."""
 LIBRARIES = (
     "httpx.", "requests.", "aiohttp.Client", "aiohttp.Server", "urllib.error.", "urllib3.", "http.client.", "sqlalchemy.",
@@ -57,16 +47,8 @@ TELLING = {"args", "stderr", "stdout", "output", "cmd", "orig", "statement"}
 BODIES = {"text", "content", "json", "read", "body"}
 CLIENTS = ("httpx.", "httpx2.", "requests.", "aiohttp.ClientSession", "aiohttp.request", "urllib.request.")
 DEBUG = (
-    "debug",
-    "verbose",
-    "development",
-    "dev_mode",
-    "expose",
-    "show_error",
-    "show_detail",
-    "include_detail",
-    "show_trace",
-)
+    "debug", "verbose", "development", "dev_mode", "expose", "show_error", "show_detail", "include_detail", "show_trace",
+)  # fmt: skip
 """What a switch is called that lets out details on purpose."""
 PARSING = {
     "loads", "json", "body", "form", "model_validate", "model_validate_json", "parse_obj", "parse_raw", "validate_python",
@@ -100,22 +82,44 @@ class Rule(PythonRule):
     )  # fmt: skip
     good = [
         "from fastapi import HTTPException\ntry:\n    work()\nexcept Exception:\n    raise HTTPException(500, detail='internal error')\n",
+        "from fastapi.responses import JSONResponse\ntry:\n    work()\nexcept Exception as e:\n    log.error(str(e))\n    answer = JSONResponse({'error': 'internal', 'kind': type(e).__name__})\n",
+        "from fastapi import HTTPException\ntry:\n    work()\nexcept ValueError as e:\n    raise HTTPException(400, str(e))\n",
+        "from fastapi import HTTPException\nfrom .errors import Denied\ntry:\n    work()\nexcept Denied as e:\n    raise HTTPException(403, str(e))\n",
+        "import json\nfrom fastapi import HTTPException\n\nasync def read(request):\n    try:\n        return json.loads(await request.body())\n    except Exception as e:\n        raise HTTPException(400, f'not JSON: {e}')\n",
+        "from fastapi import HTTPException\ntry:\n    work()\nexcept Exception as e:\n    raise HTTPException(500, str(e) if settings.debug else 'internal error')\n",
+        "from fastapi import HTTPException\ntry:\n    work()\nexcept Exception as e:\n    raise HTTPException(500, str(e) if isinstance(e, ValueError) else 'internal error')\n",
+        "from fastapi import HTTPException\ntry:\n    if not found:\n        raise HTTPException(404, 'no such model')\nexcept HTTPException:\n    raise\nexcept Exception:\n    raise HTTPException(500, 'internal error')\n",
+        "from fastapi.responses import JSONResponse\n\n@app.exception_handler(Exception)\nasync def fail(request, exc):\n    return JSONResponse({'error': 'internal error'}, 500)\n",
     ]
     bad = [
         "from fastapi import HTTPException\ntry:\n    work()\nexcept Exception as e:\n    raise HTTPException(500, detail=str(e))\n",
+        "from starlette.responses import JSONResponse as Answer\ntry:\n    work()\nexcept Exception as problem:\n    answer = Answer({'error': {'message': f'failed: {problem}'}}, 500)\n",
+        "import traceback\nfrom flask import jsonify\ntry:\n    work()\nexcept Exception:\n    answer = jsonify(error=traceback.format_exc()), 500\n",
+        "from aiohttp import web\nimport aiohttp\n\nasync def chat(request):\n    error = None\n    try:\n        await work()\n    except aiohttp.ClientError as e:\n        error = 'upstream: ' + str(e)\n    return web.json_response({'error': error}, status=502)\n",
+        "@router.get('/models')\nasync def models():\n    from fastapi import Response\n    try:\n        return await load()\n    except Exception as e:\n        return {'error': str(e)}\n",
+        "from fastapi.responses import JSONResponse\n\ndef failed(message, status=500):\n    return JSONResponse({'error': message}, status)\n\nasync def chat(request):\n    try:\n        return await work()\n    except Exception as e:\n        return failed(str(e))\n",
+        "import json, nats\n\nasync def handle(msg):\n    try:\n        await work(msg)\n    except Exception as e:\n        await msg.respond(json.dumps({'error': str(e)}).encode())\n",
+        "from fastapi.responses import StreamingResponse\n\nasync def events():\n    try:\n        yield 'data: 1\\n\\n'\n    except Exception as e:\n        yield f'data: {e}\\n\\n'\n\nasync def stream(request):\n    return StreamingResponse(events())\n",
+        "from fastapi import WebSocket\n\nasync def talk(ws: WebSocket):\n    try:\n        await work(ws)\n    except Exception as e:\n        await ws.send_json({'error': repr(e)})\n",
+        "from fastapi.responses import JSONResponse\n\n@app.exception_handler(Exception)\nasync def fail(request, exc):\n    return JSONResponse({'error': str(exc)}, 500)\n",
+        "from fastapi import HTTPException\ntry:\n    if not found:\n        raise HTTPException(404, 'no such model')\nexcept Exception:\n    raise HTTPException(500, 'internal error')\n",
     ]
     silent = [
-        "try:\n    work()\nexcept Exception as e:\n    log(str(e))\n",
+        "from fastapi import HTTPException\n\ndef find(name):\n    raise HTTPException(404, f'no model {name}')\n",
+        "from fastapi import FastAPI\ntry:\n    work()\nexcept Exception as e:\n    log.error('failed: %s', e)\n",
+        "# raise HTTPException(500, detail=str(e))\n",
     ]
 
     def __init__(self, file: PythonFile) -> None:
         super().__init__(file)
         self.told: set[ast.AST] = set()
         self.examining: dict[tuple[ast.AST, str], bool] = {}
+        self.handed: dict[ast.arg, set[str]] = {}
 
     def begin(self) -> None:
         handlers = self.tree.all(ast.ExceptHandler)
-        if not handlers:
+        self.handed = handed_over(self.file.names, self.file.calls) if b"handler" in self.file.data else {}
+        if not handlers and not self.handed:
             return
         answers = Answers(self.file)
         for answer in answers.every:
@@ -123,17 +127,10 @@ class Rule(PythonRule):
         made = {each.node for each in answers.every}
         for handler in handlers:
             for node in inside(handler.body):
-                if isinstance(node, ast.Call) and node not in made and self.is_told(node, handler):
-                    answer = answers.through(node)
-                    if answer is not None:
-                        self.judge(answer)
-
-    def is_told(self, call: ast.Call, handler: ast.ExceptHandler) -> bool:
-        """Whether a function of the project is given the exception or its text."""
-        if handler.name is None or last_name(call.func) in LOGGING:
-            return False
-        given = [*call.args, *(each.value for each in call.keywords)]
-        return any(isinstance(node, ast.Name) and node.id == handler.name for each in given for node in below(each))
+                if isinstance(node, ast.Call) and node not in made and is_given(node, handler):
+                    answer_of_helper = answers.through(node)
+                    if answer_of_helper is not None:
+                        self.judge(answer_of_helper)
 
     def judge(self, answer: Answer) -> None:
         if is_for_developers(answer.node, self.file.names):
@@ -144,7 +141,8 @@ class Rule(PythonRule):
         handler = self.handler_of(answer.node)
         if found or handler is None:
             return
-        if line := self.changes_status(answer, handler):
+        line = self.changes_status(answer, handler) if isinstance(handler, ast.ExceptHandler) else 0
+        if line:
             message = (
                 f"this also catches the HTTP exception of line {line} and changes its status: raise that one again"
             )
@@ -181,41 +179,55 @@ class Rule(PythonRule):
         """A function that looks at the class of what it is given, or has a switch, says on purpose what it says."""
         if part.frame is None:
             return True
-        if is_for_developers(part.node, part.names):
-            return False
-        return not isinstance(part.node, ast.Name) or not self.examines(part.frame.function, part.node.id)
+        if isinstance(part.node, ast.Name):
+            return not self.examines(part.frame.function, part.node.id)
+        starts = isinstance(part.names.tree.parents[part.node], ast.stmt | ast.IfExp)
+        return not (starts and is_for_developers(part.node, part.names))
 
     def examines(self, function: FunctionDef, name: str) -> bool:
+        """Whether a function looks at the class of this parameter."""
+        if not any(each.arg == name for each in [*function.args.args, *function.args.kwonlyargs]):
+            return False
         key = (function, name)
         if key not in self.examining:
-            self.examining[key] = any(looks_at_class(node, name) for node in below(function))
+            self.examining[key] = looks_at_class(function, name)
         return self.examining[key]
 
     def tells(self, part: Part, answer: Answer) -> str:
         match part.node:
             case ast.Name() as name:
-                return "exception" if is_internal(part.names, name) else ""
+                return "exception" if self.is_internal(part.names, name) else ""
             case ast.Attribute(value=ast.Name() as name, attr=attr) if attr in TELLING:
-                return "exception" if is_internal(part.names, name) else ""
-            case ast.Attribute(value=value, attr=attr) | ast.Call(func=ast.Attribute(value=value, attr=attr)) if (
+                return "exception" if self.is_internal(part.names, name) else ""
+            case ast.Attribute(value=of, attr=attr) | ast.Call(func=ast.Attribute(value=of, attr=attr)) if (
                 attr in BODIES
             ):
-                origins = part.names.origins(value) if answer.raised else ()
+                origins = part.names.origins(of) if answer.raised else ()
                 return "upstream" if any(origin.startswith(CLIENTS) for origin in origins) else ""
             case ast.Call(func=func) if last_name(func).startswith(("format_", "exc_info")):
                 return "exception" if part.names.origins(func) & TRACES else ""
             case _:
                 return ""
 
+    def is_internal(self, names: Names, name: ast.Name) -> bool:
+        """Whether a name holds an exception whose text was not written for clients."""
+        handler = handler_of(names, name)
+        if handler is not None:
+            kinds = held(names, name, handler)
+            return any(map(speaks_of_insides, kinds)) and not only_parses(names, handler)
+        nodes = [each.node for each in names.bindings(name)] if self.handed else []
+        given = [self.handed[each] for each in nodes if isinstance(each, ast.arg) and each in self.handed]
+        return any(speaks_of_insides(each) for kinds in given for each in kinds)
+
     # ---- an HTTP exception of its own that is caught
 
-    def handler_of(self, node: ast.AST) -> ast.ExceptHandler | None:
-        """The handler in which an answer is given."""
+    def handler_of(self, node: ast.AST) -> ast.ExceptHandler | FunctionDef | None:
+        """The `except`, or the application's handler of exceptions, in which an answer is given."""
         for parent in self.tree.ancestors(node):
-            if isinstance(parent, FunctionDef | ast.Lambda):
-                return None
             if isinstance(parent, ast.ExceptHandler):
                 return parent
+            if isinstance(parent, FunctionDef):
+                return parent if any(each in self.handed for each in parent.args.args) else None
         return None
 
     def changes_status(self, answer: Answer, handler: ast.ExceptHandler) -> int:
@@ -238,7 +250,7 @@ class Rule(PythonRule):
         for parent in self.tree.ancestors(node):
             if isinstance(parent, ast.Try) and within(child, parent.body):
                 for each in parent.handlers:
-                    kinds = {"Exception"} if each.type is None else caught(self.file.names, each.type)
+                    kinds = {"Exception"} if each.type is None else classes(self.file.names, each.type)
                     if kinds & {"Exception", "BaseException"}:
                         return each
                     if any("HTTP" in kind for kind in kinds):
@@ -247,25 +259,12 @@ class Rule(PythonRule):
         return None
 
 
-def fills(call: ast.Call) -> bool:
-    """`Model(**data)`: a model that validates what was sent."""
-    return last_name(call.func)[:1].isupper() and not call.args and any(each.arg is None for each in call.keywords)
-
-
-def asks_for_details(node: ast.AST) -> bool:
-    name = last_name(node).lower()
-    return any(word in name for word in DEBUG)
-
-
-def looks_at_class(node: ast.AST, name: str) -> bool:
-    """Whether a node asks for the class of what a name holds."""
-    match node:
-        case ast.Call(func=ast.Name(id="isinstance" | "type"), args=[ast.Name(id=found), *_]):
-            return found == name
-        case ast.Match(subject=ast.Name(id=found)) | ast.Attribute(value=ast.Name(id=found), attr="__class__"):
-            return found == name
-        case _:
-            return False
+def is_given(call: ast.Call, handler: ast.ExceptHandler) -> bool:
+    """Whether a call is given the exception or its text, and may answer with it."""
+    if handler.name is None or last_name(call.func) in LOGGING:
+        return False
+    given = [*call.args, *(each.value for each in call.keywords)]
+    return any(isinstance(node, ast.Name) and node.id == handler.name for each in given for node in below(each))
 
 
 def goes_around(node: ast.AST) -> bool:
@@ -293,14 +292,9 @@ def is_for_developers(node: ast.AST, names: Names) -> bool:
     return False
 
 
-def is_internal(names: Names, name: ast.Name) -> bool:
-    """Whether a name holds an exception whose text was not written for clients."""
-    for parent in names.tree.ancestors(name):
-        if isinstance(parent, ast.ExceptHandler) and parent.name == name.id and parent.type is not None:
-            kinds = narrowed(names, name, parent) or [parent.type]
-            told = any(speaks_of_insides(each) for kind in kinds for each in caught(names, kind))
-            return told and not only_parses(names, parent)
-    return False
+def asks_for_details(node: ast.AST) -> bool:
+    name = last_name(node).lower()
+    return any(word in name for word in DEBUG)
 
 
 def only_parses(names: Names, handler: ast.ExceptHandler) -> bool:
@@ -310,43 +304,9 @@ def only_parses(names: Names, handler: ast.ExceptHandler) -> bool:
     return bool(calls) and all(last_name(each.func) in PARSING or fills(each) for each in calls)
 
 
-def narrowed(names: Names, name: ast.Name, handler: ast.ExceptHandler) -> list[ast.expr]:
-    """The classes of which an exception is one where it is used, by an `isinstance` round the use."""
-    child: ast.AST = name
-    for parent in names.tree.ancestors(name):
-        if parent is handler:
-            return []
-        if isinstance(parent, ast.If | ast.IfExp):
-            body = parent.body if isinstance(parent.body, list) else [parent.body]
-            if any(child is each for each in body) and (kinds := asked(parent, name.id)):
-                return kinds
-        child = parent
-    return []
-
-
-def asked(node: ast.If | ast.IfExp, name: str | None) -> list[ast.expr]:
-    """The classes of `isinstance(name, ...)` and `type(name) is ...`."""
-    found: list[ast.expr] = []
-    for each in below(node.test):
-        match each:
-            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=asked), kind]) if asked == name:
-                found.append(kind)
-            case ast.Compare(left=ast.Call(func=ast.Name(id="type"), args=[ast.Name(id=asked)]), comparators=kinds) if (
-                asked == name
-            ):
-                found += kinds
-    return found
-
-
-def caught(names: Names, kind: ast.expr) -> set[str]:
-    """The classes that an `except` or an `isinstance` names."""
-    found: set[str] = set()
-    for value in names.values(kind):
-        if isinstance(value, ast.Tuple):
-            found |= {each for element in value.elts for each in caught(names, element)}
-        else:
-            found |= {canonical(each) for each in names.origins(value)}
-    return found
+def fills(call: ast.Call) -> bool:
+    """`Model(**data)`: a model that validates what was sent."""
+    return last_name(call.func)[:1].isupper() and not call.args and any(each.arg is None for each in call.keywords)
 
 
 def speaks_of_insides(name: str) -> bool:

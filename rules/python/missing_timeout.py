@@ -14,13 +14,14 @@ import ast
 from collections.abc import Callable, Container
 
 from readiness.scan import PythonFile, PythonRule, waits
+from readiness.scan.addresses import opens_data
 from readiness.scan.deadlines import is_under_deadline
 from readiness.scan.fix import with_argument
 from readiness.scan.project import Project
 from readiness.scan.reach import PASSING, handed_over, is_on_a_request_path
 from readiness.scan.stubs import is_stream, stub_calls
 from readiness.scan.timeouts import Given, Timeouts
-from readiness.scan.tree import FunctionDef, argument, below, last_name, splats, text_of
+from readiness.scan.tree import argument, below, last_name, splats
 
 
 class Rule(PythonRule):
@@ -120,27 +121,12 @@ class Rule(PythonRule):
             self.judge(node, name, waits.STANDARD[name])
 
     def is_local(self, node: ast.Call, name: str) -> bool:
-        """An address that begins with `data:` needs no network; a connection may be given a socket that is open already."""
-        function = self.tree.function_of(node)
-        nodes = list(below(function or node))
+        """A `data:` address needs no network, and a connection may be given a socket that is open already."""
         if name.endswith("urlopen"):
-            leading = self.callers(function) if isinstance(function, FunctionDef) else []
-            return any(map(self.speaks_of_data, nodes)) or any(map(self.is_asked_for_data, leading))
+            return opens_data(self.file, node)
+        nodes = below(self.tree.function_of(node) or node)
         stored = (each for each in nodes if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store))
         return name.startswith("http.client.") and any(each.attr == "sock" for each in stored)
-
-    def speaks_of_data(self, node: ast.AST) -> bool:
-        return (text_of(node) or "").startswith("data:")
-
-    def is_asked_for_data(self, call: ast.Call) -> bool:
-        """`if url.startswith("data:"): call(url)`."""
-        statement = self.tree.statement_of(call)
-        around = self.tree.parents[statement]
-        return (
-            isinstance(around, ast.If)
-            and statement in around.body
-            and any(map(self.speaks_of_data, below(around.test)))
-        )
 
     def judge(self, call: ast.Call, name: str, position: int | None = None, at: ast.Call | None = None) -> None:
         """`at` is the call that runs it, where it is handed to one."""

@@ -16,13 +16,12 @@ from readiness.model import Edit
 from readiness.scan import PythonRule
 from readiness.scan.endless import Endless
 from readiness.scan.failures import is_logging
-from readiness.scan.fix import after, before, importing, wrapped
+from readiness.scan.fix import wrapped
+from readiness.scan.logs import logger_of
 from readiness.scan.loops import Fate, Fault
 from readiness.scan.reach import handles_requests
 from readiness.scan.starts import Start, Starts
-from readiness.scan.tree import FunctionDef, inside
-
-LOGGERS = ("logging.getLogger()", "structlog.get_logger()", "structlog.getLogger()", "loguru.logger")
+from readiness.scan.tree import FunctionDef, inside, within
 
 
 class Rule(PythonRule):
@@ -30,12 +29,29 @@ class Rule(PythonRule):
     tokens = ("while ",)
     good = [
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except Exception:\n            log()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n            await asyncio.sleep(60)\n        except asyncio.CancelledError:\n            raise\n        except Exception:\n            log()\n            await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import asyncio\n\nasync def refresh():\n    while not stop.is_set():\n        try:\n            await asyncio.wait_for(stop.wait(), timeout=60)\n            break\n        except TimeoutError:\n            pass\n        try:\n            await load()\n        except Exception:\n            log()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import threading, time, requests\n\ndef poll():\n    while running:\n        try:\n            requests.get(url, timeout=3)\n        except requests.RequestException:\n            log()\n        time.sleep(5)\n\nthreading.Thread(target=poll).start()\n",
+        "import asyncio\nfrom contextlib import suppress\n\nasync def load(session):\n    try:\n        await session.refresh()\n    except Exception:\n        log()\n\nasync def refresh():\n    while True:\n        with suppress(Exception):\n            await other()\n        await load(session)\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    while True:\n        try:\n            await refresh()\n        except Exception:\n            log()\n        await asyncio.sleep(5)\n\ntask = asyncio.create_task(main())\n",
     ]
     bad = [
         "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import asyncio\n\nasync def refresh():\n    try:\n        while True:\n            await load()\n            await asyncio.sleep(60)\n    except Exception:\n        log()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await asyncio.sleep(60)\n        except Exception:\n            log()\n        await load()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        'import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except Exception as problem:\n            logger.error("over: %s", problem)\n            break\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n',
+        "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except ValueError:\n            log()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n            await asyncio.sleep(60)\n        except Exception:\n            log()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import threading, time, requests\n\ndef poll():\n    while running:\n        requests.get(url, timeout=3)\n        time.sleep(5)\n\nthreading.Thread(target=poll).start()\n",
+        "import threading, requests\n\nclass Poll(threading.Thread):\n    def run(self):\n        while not self.stop.wait(5):\n            self.once()\n\n    def once(self):\n        requests.get(self.url, timeout=3)\n",
+        "import asyncio, aiohttp\n\nasync def refresh(session: aiohttp.ClientSession):\n    while True:\n        try:\n            await session.get(url)\n        except aiohttp.ClientError:\n            log()\n        await asyncio.sleep(60)\n\nasync def main(session):\n    task = asyncio.create_task(refresh(session))\n    await serve()\n",
     ]
     silent = [
-        "import asyncio\n\nasync def idle():\n    while True:\n        await asyncio.sleep(1)\n\ntask = asyncio.create_task(idle())\n",
+        "import asyncio\n\nasync def refresh():\n    while True:\n        await asyncio.sleep(1)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        "import asyncio\n\nasync def main():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasyncio.run(main())\n",
+        "import asyncio, time\n\nasync def wait_for_it(end):\n    while True:\n        if time.monotonic() > end:\n            return\n        await look()\n        await asyncio.sleep(1)\n\ntask = asyncio.create_task(wait_for_it(9))\n",
+        "import asyncio\n\nasync def listen(socket):\n    while True:\n        text = await socket.receive_text()\n        await handle(text)\n\ntask = asyncio.create_task(listen(socket))\n",
+        "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    async with asyncio.TaskGroup() as group:\n        group.create_task(refresh())\n",
     ]
 
     def visit_While(self, node: ast.While) -> None:
@@ -50,7 +66,7 @@ class Rule(PythonRule):
             return
         if ending:
             if self.is_alone(function, node):
-                self.flag(node, message(ending[0]))
+                self.flag(node, message(ending[0]), fix=self.guarded(function, node, ending))
             return
         if any(each.fate is Fate.UNSURE for each in faults):
             return
@@ -102,9 +118,40 @@ class Rule(PythonRule):
         waits = bool(self.file.loops.waits([loop], strictly=True))
         return start is Start.ALONE or (start is Start.NOBODY and waits)
 
+    # ---- the fix
+
+    def guarded(self, function: FunctionDef, loop: ast.While, ending: list[Fault]) -> list[Edit]:
+        """The statements that can fail in a `try` that logs, if the loop's wait stands outside of them."""
+        places = [at for at, each in enumerate(loop.body) if self.holds(each, ending)]
+        if any(each.fate is not Fate.LOST for each in ending) or not places:
+            return []
+        block = loop.body[places[0] : places[-1] + 1]
+        if not self.still_waits(loop, block) or any(self.holds(loop.test, ending, each) for each in ending):
+            return []
+        log, imported = logger_of(self.file)
+        line = f'    {log}.exception("a turn of {function.name} failed")'
+        return [*wrapped(self.file, block[0], block[-1], "try:", "except Exception:", line), *imported]
+
+    def holds(self, top: ast.AST, faults: list[Fault], one: Fault | None = None) -> bool:
+        """Whether one of the places stands below a node."""
+        wanted = [one] if one else faults
+        return any(each.node is top or top in self.tree.ancestors(each.node) for each in wanted)
+
+    def still_waits(self, loop: ast.While, block: list[ast.stmt]) -> bool:
+        """Whether a turn that failed in the block waits all the same, with nothing missing that the block was to bring."""
+        outside = [each for each in loop.body if not within(each, block)]
+        pauses = [
+            each for each in outside if isinstance(each, ast.Expr) and self.file.loops.waits([each], strictly=True)
+        ]
+        made = {each.id for each in inside(block) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+        used = {each.id for each in inside(outside) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
+        return bool(pauses) and not made & used
+
 
 def message(fault: Fault) -> str:
-    line = f"{getattr(fault.node, 'lineno', 0)} {sorted(fault.raises)}"
+    line = getattr(fault.node, "lineno", 0)
     if fault.fate is Fate.LEFT:
-        return f"the guard of line {line} leaves the loop: its first failure ends the loop"
-    return f"nothing inside the loop catches what line {line} raises: its first failure ends the loop"
+        return f"the guard of line {line} leaves the loop: the first failure ends it. Log, wait and go on"
+    return (
+        f"nothing inside the loop catches all that line {line} may raise: the first failure ends it. Guard it, and wait"
+    )

@@ -239,3 +239,15 @@ def assert_judged(said: Evidence, *, guarded: bool, at: str) -> None:
     assert said.examined == 1
     assert places(said) == ([] if guarded else [at])
     assert said.outcome is (Outcome.PASS if guarded else Outcome.FAIL)
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+@pytest.mark.parametrize("beside", [True, False], ids=["in the file of the base", "in another"])
+def test_a_call_of_the_method_of_a_base_is_a_call_of_what_overrides_it(
+    beside: bool, guarded: bool, tmp_path: Path
+) -> None:
+    base = "class Base:\n    def parse(self, msg):\n        raise NotImplementedError\n"
+    main = caller("from base import Base" if not beside else "", "Base().parse(msg)", guarded=guarded)
+    files = {"wire.py": f"from base import Base\n{DERIVED}", "base.py": base + main if beside else base}
+    said = of(scanned(tmp_path, files if beside else {**files, "main.py": main}))
+    assert said.outcome is (Outcome.PASS if guarded else Outcome.FAIL)
