@@ -71,13 +71,20 @@ def _rule_page(rule: RuleFile, item: Item | None) -> Iterator[str]:
         yield from ("", f"Feeds {item.id} ({item.tier}): {item.title}.", *_wrapped(f"Why: {item.why}"))
         yield from _wrapped(f"Fix: {item.fix}")
     for title, name in (("Wrong", "bad"), ("Right", "good")):
-        examples = [each for each in rule.constants.get(name, ()) if isinstance(each, str)]
-        for example in examples[:SHOWN]:
+        examples = [_text(each) for each in rule.constants.get(name, ())]
+        for example in [each for each in examples if each][:SHOWN]:
             yield from ("", f"{title}:", textwrap.indent(example.rstrip(), "    "))
     if item is not None:
         yield ""
         yield "To waive the item for a while, in readiness.toml:"
         yield f'    [waive]\n    {item.id} = {{ reason = "...", until = 2027-01-31 }}'
+
+
+def _text(example: object) -> str:
+    """Code as it is, files one below the other; nothing of what can only be run."""
+    if isinstance(example, dict):
+        return "\n".join(f"{name}:\n{textwrap.indent(content.rstrip(), '    ')}" for name, content in example.items())
+    return example if isinstance(example, str) else ""
 
 
 def _item_page(item: Item, rules: Sequence[RuleFile]) -> Iterator[str]:

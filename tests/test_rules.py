@@ -14,12 +14,12 @@ from tests.scan.harness import BUILTIN, RULES, of, scanned
 STATIC = [rule for rule in RULES if rule.info.kind is Kind.STATIC]
 ITEMS = checklist.load([BUILTIN])
 CODE = {"version.py": "VERSION = 1\n"}
-"""Beside an example that is only a comment, so that the folder holds code at all."""
+"""Beside an example without code, so that the folder holds any at all."""
 SEEN_BY_RULES = ("readiness.scan", "readiness.probe", "readiness.settings", "readiness.model")
 
 
 Example = str | dict[str, str]
-"""One file, or several by name."""
+"""One file, or several by name; `0600 name` has a mode."""
 
 
 def files(example: Example) -> dict[str, str]:
@@ -36,7 +36,7 @@ def examples(kind: str) -> list[object]:
 
 @pytest.mark.parametrize(("rule", "example"), examples("good"))
 def test_a_good_example_is_examined_and_clear(rule: str, example: Example, tmp_path: Path) -> None:
-    said = of(scanned(tmp_path, files(example)), rule)
+    said = of(scanned(tmp_path, {**files(example), **CODE}), rule)
     assert said.examined
     assert not said.findings
     assert said.error is None
@@ -44,7 +44,7 @@ def test_a_good_example_is_examined_and_clear(rule: str, example: Example, tmp_p
 
 @pytest.mark.parametrize(("rule", "example"), examples("bad"))
 def test_a_bad_example_is_flagged(rule: str, example: Example, tmp_path: Path) -> None:
-    assert of(scanned(tmp_path, files(example)), rule).failures
+    assert of(scanned(tmp_path, {**files(example), **CODE}), rule).failures
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("silent"))

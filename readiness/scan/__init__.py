@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from readiness.cache import Cache
 from readiness.model import Run
 from readiness.pack import RuleFile
-from readiness.scan import files
+from readiness.scan import disk, files
+from readiness.scan.disk import FileRule
 from readiness.scan.files import Source
 from readiness.scan.memory import Memory, tool
 from readiness.settings import Settings
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from readiness.scan.service import Service
     from readiness.scan.service_rule import ServiceRule
 
-__all__ = ["PythonFile", "PythonRule", "Service", "ServiceRule", "fix", "fixes", "run"]
+__all__ = ["FileRule", "PythonFile", "PythonRule", "Service", "ServiceRule", "fix", "fixes", "run"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""
@@ -58,7 +59,9 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
         if made is None:
             made, examined = _fresh(found, memory.others, rules, settings, packs).run(subject, memory, progress)
             memory.keep_run(subject, made, examined)
-        return made if settings.comments else made.overruled
+    # modes change without the content: what was looked at on disk is never remembered
+    looked = disk.look(paths, [rule for rule in rules if rule.language == "files"], settings)
+    return looked.beside(made if settings.comments else made.overruled)
 
 
 def fixes(

@@ -8,7 +8,7 @@ from readiness.scan.tree import FunctionDef, below, text_of
 
 
 def opens_data(file: PythonFile, call: ast.Call) -> bool:
-    """Whether a call reads an address that begins with `data:`: its function says so, or the `if` it is called under."""
+    """Whether a call reads an address of `data:`: its function says so, or the `if` that it is called under."""
     function = file.tree.function_of(call)
     if _speaks_of_data(below(function or call)):
         return True

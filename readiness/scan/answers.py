@@ -19,13 +19,15 @@ from readiness.scan.tree import FunctionDef, below, dotted, last_name, text_of
 
 FRAMEWORKS = (
     "fastapi.", "starlette.", "aiohttp.web", "flask.", "quart.", "sanic.", "litestar.", "django.", "rest_framework.",
-    "werkzeug.", "falcon.", "bottle.", "tornado.web.", "ninja.", "sse_starlette.", "blacksheep.", "robyn.", "flask_restful.",
+    "werkzeug.", "falcon.", "bottle.", "tornado.web.", "ninja.", "sse_starlette.", "blacksheep.", "robyn.",
+    "flask_restful.",
 )  # fmt: skip
 """Beginnings of the origins of what answers HTTP."""
 RESPONSES = {
-    "JSONResponse", "ORJSONResponse", "UJSONResponse", "PlainTextResponse", "HTMLResponse", "Response", "HttpResponse",
-    "JsonResponse", "HttpResponseBadRequest", "HttpResponseServerError", "HttpResponseForbidden", "HttpResponseNotFound",
-    "json_response", "jsonify", "make_response", "json", "text", "html", "ServerSentEvent", "abort",
+    "JSONResponse", "ORJSONResponse", "UJSONResponse", "PlainTextResponse", "HTMLResponse", "Response",
+    "HttpResponse", "JsonResponse", "HttpResponseBadRequest", "HttpResponseServerError", "HttpResponseForbidden",
+    "HttpResponseNotFound", "json_response", "jsonify", "make_response", "json", "text", "html", "ServerSentEvent",
+    "abort",
 }  # fmt: skip
 """Last names of what makes a response."""
 DISTINCT = {
@@ -34,16 +36,16 @@ DISTINCT = {
 """Of these the name is enough where nobody knows the origin."""
 ERRORS = {
     "WebSocketException", "InternalServerError", "BadRequest", "ServerError", "SanicException", "HttpError",
-    "NotAuthorizedException", "NotFoundException", "ValidationException", "InternalServerException", "ClientException",
-    "ServiceUnavailable", "APIException", "BadGateway", "NotFound", "Forbidden", "Unauthorized", "InvalidUsage",
-    "PermissionDeniedException", "ServiceUnavailableException",
+    "NotAuthorizedException", "NotFoundException", "ValidationException", "InternalServerException",
+    "ClientException", "ServiceUnavailable", "APIException", "BadGateway", "NotFound", "Forbidden", "Unauthorized",
+    "InvalidUsage", "PermissionDeniedException", "ServiceUnavailableException",
 }  # fmt: skip
 """Last names of exceptions that a framework answers with their text, besides all that begin with HTTP."""
 SILENT = {"status", "status_code", "headers", "media_type", "content_type", "background", "code"}
 """Arguments of these that are no text of the answer."""
 SOCKETS = (
-    "fastapi.WebSocket", "starlette.websockets.WebSocket", "fastapi.websockets.WebSocket", "aiohttp.web.WebSocketResponse",
-    "quart.websocket", "websockets.", "sanic.", "litestar.",
+    "fastapi.WebSocket", "starlette.websockets.WebSocket", "fastapi.websockets.WebSocket",
+    "aiohttp.web.WebSocketResponse", "quart.websocket", "websockets.", "sanic.", "litestar.",
 )  # fmt: skip
 CLIENTS = ("aiohttp.ClientSession", "websockets.connect", "websockets.client", "websocket.", "httpx")
 """Beginnings of sockets on which this side is the client."""

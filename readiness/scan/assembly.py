@@ -19,6 +19,7 @@ ANY = "*"
 """A piece of a path, or a value, that is no constant."""
 HOLDING = {"routes", "route_handlers"}
 """Arguments of constructors that hold routes."""
+LITESTAR_APPS = {"litestar.Litestar", "litestar.app.Litestar"}
 HANDLERS = {"tornado.web.RequestHandler", "http.server.BaseHTTPRequestHandler", "http.server.SimpleHTTPRequestHandler"}
 STATIC_FILES = ("StaticFiles", "static")
 
@@ -45,7 +46,11 @@ class Look:
 
     def is_of(self, node: ast.AST | None, known: Container[str]) -> list[str]:
         """Which of these dotted names of libraries an expression stands for."""
-        return sorted(path for each in self.file.objects.refs(node) if each[0] == "~" and (path := each.rpartition("~")[2]) in known)
+        return sorted(
+            path
+            for each in self.file.objects.refs(node)
+            if each[0] == "~" and (path := each.rpartition("~")[2]) in known
+        )
 
     def path(self, node: ast.expr | None, default: str | None = "") -> str | None:
         """A path as far as it is constant."""
@@ -65,7 +70,11 @@ class Look:
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return f"{self._text(left)}{self._text(right)}"
             case ast.Name():
-                return self.path(node) or "" if len(self.names.values(node)) == 1 and self.names.values(node) != [node] else ANY
+                return (
+                    self.path(node) or ""
+                    if len(self.names.values(node)) == 1 and self.names.values(node) != [node]
+                    else ANY
+                )
             case ast.Constant(value=None):
                 return ""
             case _:
@@ -79,7 +88,7 @@ class Look:
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return None
 
-    def elements(self, node: ast.expr | None) -> Iterator[ast.expr]:
+    def elements(self, node: ast.expr | None) -> Iterator[ast.expr]:  # noqa: C901
         """The entries of a list as far as it can be read; what cannot be read is handed out as it is."""
         if node is None:
             return
@@ -125,16 +134,26 @@ class Assembly(Look):
                 yield from self.holding(call, (ref,))
         for owner, origin in self.derived:
             ref = self.names.key(owner) if origin.endswith("Controller") else f"{self.names.key(owner)}()"
-            yield Made(ref, MAKING[origin], _role(origin), self.path(_attribute(owner, "path")), self.file.location(owner))
+            yield Made(
+                ref, MAKING[origin], _role(origin), self.path(_attribute(owner, "path")), self.file.location(owner)
+            )
         yield from self.mounts()
         yield from self.joins()
         yield from self.plain()
 
     def holding(self, call: ast.Call, owners: tuple[str, ...]) -> Iterator[Fact]:
         """Routes and routers that a constructor is given."""
+        if call.args and self.is_of(call.func, LITESTAR_APPS):
+            yield from self.join(owners, call.args[0], "", call)
         for each in call.keywords:
             if each.arg in HOLDING:
                 yield from self.join(owners, each.value, "", call)
+            for pair in self.elements(each.value) if each.arg == "asgi_routes" else ():
+                if isinstance(pair, ast.Tuple) and len(pair.elts) == 2:
+                    path, app = pair.elts
+                    yield Route(
+                        "", owners, ("MOUNT",), self.path(path, None), self.refs(app), "", self.file.location(pair)
+                    )
 
     def made(self, call: ast.Call, origin: str, ref: str) -> Made:
         prefix = argument(call, "prefix") or argument(call, "url_prefix") or argument(call, "path")
@@ -173,7 +192,9 @@ class Assembly(Look):
             if name not in JOINING:
                 continue
             prefix = argument(call, JOINING[name]) if JOINING[name] else None
-            given = [each.value for each in call.keywords if each.arg in {"app", "router", "blueprint", "subapp", "routes"}]
+            given = [
+                each.value for each in call.keywords if each.arg in {"app", "router", "blueprint", "subapp", "routes"}
+            ]
             if name in {"mount", "add_subapp", "add_domain", "host"}:
                 prefix = prefix or (call.args[0] if call.args else None)
                 given = [*call.args[1:2], *given]
@@ -198,7 +219,7 @@ class Assembly(Look):
                 yield Doubt(outer, "routes", "what is put in here cannot be read", at)
 
     def plain(self) -> Iterator[Fact]:
-        """`async def app(scope, receive, send)` at the level of the module, or a class of that shape that is not a wrapper."""
+        """`async def app(scope, receive, send)` at the level of the module, or a class of that shape that is not a wrapper."""  # noqa: E501
         for function in self.tree.all(ast.AsyncFunctionDef):
             params = [each.arg for each in function.args.args]
             if params == ["scope", "receive", "send"] and self.tree.function_of(function) is None:
@@ -217,7 +238,8 @@ class Assembly(Look):
     def named(self) -> Iterator[Named]:
         """What names of the module and attributes of classes hold, where they are made by a call or passed on."""
         scopes, path = self.names.scopes, self.file.name
-        for assign in [*self.tree.all(ast.Assign), *self.tree.all(ast.AnnAssign)]:
+        assigned: list[ast.Assign | ast.AnnAssign] = [*self.tree.all(ast.Assign), *self.tree.all(ast.AnnAssign)]
+        for assign in assigned:
             targets = assign.targets if isinstance(assign, ast.Assign) else [assign.target]
             name = targets[0].id if isinstance(targets[0], ast.Name) else ""
             if name and isinstance(assign.value, ast.Call | ast.Await) and self.tree.function_of(assign) is None:
@@ -225,9 +247,9 @@ class Assembly(Look):
                 owner = self.tree.class_of(assign)
                 if refs and owner is None:
                     yield Named(f"{path}:{name}", tuple(sorted(refs)))
-        for (owner, name), values in scopes.attributes.items():
+        for (holder, name), values in scopes.attributes.items():
             if any(isinstance(each, ast.Call | ast.Await | ast.Name | ast.IfExp | ast.BoolOp) for each in values):
-                qualified = self.names.qualified(owner) if isinstance(owner, ast.ClassDef) else ""
+                qualified = self.names.qualified(holder) if isinstance(holder, ast.ClassDef) else ""
                 if refs := self.file.objects.attribute(qualified, name):
                     yield Named(f"{path}:{qualified}.{name}", tuple(sorted(refs)))
 

@@ -66,16 +66,21 @@ class Bandit:
             from bandit import __version__
             from bandit.core import config, test_set
 
+            from readiness.scan.bandit_loop import Plugins
+
         logging.getLogger("bandit").setLevel(logging.CRITICAL)
         self.version: str = __version__
-        self.tests = test_set.BanditTestSet(config.BanditConfig())
+        self.plugins = Plugins(test_set.BanditTestSet(config.BanditConfig()))
 
     def examine(self, source: Source, module: ast.Module) -> tuple[Finding, ...]:
         """What bandit finds in one file, as advice: whether it decides is said by the table."""
         from readiness.scan.bandit_loop import Loop
 
-        loop = Loop(source, self.tests, nosec_lines(source.data))
-        return tuple(_finding(issue, source) for issue in loop.issues(module))
+        issues = Loop(source, self.plugins, nosec_lines(source.data)).issues(module)
+        if not issues:
+            return ()
+        lines = re.split(r"\r\n|\r|\n", source.data.decode("utf-8", "replace"))
+        return tuple(_finding(issue, source.name, lines) for issue in issues)
 
 
 def nosec_lines(data: bytes) -> dict[int, set[str] | None]:
@@ -114,11 +119,10 @@ def _weighed(finding: Finding, *, decides: bool) -> Finding:
     return Finding(finding.id, finding.rule, finding.message, finding.where, advisory=not decides)
 
 
-def _finding(issue: Any, source: Source) -> Finding:
+def _finding(issue: Any, name: str, lines: Sequence[str]) -> Finding:
     rule, line = f"bandit/{issue.test_id}", int(issue.lineno)
-    lines = re.split(r"\r\n|\r|\n", source.data.decode("utf-8", "replace"))
     code = lines[line - 1].strip()[:160] if 0 < line <= len(lines) else ""
     end_line = max([line, *issue.linerange])
-    where = Location(source.name, line, max(issue.col_offset + 1, 1), end_line, max(issue.end_col_offset + 1, 1), code)
+    where = Location(name, line, max(issue.col_offset + 1, 1), end_line, max(issue.end_col_offset + 1, 1), code)
     text = f"{issue.text} ({issue.severity.lower()} severity, {issue.confidence.lower()} confidence)"
     return Finding("", rule, text, where, advisory=True)

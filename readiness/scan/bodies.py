@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import ast
 
-from readiness.scan.frameworks import BODIES
 from readiness.scan.names import Names
 from readiness.scan.tree import FunctionDef, below, last_name
 
 UPLOADS = {"UploadFile", "File"}
 INJECTED = {
-    "Request", "Response", "WebSocket", "BackgroundTasks", "HTTPConnection", "SecurityScopes", "Path", "Query", "Header",
+    "Request", "Response", "WebSocket", "BackgroundTasks", "HTTPConnection", "SecurityScopes", "Path", "Query", "Header",  # noqa: E501
     "Cookie", "Depends", "Security", "Session", "AsyncSession", "State",
 }  # fmt: skip
 """Annotations and defaults of parameters that no body is read for."""
 PLAIN = {"dict", "Dict", "Any", "Mapping", "list", "List"}
 PLAIN_VALUES = {
-    "Optional", "Union", "Literal", "Annotated", "Any", "List", "Dict", "Tuple", "Set", "Sequence", "Iterable", "Mapping", "UUID",
-    "Decimal", "Enum", "Callable", "None", "True", "False", "Final", "ClassVar", "AnyUrl", "HttpUrl", "EmailStr", "UUID4",
+    "Optional", "Union", "Literal", "Annotated", "Any", "List", "Dict", "Tuple", "Set", "Sequence", "Iterable", "Mapping", "UUID",  # noqa: E501
+    "Decimal", "Enum", "Callable", "None", "True", "False", "Final", "ClassVar", "AnyUrl", "HttpUrl", "EmailStr", "UUID4",  # noqa: E501
     "PositiveInt", "NonNegativeInt", "Logger", "Headers", "URL",
 }  # fmt: skip
 
 
-def body_of(names: Names, node: FunctionDef, methods: tuple[str, ...]) -> str:
-    """upload, form, model, any; empty where the framework reads no body for this handler of FastAPI or Litestar."""
-    if methods and not BODIES & set(methods):
-        return ""
+def body_of(names: Names, node: FunctionDef) -> str:
+    """upload, form, model, any, typed (`dict[str, int]`); empty where the framework reads no body for this handler of FastAPI or Litestar."""  # noqa: E501
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args]
     defaults: dict[ast.arg, ast.expr] = dict(zip(reversed(named), reversed(arguments.defaults), strict=False))
@@ -35,7 +32,7 @@ def body_of(names: Names, node: FunctionDef, methods: tuple[str, ...]) -> str:
         for param in [*named, *arguments.kwonlyargs]
         if param.annotation is not None and param.arg not in {"self", "cls"}
     }
-    return next((kind for kind in ("upload", "form", "model", "any") if kind in kinds), "")
+    return next((kind for kind in ("upload", "form", "model", "any", "typed") if kind in kinds), "")
 
 
 def _kind(names: Names, annotation: ast.expr, default: ast.expr | None) -> str:
@@ -43,7 +40,11 @@ def _kind(names: Names, annotation: ast.expr, default: ast.expr | None) -> str:
     marks = [default] if isinstance(default, ast.Call) else []
     shown = annotation
     for value in names.values(annotation):
-        if isinstance(value, ast.Subscript) and last_name(value.value) == "Annotated" and isinstance(value.slice, ast.Tuple):
+        if (
+            isinstance(value, ast.Subscript)
+            and last_name(value.value) == "Annotated"
+            and isinstance(value.slice, ast.Tuple)
+        ):
             shown = value.slice.elts[0]
             marks += [each for each in value.slice.elts[1:] if isinstance(each, ast.Call)]
     said = {last_name(each.func) for each in marks}
@@ -57,13 +58,17 @@ def _kind(names: Names, annotation: ast.expr, default: ast.expr | None) -> str:
         return ""
     if any(_is_class(names, each) for each in named):
         return "model"
-    return "any" if "Body" in said or (named and last_name(named[0]) in PLAIN) else ""
+    if named and last_name(named[0]) in PLAIN:
+        return "any" if len(named) == 1 or inner & {"Any", "object"} or last_name(named[0]) == "Any" else "typed"
+    return "any" if "Body" in said else ""
 
 
 def _is_class(names: Names, node: ast.expr) -> bool:
-    """Whether an annotation names a class that is not a plain value: FastAPI and Litestar read a body for such a one."""
+    """Whether an annotation names a class that is not a plain value: FastAPI and Litestar read a body for such a one."""  # noqa: E501
     name = last_name(node)
     if name in PLAIN_VALUES or not name[:1].isupper() or name.isupper():
         return False
     local = [each for each in names.definitions.get(name, ()) if isinstance(each, ast.ClassDef)]
-    return not any(last_name(base) in {"Enum", "StrEnum", "IntEnum", "str", "int"} for each in local for base in each.bases)
+    return not any(
+        last_name(base) in {"Enum", "StrEnum", "IntEnum", "str", "int"} for each in local for base in each.bases
+    )

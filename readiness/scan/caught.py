@@ -8,13 +8,22 @@ from collections.abc import Iterator
 from readiness.scan.calls import Calls
 from readiness.scan.exceptions import canonical
 from readiness.scan.names import Names
-from readiness.scan.tree import FunctionDef, below, last_name, within
+from readiness.scan.tree import FunctionDef, below, inside, last_name, within
 
 DECORATORS = {"exception_handler", "errorhandler", "error_handler", "app_errorhandler"}
 """Last names of decorators that register a function for a class of exceptions."""
 REGISTERING = {"add_exception_handler", "register_error_handler", "add_error_handler"}
 ALL = "Exception"
 """What an application's handler for the status 500 is given."""
+
+PARSING = {
+    "loads", "json", "body", "form", "model_validate", "model_validate_json", "parse_obj", "parse_raw",
+    "validate_python", "validate_json", "validate", "b64decode", "fromisoformat", "strptime", "decode", "encode",
+    "strip", "get", "split", "UUID", "int", "float", "str", "bool", "dict", "list", "isinstance", "len", "safe_load",
+    "from_json", "read", "lower", "upper", "compile", "parse", "literal_eval", "ip_address", "Decimal", "urlparse",
+    "format", "join", "type",
+}  # fmt: skip
+"""Calls that fail because of what the client sent."""
 
 
 def classes(names: Names, kind: ast.expr) -> set[str]:
@@ -74,6 +83,18 @@ def looks_at_class(function: FunctionDef, name: str) -> bool:
         if found == name:
             return True
     return False
+
+
+def only_parses(names: Names, handler: ast.ExceptHandler) -> bool:
+    """Whether all that the block does is to read what the client sent: then the text speaks of that."""
+    block = names.tree.parents[handler]
+    calls = [each for each in inside(getattr(block, "body", [])) if isinstance(each, ast.Call)]
+    return bool(calls) and all(last_name(each.func) in PARSING or _fills(each) for each in calls)
+
+
+def _fills(call: ast.Call) -> bool:
+    """`Model(**data)`: a model that validates what was sent."""
+    return last_name(call.func)[:1].isupper() and not call.args and any(each.arg is None for each in call.keywords)
 
 
 def handed_over(names: Names, calls: Calls) -> dict[ast.arg, set[str]]:

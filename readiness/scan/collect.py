@@ -1,4 +1,4 @@
-"""The facts of one file: collected while it is examined, in whatever process that is. They hang on nothing but the file."""
+"""The facts of one file: collected while it is examined, in whatever process that is. They hang on nothing but the file."""  # noqa: E501
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from readiness.scan.assembly import Assembly
 from readiness.scan.deeds import deeds
 from readiness.scan.facts import Fact
 from readiness.scan.frameworks import FOREIGN
+from readiness.scan.habits import Habits
 from readiness.scan.layers import Layers
+from readiness.scan.lookups import Lookups
 from readiness.scan.routing import Routing
 from readiness.scan.traffic import Traffic
 
@@ -26,12 +28,17 @@ WEB = re.compile(
 SERVERS = re.compile(rb"nats|" + rb"|".join(re.escape(each.partition(".")[0].encode()) for each in sorted(FOREIGN)))
 """What stands in one that may take messages, or be a server of another kind."""
 USED = re.compile(rb"\b(?:" + b"|".join(traffic.TOKENS) + rb")")
-ANSWERS = re.compile(rb"429|TOO_MANY|TooMany|413|TOO_LARGE|TooLarge")
+ANSWERS = re.compile(rb"429|TOO_MANY|TooMany|413|TOO_LARGE|TooLarge|\[[\w.]*(?:model|provider)\w*\]")
+
+CARE = re.compile(
+    rb"(?i)breaker|cooldown|half_open|retr(?:y|ies)|attempt|traceparent|hexdigest|(?:asyncio|anyio|uvloop)\.run|run_until_complete"
+)
+"""What stands in one that may take care of failures by its own code."""
 
 
 def is_wanted(data: bytes) -> bool:
     """Whether a file may hold facts."""
-    return any(each.search(data) is not None for each in (WEB, USED, SERVERS, ANSWERS))
+    return any(each.search(data) is not None for each in (WEB, USED, SERVERS, ANSWERS, CARE))
 
 
 def collect(file: PythonFile) -> tuple[Fact, ...]:
@@ -45,5 +52,7 @@ def collect(file: PythonFile) -> tuple[Fact, ...]:
         found += assembly.foreign()
     found += assembly.named()
     found += Traffic(file).facts()
+    found += Lookups(file).facts()
+    found += Habits(file).facts()
     found += deeds(file)
     return tuple(dict.fromkeys(found))

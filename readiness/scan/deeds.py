@@ -2,7 +2,7 @@
 
 Every function of a file is looked at in one go, and no name is looked up that the file's imports and definitions do not
 tell at once: there are thousands of functions, and a few of them matter. Which, is only known when all files are joined.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from readiness.scan.bodies import body_of
 from readiness.scan.facts import Deeds, Fact, Imports, Kin, Passed
-from readiness.scan.frameworks import MAKING, STATUSES, status_of
+from readiness.scan.frameworks import MAKING, STATUSES, STREAMING, status_of
 from readiness.scan.tree import FunctionDef, below, dotted, last_name, text_of
 
 if TYPE_CHECKING:
@@ -26,21 +27,33 @@ MARKS = {
     "counts": "it adds up sizes",
     "sends-events": "it makes a response that is sent piece by piece",
     "yields": "it is a generator",
+    "plugs-in": "it calls each of a list of functions",
+    "parses": "it parses the body of a request as JSON",
+    "names-stream": "it reads whether the client asked for a stream",
 }
 """The marks of a function, and what each says."""
 CLIENT = {"client", "remote", "remote_addr", "headers", "cookies", "access_route", "client_host", "peername"}
-STATUS_WORDS = {"status", "status_code", "code", "http_status", "http_status_code", "error_code", "http_code", "statuscode"}
+STATUS_WORDS = {
+    "status",
+    "status_code",
+    "code",
+    "http_status",
+    "http_status_code",
+    "error_code",
+    "http_code",
+    "statuscode",
+}
 ANSWERING = ("exception", "error", "response", "abort", "reply", "fail", "problem")
 WHOLE = {"body", "json", "form", "get_json", "get_data", "post", "text", "read"}
+ATTRIBUTES = {"json", "data", "form", "files", "values"}
 PIECES = {"stream", "iter_chunked", "iter_chunks", "iter_any", "readany", "readchunk"}
 REQUESTS = {"request", "req", "raw_request", "http_request", "content"}
-STREAMS = {
-    "StreamingResponse", "EventSourceResponse", "StreamResponse", "Stream", "ServerSentEvent", "stream_with_context",
-    "ServerSentEventsResponse",
-}  # fmt: skip
-LIMITERS = ("ratelimit", "slowapi", "throttl", "bucketfull", "fastapilimiter", "limitexceed")
+OURS = {"KeyError", "LookupError", "IndexError", "StopIteration", "AttributeError"}
+"""What is raised here when something is not there."""
+LIMITERS = ("ratelimit", "slowapi", "throttl", "bucketfull", "fastapilimiter", "flasklimiter", "limitexceed")
 APPLICATIONS = {"app", "application", "router", "api", "blueprint", "bp", "web_app", "asgi_app", "fastapi_app"}
 """Names under which applications and routers are passed on."""
+WIDE = {"Exception", "BaseException", "KeyError", "LookupError"}
 MOST = 120
 """Calls that are kept of one function."""
 
@@ -55,9 +68,12 @@ class _Doing:
 
     def __init__(self) -> None:
         self.to: dict[str, int] = {}
+        self.open: set[str] = set()
+        """What is called outside of every guard."""
         self.needs: dict[str, None] = {}
         self.answers: dict[tuple[int, int, str], None] = {}
         self.raises: dict[str, int] = {}
+        self.fills: dict[str, None] = {}
         self.marks: set[str] = set()
 
 
@@ -67,7 +83,7 @@ class _File:
         self.tree = file.tree
         self.parents = file.tree.parents
         self.names = file.names
-        self.imports = {name: path for name, path in _imports(file)}
+        self.imports = dict(_imports(file))
         self.own = {name for name in self.names.definitions if "." not in name}
         self.doing: dict[ast.AST, _Doing] = defaultdict(_Doing)
         self.statuses: dict[ast.AST, set[int]] = defaultdict(set)
@@ -78,6 +94,7 @@ class _File:
         yield from self.passed()
         self.calls()
         self.raised()
+        self.returned()
         self.numbers()
         self.marked()
         for function in self.tree.functions:
@@ -87,8 +104,9 @@ class _File:
         for function in self.tree.functions:
             done = self.doing[function]
             yield Deeds(
-                self.names.key(function), parameters(function), tuple(list(done.to.items())[:MOST]), tuple(done.needs), tuple(done.answers),
-                tuple(done.raises.items()), tuple(sorted(done.marks)), self.file.location(function),
+                self.names.key(function), parameters(function), tuple(list(done.to.items())[:MOST]),
+                tuple(ref for ref in done.to if ref not in done.open), tuple(done.needs), tuple(done.answers),
+                tuple(done.raises.items()), tuple(done.fills), body_of(self.names, function), tuple(sorted(done.marks)), self.file.location(function),  # noqa: E501
             )  # fmt: skip
         for owner in self.tree.all(ast.ClassDef):
             bases = tuple(ref for each in owner.bases for ref in self.cheap(each, owner))
@@ -128,7 +146,18 @@ class _File:
                     if refs:
                         yield Passed(called, str(at), tuple(sorted(refs)))
 
-    def calls(self) -> None:
+    def guarded(self) -> list[tuple[int, int]]:
+        """The lines of bodies of `try` whose handlers catch all exceptions, or those of a missing key."""
+        found = []
+        for node in self.tree.all(ast.Try):
+            kinds = [each.type for each in node.handlers]
+            flat = [one for each in kinds for one in (each.elts if isinstance(each, ast.Tuple) else [each])]
+            if any(each is None or last_name(each) in WIDE for each in flat):
+                found.append((node.body[0].lineno, node.body[-1].end_lineno or 0))
+        return found
+
+    def calls(self) -> None:  # noqa: C901
+        guarded = self.guarded()
         for call in self.tree.all(ast.Call):
             function = self.function(call)
             if function is None:
@@ -139,11 +168,16 @@ class _File:
                 given = call.args[:1] or [each.value for each in call.keywords if each.arg == "dependency"]
                 done.needs.update((ref, None) for each in given for ref in self.file.objects.refs(each))
                 continue
-            for ref in self.cheap(call.func, call):
+            called = self.cheap(call.func, call)
+            for ref in called:
                 done.to.setdefault(ref, call.lineno)
-            for given in call.args:
-                if isinstance(given, ast.Name | ast.Attribute):
-                    self.handed(given, call, done)
+            if not any(first <= call.lineno <= end for first, end in guarded):
+                done.open.update(called)
+            if last[:1].isupper() and any(each.arg is None for each in call.keywords):
+                done.fills.update(dict.fromkeys(called))
+            for passed in call.args:
+                if isinstance(passed, ast.Name | ast.Attribute):
+                    self.handed(passed, call, done)
             for keyword in call.keywords:
                 if isinstance(keyword.value, ast.Name | ast.Attribute):
                     self.handed(keyword.value, call, done)
@@ -168,7 +202,11 @@ class _File:
         """What `Annotated[T, Depends(x)]` depends on."""
         if not isinstance(value, ast.Subscript) or last_name(value.value) != "Annotated":
             return frozenset()
-        calls = (each for each in below(value) if isinstance(each, ast.Call) and last_name(each.func) in {"Depends", "Security"})
+        calls = (
+            each
+            for each in below(value)
+            if isinstance(each, ast.Call) and last_name(each.func) in {"Depends", "Security"}
+        )
         return frozenset(ref for each in calls if each.args for ref in self.file.objects.refs(each.args[0]))
 
     def cheap(self, node: ast.expr, at: ast.AST) -> tuple[str, ...]:
@@ -184,7 +222,11 @@ class _File:
         if root in {"self", "cls"}:
             return self.of_self(path, at)
         if found := self.local(root, at):
-            return tuple(f"{ref}.{path}" if path else ref for ref in found) if not path or found[0][-1] == ")" else (f".{names[0]}",)
+            return (
+                tuple(f"{ref}.{path}" if path else ref for ref in found)
+                if not path or found[0][-1] == ")"
+                else (f".{names[0]}",)
+            )
         if root in self.imports:
             return (f"~{self.file.name}~{self.imports[root]}{'.' if path else ''}{path}",)
         if root in self.own:
@@ -250,10 +292,23 @@ class _File:
                     how = "" if not self.is_relayed(node, 0, function) else "relayed "
                     self.doing[function].raises.setdefault(f"{how}{ref}", getattr(node, "lineno", 0))
 
+    def returned(self) -> None:
+        """`return replies.missing`: a property that makes the answer."""
+        for node in self.tree.all(ast.Return):
+            function = self.function(node)
+            if (
+                isinstance(node.value, ast.Attribute)
+                and function is not None
+                and not self.is_relayed(node, 0, function)
+            ):
+                for ref in self.cheap(node.value, node):
+                    if ref[0] in "~<":
+                        self.doing[function].to.setdefault(ref, node.lineno)
+
     def numbers(self) -> None:
         for node in self.tree.all(ast.Constant):
-            if node.value.__class__ is int and 400 <= node.value < 600 and self.answers(node):  # type: ignore[operator]
-                self.told(node, node.value)  # type: ignore[arg-type]
+            if node.value.__class__ is int and 400 <= node.value < 600 and self.answers(node):
+                self.told(node, node.value)
         for attribute in self.tree.all(ast.Attribute):
             if attribute.attr.isupper() and (status := status_of(attribute.attr)) >= 400 and self.answers(attribute):
                 self.told(attribute, status)
@@ -270,13 +325,17 @@ class _File:
         self.doing[function].answers[status, getattr(node, "lineno", 0), how] = None
 
     def is_relayed(self, node: ast.AST, status: int, function: FunctionDef) -> bool:
-        """Whether an answer tells on what another server said: in a handler of its error, or where its status is compared."""
+        """Whether an answer tells on what another server said: in a handler of its error, or where its status is compared."""  # noqa: E501
         for parent in self.tree.ancestors(node):
             if parent is function:
                 return False
             if isinstance(parent, ast.ExceptHandler) and not self.catches_own(parent):
                 return True
-            if status and isinstance(parent, ast.If | ast.IfExp) and any(_is_status(each, status) for each in below(parent.test)):
+            if (
+                status
+                and isinstance(parent, ast.If | ast.IfExp)
+                and any(_is_status(each, status) for each in below(parent.test))
+            ):
                 return True
         return False
 
@@ -284,11 +343,12 @@ class _File:
         """Whether a handler catches what the project, or a limiter, raises itself."""
         kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type] if handler.type else []
         named = [dotted(each) for each in kinds]
-        return bool(named) and all(self.is_own(each) for each in named)
+        return any(each in OURS for each in named) or (bool(named) and all(self.is_own(each) for each in named))
 
     def is_own(self, name: str) -> bool:
         path = self.imports.get(name.partition(".")[0], "")
-        return name in self.own or is_limiter(name) or is_limiter(path) or path.startswith(".")
+        at_home = path.partition(".")[0] in self.file.name.split("/") or path.startswith(".")
+        return name in self.own or at_home or is_limiter(name) or is_limiter(path)
 
     def answers(self, node: ast.expr) -> bool:
         """Whether a number stands where a status is answered, not where one is compared or retried."""
@@ -316,23 +376,35 @@ class _File:
     # ---- marks
 
     def of_call(self, call: ast.Call, last: str, done: _Doing) -> None:
-        if last in STREAMS:
+        if isinstance(call.func, ast.Name) and last not in self.own and last not in self.imports:
+            loop = self.tree.loop_of(call)
+            if isinstance(loop, ast.For | ast.AsyncFor) and last_name(loop.target) == last:
+                done.marks.add("plugs-in")
+        if last in STREAMING:
             done.marks.add("sends-events")
         if isinstance(call.func, ast.Attribute):
             on = last_name(call.func.value)
             if on in REQUESTS and last in WHOLE:
                 done.marks.add("whole")
+                if last in {"json", "get_json"}:
+                    done.marks.add("parses")
             elif on in REQUESTS and last in PIECES:
                 done.marks.add("chunks")
         elif last == "receive":
             done.marks.add("chunks")
 
-    def marked(self) -> None:
+    def marked(self) -> None:  # noqa: C901, PLR0912
         for attribute in self.tree.all(ast.Attribute):
             if attribute.attr in CLIENT:
                 self.mark(attribute, "client")
+            elif attribute.attr in ATTRIBUTES and self.is_flask(attribute):
+                self.mark(attribute, "whole")
+                if attribute.attr == "json":
+                    self.mark(attribute, "parses")
             elif attribute.attr == "content_length":
                 self.mark(attribute, "length")
+            elif attribute.attr == "stream" and attribute.ctx.__class__ is ast.Load:
+                self.mark(attribute, "names-stream")
         for constant in self.tree.all(ast.Constant):
             if isinstance(constant.value, str) and len(constant.value) < 40:
                 text = constant.value.lower()
@@ -342,11 +414,24 @@ class _File:
                     self.mark(constant, "sends-events")
                 elif text == "client" and isinstance(self.parents.get(constant), ast.Subscript):
                     self.mark(constant, "client")
+                elif text == "stream":
+                    self.mark(constant, "names-stream")
+                elif text == "more_body" and _is_true(constant, self.parents.get(constant)):
+                    self.mark(constant, "sends-events")
         for node in [*self.tree.all(ast.Yield), *self.tree.all(ast.YieldFrom)]:
             self.mark(node, "yields")
         for added in self.tree.all(ast.AugAssign):
             if isinstance(added.value, ast.Call) and last_name(added.value.func) == "len":
                 self.mark(added, "counts")
+
+    def is_flask(self, node: ast.Attribute) -> bool:
+        """`request.json` of Flask, which is no method there."""
+        request = isinstance(node.value, ast.Name) and self.imports.get(node.value.id, "") in {
+            "flask.request",
+            "quart.request",
+        }
+        parent = self.parents.get(node)
+        return request and not (isinstance(parent, ast.Call) and parent.func is node)
 
     def mark(self, node: ast.AST, mark: str) -> None:
         function = self.function(node)
@@ -385,6 +470,12 @@ def _imports(file: PythonFile) -> Iterator[tuple[str, str]]:
         module = "." * imported_from.level + (imported_from.module or "")
         for alias in imported_from.names:
             yield alias.asname or alias.name, f"{module}{'' if module.endswith('.') else '.'}{alias.name}"
+
+
+def _is_true(key: ast.expr, parent: ast.AST | None) -> bool:
+    """Whether a dict gives True for a key."""
+    pairs = zip(parent.keys, parent.values, strict=True) if isinstance(parent, ast.Dict) else ()
+    return any(one is key and isinstance(value, ast.Constant) and value.value is True for one, value in pairs)
 
 
 def _is_status(node: ast.AST, status: int) -> bool:

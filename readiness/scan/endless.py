@@ -13,8 +13,9 @@ SLEEPS = {"sleep", "wait", "wait_for", "async_sleep", "sleep_until", "checkpoint
 OF_QUEUES = {"get", "aget", "join"}
 """They wait where nothing is passed: `queue.get()`, not `client.get(url)`."""
 RECEIVES = {
-    "recv", "receive", "receive_text", "receive_json", "receive_bytes", "recv_into", "recvfrom", "recv_multipart", "recv_json",
-    "readline", "readexactly", "readuntil", "accept", "recv_string", "sock_recv", "read_message", "read_frame", "recvmsg",
+    "recv", "receive", "receive_text", "receive_json", "receive_bytes", "recv_into", "recvfrom", "recv_multipart",
+    "recv_json", "readline", "readexactly", "readuntil", "accept", "recv_string", "sock_recv", "read_message",
+    "read_frame", "recvmsg",
 }  # fmt: skip
 """Reads from a peer: the loop is over when the connection is."""
 ASKING = {"empty", "len", "any", "all", "next", "poll", "is_alive", "exists", "done"}
@@ -22,7 +23,7 @@ ASKING = {"empty", "len", "any", "all", "next", "poll", "is_alive", "exists", "d
 CLOCKS = {"time", "monotonic", "perf_counter", "now", "utcnow", "loop_time"}
 DEEPEST = 2
 """Functions of functions that are looked into."""
-EMPTY = {"Empty", "QueueEmpty", "StopIteration", "StopAsyncIteration", "EOFError", "IndexError"}
+EMPTY = {"Empty", "QueueEmpty", "StopIteration", "StopAsyncIteration", "EOFError", "IndexError", "TimeoutError"}
 
 
 class Endless:
@@ -68,9 +69,8 @@ class Endless:
     def _ends(self, node: ast.AST, loop: ast.While) -> bool:
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return True
-        if isinstance(node, ast.Return):
-            if node.value is not None and not is_none(node.value):
-                return True
+        if isinstance(node, ast.Return) and node.value is not None and not is_none(node.value):
+            return True
         if isinstance(node, ast.Break) and self.tree.loop_of(node) is not loop:
             return False
         if not isinstance(node, ast.Break | ast.Raise | ast.Return):
@@ -79,7 +79,8 @@ class Endless:
             return True
         tests = list(self._tests(node, loop))
         answers = self._answers(loop) if tests else set()
-        return any(_asks_for_time(each) or _asks_a_peer(each) or names_in(each) & answers for each in tests)
+        asked = any(_asks_for_time(each) or _asks_a_peer(each) or _asks_for_state(each) for each in tests)
+        return asked or any(names_in(each) & answers for each in tests)
 
     def _answers(self, loop: ast.While) -> set[str]:
         """Names that hold what a call in the loop gave, queues and waits left out."""
@@ -129,7 +130,7 @@ class Endless:
 
     def _reads(self, names: Names, block: list[ast.stmt], depth: int) -> bool:
         calls = [node for node in inside(block) if isinstance(node, ast.Call)]
-        if any(last_name(each.func) in RECEIVES for each in calls):
+        if any(last_name(each.func) in RECEIVES or (last_name(each.func) == "read" and each.args) for each in calls):
             return True
         if depth == DEEPEST:
             return False
@@ -164,9 +165,15 @@ def _is_fixed(node: ast.expr) -> bool:
 
 
 def _asks_a_peer(test: ast.expr) -> bool:
-    """`if await job.is_done():`"""
+    """Whether it awaits an answer, as `if await job.is_done():` does."""
     awaited = (each.value for each in below(test) if isinstance(each, ast.Await))
     return any(isinstance(each, ast.Call) and last_name(each.func) not in SLEEPS for each in awaited)
+
+
+def _asks_for_state(test: ast.expr) -> bool:
+    """Whether it waits until something is as it was asked for: `if self.state in wanted:`."""
+    compared = (each for each in below(test) if isinstance(each, ast.Compare))
+    return any(isinstance(each.ops[0], ast.In) and isinstance(each.comparators[0], ast.Name) for each in compared)
 
 
 def _asks_for_time(test: ast.expr) -> bool:

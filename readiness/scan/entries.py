@@ -28,7 +28,7 @@ class Outside:
     file: PythonFile
     receiver: str
 
-    def value(self, expression: ast.expr, state: int) -> int:
+    def value(self, expression: ast.expr, state: int) -> int:  # noqa: ARG002
         return VAGUE if state else state
 
     def made(self, expression: ast.expr | None) -> int:
@@ -121,6 +121,8 @@ class Entries:
     @cached_property
     def doubt(self) -> str | None:
         """Why it may be None when somebody calls; None itself where nothing speaks for it."""
+        if self.is_entered:
+            return self._lost()
         return self._lost() or self._unsure() or self._ignored() or self._checked()
 
     @cached_property
@@ -130,11 +132,10 @@ class Entries:
         return [each for each in dict.fromkeys(found) if each is not None]
 
     @property
-    def entered(self) -> bool:
-        """Whether it is connected by `async with`, or when it is made: then who calls later has a connection."""
-        return any(each.name in STARTING for each in self.setters) or any(
-            name in self.holder.relevant for name in ("__aenter__", "__enter__")
-        )
+    def is_entered(self) -> bool:
+        """Whether it is connected by `async with`: who calls later has a connection."""
+        names = {"__aenter__", "__enter__"}
+        return any(each.name in names for each in self.setters) or any(name in self.holder.relevant for name in names)
 
     def is_ending(self, function: FunctionDef) -> bool:
         """Whether a function closes it: a close() of its own, at the end of its life."""
@@ -143,7 +144,7 @@ class Entries:
         return any(
             isinstance(use, ast.Attribute)
             and use.attr in CLOSING
-            and any(use.value is each for each in self.holder.mentions[function])
+            and any(use.value is each for each in self.holder.mentions.get(function, ()))
             for use in below(function)
         )
 

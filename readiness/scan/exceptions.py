@@ -70,7 +70,12 @@ PARENTS = {
 }
 UNKNOWN = "?"
 """The class of what an unknown function may raise; `lib.*` stands for an unknown class of a library."""
-NARROW = frozenset(["TimeoutError", "asyncio.CancelledError", "KeyError", "ValueError", "TypeError", "AttributeError", "IndexError", "LookupError", "StopIteration", "StopAsyncIteration", "KeyboardInterrupt", "SystemExit", "GeneratorExit", "ImportError", "FileNotFoundError", "UnicodeDecodeError", "queue.Empty", "queue.Full", "asyncio.QueueEmpty", "asyncio.QueueFull", "json.JSONDecodeError", "NotImplementedError", "AssertionError"])  # fmt: skip
+NARROW = {
+    "TimeoutError", "asyncio.CancelledError", "KeyError", "ValueError", "TypeError", "AttributeError", "IndexError",
+    "LookupError", "StopIteration", "StopAsyncIteration", "KeyboardInterrupt", "SystemExit", "GeneratorExit",
+    "ImportError", "FileNotFoundError", "UnicodeDecodeError", "queue.Empty", "queue.Full", "asyncio.QueueEmpty",
+    "asyncio.QueueFull", "json.JSONDecodeError", "NotImplementedError", "AssertionError",
+}  # fmt: skip
 """Classes that nobody catches to keep all that a peer or a library may raise."""
 
 

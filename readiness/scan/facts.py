@@ -5,7 +5,7 @@ a class, `file:line:column` what a framework's constructor makes there (an appli
 `file:function(parameter)` what is passed for a parameter or a field, `~file~dotted.path` what a file imports. `.name` and
 `()` may follow: an attribute, and what a call hands out. `resolving` follows them; what is left then and is not of the
 project is a dotted origin, `slowapi.Limiter().limit`.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Layer:
 
     owners: Refs
     kind: str
-    """middleware, hook (before_request), dependency, guard, decorator, wrapper, plugin (an extension given the application)."""
+    """middleware, hook (before_request), dependency, guard, decorator, wrapper, plugin (an extension given the application)."""  # noqa: E501
     what: Refs
     """What is put there: of the project, or the dotted origin of what a library brings."""
     options: tuple[tuple[str, str], ...]
@@ -153,13 +153,19 @@ class Deeds:
     parameters: tuple[str, ...]
     """Those that positional arguments are bound to, without `self`."""
     to: tuple[tuple[str, int], ...]
-    """What it calls or hands on, and in which line; `.name` is a method of something unknown. Inner functions are called."""
+    """What it calls or hands on, and in which line; `.name` is a method of something unknown. Inner functions are called."""  # noqa: E501
+    caught: Refs
+    """What of that is only called where an exception of any kind, or a missing key, is caught."""
     needs: Refs
     """What its signature depends on (`Depends`)."""
     answers: tuple[tuple[int, int, str], ...]
-    """Statuses from 400 on that it answers with, their lines, and `own`, or `relayed` where another's failure is told on."""
+    """Statuses from 400 on that it answers with, their lines, and `own`, or `relayed` where another's failure is told on."""  # noqa: E501
     raises: tuple[tuple[str, int], ...]
     """Classes that are raised or returned, and in which line."""
+    fills: Refs
+    """Classes that are made from a mapping as it came: `Model(**body)`."""
+    body: str
+    """How FastAPI or Litestar would read a body for it: upload, form, model, any; empty where its signature asks for none."""  # noqa: E501
     marks: tuple[str, ...]
     """What else is known of it: see `deeds.MARKS`."""
     at: Location
@@ -171,7 +177,31 @@ class Use:
 
     origin: str
     function: str
-    """The key of the outermost function around it; empty at the level of the module."""
+    """The key of the function around it, or that it decorates; empty at the level of the module."""
+    given: tuple[tuple[str, str], ...]
+    """Keyword arguments that decide something (`traffic.TOLD`), as literals; `*` for a value that is no constant."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """Something that a function takes care of by its own code."""
+
+    kind: str
+    """See `habits.KINDS`."""
+    function: str
+    """The key of the function around it; empty at the level of the module."""
+    what: Refs
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """An entry of a table that is taken by the name of a model or provider from a request."""
+
+    function: str
+    how: str
+    """`bare` where a missing key raises and nothing catches it, `sure` where it was asked for or is caught; else `unknown`."""  # noqa: E501
     at: Location
 
 
@@ -187,14 +217,53 @@ class Doubt:
     at: Location
 
 
-Fact = Made | Joined | Passed | Imports | Named | Kin | Route | Layer | Option | Hook | Message | Deeds | Use | Doubt
-KINDS = {kind.__name__: kind for kind in (Made, Joined, Passed, Imports, Named, Kin, Route, Layer, Option, Hook, Message, Deeds, Use, Doubt)}
-_FIELDS = {name: [each.name for each in fields(kind)] for name, kind in KINDS.items()}  # type: ignore[arg-type]
+Fact = (
+    Made
+    | Joined
+    | Passed
+    | Imports
+    | Named
+    | Kin
+    | Route
+    | Layer
+    | Option
+    | Hook
+    | Message
+    | Deeds
+    | Use
+    | Habit
+    | Lookup
+    | Doubt
+)
+KINDS = {
+    kind.__name__: kind
+    for kind in (
+        Made,
+        Joined,
+        Passed,
+        Imports,
+        Named,
+        Kin,
+        Route,
+        Layer,
+        Option,
+        Hook,
+        Message,
+        Deeds,
+        Use,
+        Habit,
+        Lookup,
+        Doubt,
+    )
+}
+_FIELDS = {name: [each.name for each in fields(kind)] for name, kind in KINDS.items()}
 
 
 def facts_out(facts: Sequence[Fact]) -> list[list[Any]]:
     """As plain data."""
-    return [[name := type(fact).__name__, *(_out(getattr(fact, each)) for each in _FIELDS[name])] for fact in facts]
+    return [
+        [type(fact).__name__, *(_out(getattr(fact, each)) for each in _FIELDS[type(fact).__name__])] for fact in facts
+    ]
 
 
 def facts_in(data: Sequence[Sequence[Any]]) -> tuple[Fact, ...]:

@@ -21,14 +21,14 @@ LOGGING |= {f"a{each}" for each in LOGGING}
 DEEPEST = 4
 """Functions of functions that are followed; what lies deeper is taken to be fine."""
 QUIET = {
-    "wait", "sleep", "acquire", "release", "is_set", "done", "cancelled", "cancel", "join", "put", "task_done", "set_result",
-    "poll", "select", "register", "unregister",
+    "wait", "sleep", "acquire", "release", "is_set", "done", "cancelled", "cancel", "join", "put", "task_done",
+    "set_result", "poll", "select", "register", "unregister",
 }  # fmt: skip
 """Methods that raise nothing in daily use where nobody awaits them."""
 PROGRAMMING = {
-    "RuntimeError", "TypeError", "NotImplementedError", "AssertionError", "AttributeError", "SystemExit", "StopIteration",
-    "KeyboardInterrupt", "StopAsyncIteration", "NameError", "ImportError", "ModuleNotFoundError", "asyncio.CancelledError",
-    "GeneratorExit", "DeprecationWarning",
+    "RuntimeError", "TypeError", "NotImplementedError", "AssertionError", "AttributeError", "SystemExit",
+    "StopIteration", "KeyboardInterrupt", "StopAsyncIteration", "NameError", "ImportError", "ModuleNotFoundError",
+    "asyncio.CancelledError", "GeneratorExit", "DeprecationWarning",
 }  # fmt: skip
 """What is raised by mistakes of the code or to stop it, not by what happens to it."""
 UNSPOKEN = {"typing", "collections", "types", "functools", *dir(builtins)}
@@ -56,7 +56,7 @@ class Failures:
         self.tree = tree
         self.names = names
         self.guards = guards
-        self._memo: dict[ast.AST, Classes] = {}
+        self._memo: dict[tuple[ast.AST, int], Classes] = {}
         self._homes: dict[Names, Failures] = {names: self}
 
     def of(self, block: Iterable[ast.AST], depth: int = 0) -> Iterator[Failure]:
@@ -87,11 +87,7 @@ class Failures:
         function = defined.node
         if isinstance(function, ast.ClassDef) or depth > DEEPEST:
             return NOTHING
-        home = self.home(defined.names)
-        if function not in home._memo:
-            home._memo[function] = NOTHING  # ends a search that comes back here
-            home._memo[function] = home._leaving(function, depth)
-        return home._memo[function]
+        return self.home(defined.names).leaving(function, depth)
 
     # ---- kinds of places
 
@@ -123,7 +119,7 @@ class Failures:
         for origin in () if silent else self.names.origins(call.func):
             for each in self.names.defined(origin):
                 raised |= self.entered_function(each, depth)
-            if origin[0] not in "<@":
+            if origin[0] not in "<@" and not self._is_unread(origin):
                 raised |= libraries.raised(origin)
         foreign = {each for each in raised if each.endswith(".*")}
         if foreign and isinstance(self.tree.function_of(call), ast.AsyncFunctionDef):
@@ -174,6 +170,10 @@ class Failures:
 
     # ---- inside
 
+    def _is_unread(self, origin: str) -> bool:
+        """A method of a class that stands in this very package, in a module that is not at hand."""
+        return "(" in origin and libraries.top(origin) in self.names.path.split("/")
+
     def _is_refusal(self, node: ast.AST) -> bool:
         """`if not name: raise` of a parameter: the caller's own mistake."""
         function = self.tree.function_of(node)
@@ -199,6 +199,14 @@ class Failures:
             home = self._homes[names] = Failures(names.tree, names, Guards(names.tree, names, calls))
             home._homes = self._homes
         return self._homes[names]
+
+    def leaving(self, function: FunctionDef, depth: int) -> Classes:
+        """What leaves a function of this very file."""
+        key = (function, depth)
+        if key not in self._memo:
+            self._memo[key] = NOTHING  # ends a search that comes back here
+            self._memo[key] = self._leaving(function, depth)
+        return self._memo[key]
 
     def _leaving(self, function: FunctionDef, depth: int) -> Classes:
         if self.guards.guarded_by_framework(function):

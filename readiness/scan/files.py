@@ -1,5 +1,7 @@
 """Which files to look at, and why the others are left."""
 
+# ruff: noqa: PTH118, PTH122  a Path for each thing met would take longer than to read all files
+
 import fnmatch
 import os
 import stat
@@ -18,6 +20,13 @@ TESTS = frozenset({"test", "tests"})
 UNLISTABLE = "cannot be listed"
 LARGEST = 2_000_000
 """Bytes. Longer files are generated data; parsing one would take minutes."""
+CONFTEST = "conftest"
+AT_ONCE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+"""A file may have become a pipe since it was looked at: to open that must not wait for a writer."""
+
+
+_Place = tuple[str, str | None, bool]
+"""Where, why not, and whether it is a link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Found:
 
 
 def collect(paths: Sequence[Path], settings: Settings) -> Found:
-    """Read every Python file below `paths`, in a stable order.
+    """Read every Python file below `paths`, in a stable order, and none of them twice.
 
     Raises UsageError when a path does not exist. A file that is named itself is read whatever the excludes say.
     """
@@ -49,94 +58,160 @@ def collect(paths: Sequence[Path], settings: Settings) -> Found:
         if not os.path.lexists(path):
             raise UsageError(f"{path}: no such file or folder")
         if os.path.isdir(path):
-            walk.folder(Path(os.path.realpath(path)))
+            walk.folder(os.path.realpath(path))
         else:
-            walk.asked += 1
-            walk.file(Path(os.path.abspath(path)))
-    return Found(tuple(walk.sources.values()), tuple(walk.skipped.values()), walk.asked == len(paths))
+            walk.named(os.path.join(os.path.realpath(path.parent), path.name))
+    walk.read()
+    return Found(tuple(walk.sources), tuple(walk.skipped.values()), len(walk.asked) == len(paths))
 
 
 class _Walk:
+    """Texts, not Paths, whose making would take most of the time."""
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.sources: dict[Path, Source] = {}
-        self.skipped: dict[Path, Skipped] = {}
-        self.asked = 0
+        self.exclude = [each.removeprefix("./").rstrip("/") for each in settings.exclude]
+        self.root = os.path.join(settings.root, "")
+        self.asked: list[str] = []
+        self.met: dict[str, str] = {}
+        """What to read, and where it really lies."""
+        self.chosen: dict[str, str] = {}
+        """The other way round, for a file met under several names: one that was asked for, else the real one."""
+        self.sources: list[Source] = []
+        self.skipped: dict[str, Skipped] = {}
 
-    def folder(self, top: Path) -> None:
-        for path, why in self._below(top):
+    def named(self, path: str) -> None:
+        self.asked.append(path)
+        self.met[path] = os.path.realpath(path)
+        self.chosen.setdefault(self.met[path], path)
+
+    def folder(self, top: str) -> None:
+        for path, why, link in self._below(top):
             if why:
                 self.skip(path, why, blind=why.startswith(UNLISTABLE))
+            elif link:
+                self.met.setdefault(path, os.path.realpath(path))
             else:
-                self.file(path)
+                self.met.setdefault(path, path)
+                self.chosen.setdefault(path, path)
 
-    def _below(self, folder: Path) -> Iterator[tuple[Path, str]]:
-        """Files to read (no reason), and what is left out with the reason, in the order of names."""
+    def read(self) -> None:
+        """What was met. A link counts where its file was not met itself."""
+        for path, real in self.met.items():
+            self.skipped.pop(path, None)
+            chosen = self.chosen.setdefault(real, path)
+            if chosen == path:
+                self._file(path)
+            else:
+                self.skip(path, f"the same file as {self.name(chosen)}")
+
+    def _below(self, top: str) -> Iterator[_Place]:
+        """Files to read (an empty reason), and what is left out with the reason, in the order of names."""
+        folders = [self._entries(top)]
+        while folders:  # flat, as folders may be nested deeper than Python calls itself
+            for path, why, link in folders[-1]:
+                if why is None:
+                    folders.append(self._entries(path))
+                    break
+                yield path, why, link
+            else:
+                folders.pop()
+
+    def _entries(self, folder: str) -> Iterator[_Place]:
+        """What lies in a folder. None for a reason: a folder to enter."""
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as problem:
-            yield folder, f"{UNLISTABLE}: {problem.strerror}"
+            yield folder, f"{UNLISTABLE}: {problem.strerror}", False
             return
         for entry in entries:
-            path = Path(entry.path)
-            if entry.is_dir(follow_symlinks=False):
-                why = self._why_not_enter(path)
-                if why is None:
-                    yield from self._below(path)
-                elif why:
-                    yield path, why
-            elif entry.is_symlink() and os.path.isdir(path):
-                yield path, "a link to a folder is not followed"
-            elif entry.is_symlink() and entry.name.startswith(".") and not os.path.isfile(path):
+            suffix = os.path.splitext(entry.name)[1]
+            link = entry.is_symlink()
+            if _is_folder(entry):
+                why = self._why_not_enter(entry.path, entry.name)
+                if why != "":
+                    yield entry.path, why, False
+            elif link and os.path.isdir(entry.path):
+                yield entry.path, "a link to a folder is not followed", True
+            elif link and entry.name.startswith(".") and not os.path.isfile(entry.path):
                 continue  # an editor's lock, no file
-            elif path.suffix == STUB:
-                yield path, "a stub holds no code"
-            elif path.suffix in SUFFIXES:
-                yield path, self._why_not_read(path)
+            elif suffix == STUB:
+                yield entry.path, "a stub holds no code", link
+            elif suffix in SUFFIXES:
+                yield entry.path, self._why_not_read(entry.path, entry.name), link
 
-    def _why_not_enter(self, path: Path) -> str | None:
+    def _why_not_enter(self, path: str, name: str) -> str | None:
         """None: enter. An empty reason: leave it without a word, as nobody would look there for code."""
-        if path.name.startswith(".") or path.name in {"__pycache__", "node_modules"}:
+        if name.startswith(".") or name in {"__pycache__", "node_modules"}:
             return ""
-        if os.path.isfile(path / "pyvenv.cfg"):
+        if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
             return "a virtual environment"
-        if path.name in BUILT and not os.path.isfile(path / "__init__.py"):
+        if name in BUILT and not os.path.isfile(os.path.join(path, "__init__.py")):
             return "built or installed, not written here"
-        if path.name in TESTS and not self.settings.examine_tests:
+        if name in TESTS and not self.settings.examine_tests:
             return "test code (examine_tests = true looks at it)"
-        return "excluded by the settings" if self._excluded(path) else None
+        return "excluded by the settings" if self._excluded(path, name) else None
 
-    def _why_not_read(self, path: Path) -> str:
-        if self._excluded(path):
+    def _why_not_read(self, path: str, name: str) -> str:
+        if self._excluded(path, name):
             return "excluded by the settings"
-        test = path.name.startswith("test_") or path.stem.endswith("_test") or path.name == "conftest.py"
-        if test and not self.settings.examine_tests:
+        stem = os.path.splitext(name)[0]
+        if not self.settings.examine_tests and (name.startswith("test_") or stem.endswith("_test") or stem == CONFTEST):
             return "test code (examine_tests = true looks at it)"
         return ""
 
-    def _excluded(self, path: Path) -> bool:
-        name = self.name(path)
-        patterns = [each.removeprefix("./").rstrip("/") for each in self.settings.exclude]
-        return any(fnmatch.fnmatch(name, each) or fnmatch.fnmatch(path.name, each) for each in patterns)
+    def _excluded(self, path: str, name: str) -> bool:
+        return bool(self.exclude) and any(
+            fnmatch.fnmatch(self.name(path), each) or fnmatch.fnmatch(name, each) for each in self.exclude
+        )
 
-    def file(self, path: Path) -> None:
-        if path in self.sources:
-            return
+    def _file(self, path: str) -> None:
+        suffix = os.path.splitext(path)[1]
         try:
-            mode = os.stat(path)
-            if not stat.S_ISREG(mode.st_mode):
-                self.skip(path, "not a regular file")
-            elif mode.st_size > LARGEST:
-                self.skip(path, f"larger than {LARGEST // 1_000_000} MB: {mode.st_size:,} bytes", blind=True)
-            elif path.suffix not in SUFFIXES:
-                self.skip(path, "a stub holds no code" if path.suffix == STUB else "not Python")
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                self.skip(path, "not a regular file", blind=path in self.asked)
+            elif suffix not in SUFFIXES:
+                self.skip(path, "a stub holds no code" if suffix == STUB else "not Python")
             else:
-                self.sources[path] = Source(path, self.name(path), path.read_bytes())
+                self._read(path)
         except OSError as problem:
             self.skip(path, f"cannot be read: {problem.strerror}", blind=True)
 
-    def skip(self, path: Path, why: str, *, blind: bool = False) -> None:
+    def _read(self, path: str) -> None:
+        data = _content(path)
+        if data is None:
+            self.skip(path, "not a regular file", blind=True)
+        elif len(data) > LARGEST:
+            size = max(len(data), os.stat(path).st_size)
+            self.skip(path, f"larger than {LARGEST // 1_000_000} MB: {size:,} bytes", blind=True)
+        else:
+            self.sources.append(Source(Path(path), self.name(path), data))
+
+    def skip(self, path: str, why: str, *, blind: bool = False) -> None:
         self.skipped[path] = Skipped(self.name(path), why, blind)
 
-    def name(self, path: Path) -> str:
-        return Path(os.path.relpath(path, self.settings.root)).as_posix()
+    def name(self, path: str) -> str:
+        if path.startswith(self.root):
+            return path[len(self.root) :]
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:  # gone in the meantime
+        return False
+
+
+def _content(path: str) -> bytes | None:
+    """What is in a file, up to a little more than is read of any. None: it has become something else."""
+    handle = os.open(path, AT_ONCE)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        data = b""
+        while len(data) <= LARGEST and (more := os.read(handle, LARGEST + 1 - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(handle)

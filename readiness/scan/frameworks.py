@@ -60,10 +60,12 @@ MOUNTS = {"starlette.routing.Mount", "starlette.routing.Host"}
 VERBS = {"get", "post", "put", "patch", "delete", "head", "options", "trace", "query"}
 DECLARING = VERBS | {"route", "api_route", "websocket", "websocket_route", "view", "asgi"}
 """Attributes of applications and routers that make a route of the function that they decorate."""
-LITESTAR = {f"litestar.{prefix}{verb}" for prefix in ("", "handlers.") for verb in (*VERBS, "route", "websocket", "asgi")}
+LITESTAR = {
+    f"litestar.{prefix}{verb}" for prefix in ("", "handlers.") for verb in (*VERBS, "route", "websocket", "asgi")
+}
 
 ADDING = {
-    "add_api_route", "add_route", "add_url_rule", "add_websocket_route", "add_api_websocket_route", "add_get", "add_post",
+    "add_api_route", "add_route", "add_url_rule", "add_websocket_route", "add_api_websocket_route", "add_get", "add_post",  # noqa: E501
     "add_put", "add_patch", "add_delete", "add_head", "add_options", "add_view", "add_static", "add_resource",
 }  # fmt: skip
 """Methods that add one route."""
@@ -75,7 +77,6 @@ JOINING = {
     "add_domain": "domain",
     "add_routes": "",
     "add_namespace": "path",
-    "register": "",
     "host": "host",
 }
 """Methods that put routers, routes or applications into another one, and the parameter that holds the prefix."""
@@ -110,6 +111,12 @@ FOREIGN = {
 
 BODIES = {"POST", "PUT", "PATCH", "DELETE"}
 """Methods that carry a body."""
+
+STREAMING = {
+    "StreamingResponse", "EventSourceResponse", "StreamResponse", "Stream", "ServerSentEvent", "stream_with_context",
+    "ServerSentEventsResponse",
+}  # fmt: skip
+"""Answers that are sent piece by piece, by last name."""
 
 STATUSES = {
     "TooManyRequests": 429,

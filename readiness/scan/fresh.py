@@ -120,7 +120,7 @@ def settled(outcome: Outcome, project: Project) -> Outcome:
     """An outcome in which the callers in other files have decided what was left to them."""
     decided = project.settle(outcome.deferred)
     flagged = [each.deferred.finding for each in decided if each.guarded is False]
-    judged = sum(each.guarded is not None for each in decided)
+    judged = sum(each.guarded or (each.guarded is False and not each.deferred.finding.advisory) for each in decided)
     findings = identify([*outcome.findings, *flagged])
     return replace(outcome, examined=outcome.examined + judged, findings=findings, deferred=())
 

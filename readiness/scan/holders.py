@@ -18,7 +18,7 @@ from readiness.scan.scopes import How
 from readiness.scan.tree import Function, FunctionDef, below, dotted, is_none, last_name
 
 CLOSING = {
-    "close", "aclose", "drain", "disconnect", "stop", "shutdown", "terminate", "quit", "cancel", "wait_closed", "__aexit__",
+    "close", "aclose", "drain", "disconnect", "stop", "shutdown", "terminate", "quit", "cancel", "wait_closed", "__aexit__",  # noqa: E501
     "__exit__", "cleanup", "dispose", "abort", "loop_stop", "unsubscribe", "release",
 }  # fmt: skip
 """Methods that end a connection."""
@@ -26,7 +26,7 @@ ENTERING = {"__aenter__", "__enter__", "__init__", "__post_init__", "setup_metho
 
 
 NAMED = (
-    "conn", "client", "session", "pool", "redis", "nats", "broker", "db", "database", "mqtt", "socket", "channel", "stream",
+    "conn", "client", "session", "pool", "redis", "nats", "broker", "db", "database", "mqtt", "socket", "channel", "stream",  # noqa: E501
     "producer", "consumer", "engine",
 )  # fmt: skip
 """A function of another file is looked into where its name says one of these; what it returns decides."""
@@ -159,7 +159,7 @@ class Holder:
         tests = (
             each.test
             for value in [*self.sets, *self.clears]
-            for each in self.file.tree.ancestors(value)
+            for each in [value, *self.file.tree.ancestors(value)]
             if isinstance(each, ast.If | ast.IfExp)
         )
         named = (each for test in tests for each in below(test) if isinstance(each, ast.Attribute | ast.Name))
@@ -238,7 +238,7 @@ class Inside:
     def value(self, expression: ast.expr, state: int) -> int:
         return assigned(self.holder.names, expression, state)
 
-    def made(self, expression: ast.expr | None) -> int:
+    def made(self, expression: ast.expr | None) -> int:  # noqa: ARG002
         return VAGUE
 
     def effect(self, call: ast.Call, state: int) -> int:
@@ -400,13 +400,13 @@ class Alone:
             return ABSENT | PRESENT
         return assigned(self.names, expression, state)
 
-    def made(self, expression: ast.expr | None) -> int:
+    def made(self, expression: ast.expr | None) -> int:  # noqa: ARG002
         return VAGUE
 
-    def effect(self, call: ast.Call, state: int) -> int:
+    def effect(self, call: ast.Call, state: int) -> int:  # noqa: ARG002
         return state
 
-    def implies(self, test: ast.expr) -> bool:
+    def implies(self, test: ast.expr) -> bool:  # noqa: ARG002
         return False
 
     def correlates(self, test: ast.expr) -> bool:

@@ -28,7 +28,19 @@ STARTING = {
 EVENTS = {"startup": "startup", "shutdown": "shutdown"}
 ERRORS = {"exception_handler", "errorhandler", "add_exception_handler", "app_errorhandler", "register_error_handler"}
 CONFIGURING = {"from_object", "from_pyfile", "from_envvar", "from_file", "from_prefixed_env", "from_toml"}
-HARMLESS = {"run", "run_app", "Config", "AppRunner", "TestClient", "TestServer", "Server", "serve", "run_simple", "getattr", "setattr"}
+HARMLESS = {
+    "run",
+    "run_app",
+    "Config",
+    "AppRunner",
+    "TestClient",
+    "TestServer",
+    "Server",
+    "serve",
+    "run_simple",
+    "getattr",
+    "setattr",
+}
 """Last names of calls that only serve an application."""
 
 
@@ -70,11 +82,15 @@ class Layers(Look):
             else:
                 yield Option(owners, name, self.literal(value), self.file.location(value))
 
-    def listed(self, routing: Routing, value: ast.expr, kind: str, owners: tuple[str, ...], call: ast.Call) -> Iterator[Fact]:
+    def listed(
+        self, routing: Routing, value: ast.expr, kind: str, owners: tuple[str, ...], call: ast.Call
+    ) -> Iterator[Fact]:
         for each in self.elements(value):
             layers = [one for one in routing.layer(each, kind, owners, call) if isinstance(one, Layer)]
             unread = not any(layer.what for layer in layers)
-            yield from [Doubt(owners, "layers", f"a {kind} cannot be read", self.file.location(each))] if unread else layers
+            yield from (
+                [Doubt(owners, "layers", f"a {kind} cannot be read", self.file.location(each))] if unread else layers
+            )
 
     def errors(self, value: ast.expr, owners: tuple[str, ...]) -> Iterator[Fact]:
         for each in self.names.values(value):
@@ -88,7 +104,7 @@ class Layers(Look):
 
     # ---- calls of methods
 
-    def calls(self) -> Iterator[Fact]:
+    def calls(self) -> Iterator[Fact]:  # noqa: C901
         for call in self.file.calls.named("add_middleware", "add_asgi_middleware"):
             owners = self.receiver(call)
             if owners and call.args:
@@ -99,12 +115,27 @@ class Layers(Look):
             outer = self.tree.parents[call]
             owners = self.receiver(call)
             if owners and isinstance(outer, ast.Call) and outer.func is call and outer.args:
-                yield Layer(owners, BEFORE[last_name(call.func)], self.refs(outer.args[0]), (), self.is_conditional(call), self.file.location(outer))
+                yield Layer(
+                    owners,
+                    BEFORE[last_name(call.func)],
+                    self.refs(outer.args[0]),
+                    (),
+                    self.is_conditional(call),
+                    self.file.location(outer),
+                )
             elif owners and last_name(call.func) == "before_request" and call.args:
-                yield Layer(owners, "hook", self.refs(call.args[0]), (), self.is_conditional(call), self.file.location(call))
+                yield Layer(
+                    owners, "hook", self.refs(call.args[0]), (), self.is_conditional(call), self.file.location(call)
+                )
         for call in self.file.calls.named("add_event_handler"):
             if (owners := self.receiver(call)) and len(call.args) > 1:
-                yield Hook(owners, EVENTS.get(text_of(call.args[0]) or "", "startup"), "", self.refs(call.args[1]), self.file.location(call))
+                yield Hook(
+                    owners,
+                    EVENTS.get(text_of(call.args[0]) or "", "startup"),
+                    "",
+                    self.refs(call.args[1]),
+                    self.file.location(call),
+                )
         for call in self.file.calls.named("add_exception_handler", "register_error_handler"):
             if (owners := self.receiver(call)) and len(call.args) > 1:
                 yield Hook(owners, "error", self.of(call.args[0]), self.refs(call.args[1]), self.file.location(call))
@@ -125,7 +156,11 @@ class Layers(Look):
     def put(self, call: ast.Call) -> Iterator[Fact]:
         """`app.middlewares.append(f)`, `app.on_startup.append(f)`."""
         match call.func:
-            case ast.Attribute(value=ast.Attribute(value=owner, attr=name)) if name in {*STARTING, "middlewares", "user_middleware"}:
+            case ast.Attribute(value=ast.Attribute(value=owner, attr=name)) if name in {
+                *STARTING,
+                "middlewares",
+                "user_middleware",
+            }:
                 owners = self.owners(owner)
                 for each in [one for arg in call.args for one in self.elements(arg)] if owners else ():
                     if name in STARTING:
@@ -142,7 +177,9 @@ class Layers(Look):
                 if isinstance(func, ast.Attribute) and (owners := self.owners(func.value)):
                     yield from self.decorated(function, decorator, func.attr, owners)
 
-    def decorated(self, function: FunctionDef, decorator: ast.expr, name: str, owners: tuple[str, ...]) -> Iterator[Fact]:
+    def decorated(
+        self, function: FunctionDef, decorator: ast.expr, name: str, owners: tuple[str, ...]
+    ) -> Iterator[Fact]:
         key, at = (self.names.key(function),), self.file.location(decorator)
         first = decorator.args[0] if isinstance(decorator, ast.Call) and decorator.args else None
         if name in BEFORE:
@@ -160,7 +197,9 @@ class Layers(Look):
             match target:
                 case ast.Subscript(value=ast.Attribute(value=owner, attr="config"), slice=index):
                     if owners := self.owners(owner):
-                        yield Option(owners, text_of(index) or "*", self.literal(assign.value), self.file.location(assign))
+                        yield Option(
+                            owners, text_of(index) or "*", self.literal(assign.value), self.file.location(assign)
+                        )
                 case ast.Attribute(value=owner, attr="wsgi_app" | "asgi_app") if isinstance(assign.value, ast.Call):
                     if owners := self.owners(owner):
                         yield self.wrapper(assign.value, owners)
@@ -169,7 +208,11 @@ class Layers(Look):
                 yield from self.configured(call)
 
     def configured(self, call: ast.Call) -> Iterator[Fact]:
-        owner = call.func.value.value if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Attribute) else None
+        owner = (
+            call.func.value.value
+            if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Attribute)
+            else None
+        )
         if owners := self.owners(owner):
             at = self.file.location(call)
             if last_name(call.func) in CONFIGURING or call.args:
@@ -183,7 +226,10 @@ class Layers(Look):
         """Calls of libraries, and of ASGI classes, that are given an application."""
         names = self.applications
         for call in self.tree.all(ast.Call) if names else ():
-            given = [*call.args, *(each.value for each in call.keywords if each.arg in {"app", "application", "asgi_app"})]
+            given = [
+                *call.args,
+                *(each.value for each in call.keywords if each.arg in {"app", "application", "asgi_app"}),
+            ]
             plain = [each for each in given if isinstance(each, ast.Name | ast.Attribute) and last_name(each) in names]
             if not plain or last_name(call.func) in HARMLESS:
                 continue
@@ -199,7 +245,9 @@ class Layers(Look):
     def wrapper(self, call: ast.Call, owners: tuple[str, ...]) -> Layer:
         """What an application is given to; what is left when a method of its own, or the project's, is called."""
         called = self.refs(call.func)
-        what = tuple(f"{ref}()" if ref.endswith(">") else ref for ref in called if ref[0] in "~<" and not self.is_plain(ref))
+        what = tuple(
+            f"{ref}()" if ref.endswith(">") else ref for ref in called if ref[0] in "~<" and not self.is_plain(ref)
+        )
         at = self.file.location(call)
         return Layer(owners, "wrapper", what, Routing(self.file).options(call), self.is_conditional(call), at)
 
@@ -210,11 +258,9 @@ class Layers(Look):
 
 
 def _is_asgi(owner: ast.ClassDef) -> bool:
-    """Whether a class is an application: `__call__(self, scope, receive, send)`, or `(self, environ, start_response)`."""
+    """Whether a class is an application: `__call__(self, scope, receive, send)`, or `(self, environ, start_response)`."""  # noqa: E501
     for each in owner.body:
         if isinstance(each, FunctionDef) and each.name == "__call__":
             params = [one.arg for one in each.args.args]
             return params[1:2] in (["scope"], ["environ"])
     return False
-
-

@@ -19,9 +19,10 @@ LATE: Classes = frozenset({"TimeoutError"})
 
 TABLE: dict[str, Classes] = {
     "open": OS,
+    "open().": OS,
     "io.open": OS,
     "os.": OS,
-    "os.environ": NOTHING,
+    "os.environ.": NOTHING,
     "os.path.": NOTHING,
     "os.getenv": NOTHING,
     "os.getpid": NOTHING,
@@ -52,6 +53,8 @@ TABLE: dict[str, Classes] = {
     "serial.Serial": frozenset({"serial.SerialException"}),
     "sqlite3.": frozenset({"sqlite3.OperationalError"}),
     "aiosqlite.": frozenset({"sqlite3.OperationalError"}),
+    "json.": NOTHING,
+    "orjson.": NOTHING,
     "json.load": frozenset({"json.JSONDecodeError"}),
     "json.loads": frozenset({"json.JSONDecodeError"}),
     "orjson.loads": frozenset({"orjson.JSONDecodeError"}),
@@ -67,6 +70,7 @@ TABLE: dict[str, Classes] = {
     "websockets.connect": frozenset({"OSError", "websockets.InvalidHandshake"}),
     "asyncio.": NOTHING,
     "asyncio.open_connection": OS,
+    "asyncio.open_connection()[].": OS,
     "asyncio.open_unix_connection": OS,
     "asyncio.start_server": OS,
     "asyncio.create_subprocess_exec": OS,
@@ -92,16 +96,17 @@ METHODS: dict[str, dict[str, Classes]] = {
 
 HARMLESS = {
     "psutil", "anyio.sleep", "anyio.Event", "anyio.Lock", "anyio.Semaphore", "anyio.Path", "trio.sleep", "curio.sleep",
-    "gevent.sleep", "eventlet.sleep", "structlog", "loguru", "logbook", "prometheus_client", "sentry_sdk", "opentelemetry",
-    "rich", "click", "tqdm", "colorama", "termcolor", "typing_extensions", "pydantic", "attr", "attrs", "numpy", "dateutil",
-    "pytz", "croniter", "humanize", "cachetools", "tabulate", "arrow", "orjson.dumps", "yaml", "msgpack",
+    "gevent.sleep", "eventlet.sleep", "structlog", "loguru", "logbook", "prometheus_client", "sentry_sdk",
+    "opentelemetry", "rich", "click", "tqdm", "colorama", "termcolor", "typing_extensions", "pydantic", "attr",
+    "attrs", "numpy", "dateutil", "pytz", "croniter", "humanize", "cachetools", "tabulate", "arrow", "orjson.dumps",
+    "yaml", "msgpack",
 }  # fmt: skip
 """Libraries, or parts of them, of which no call is expected to fail."""
 
 TEXTUAL = {
-    "decode", "encode", "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "partition", "lower", "upper", "geturl",
-    "startswith", "endswith", "format", "replace", "items", "values", "append", "extend", "copy", "isoformat", "timestamp",
-    "total_seconds", "setdefault", "add_done_callback", "fileno",
+    "decode", "encode", "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "partition", "lower", "upper",
+    "geturl", "startswith", "endswith", "format", "replace", "items", "values", "append", "extend", "copy",
+    "isoformat", "timestamp", "total_seconds", "setdefault", "add_done_callback", "fileno",
 }  # fmt: skip
 """Methods of texts, containers and times, whatever handed these out."""
 _STANDARD = sys.stdlib_module_names | set(dir(builtins))
@@ -124,12 +129,11 @@ def top(origin: str) -> str:
 
 
 def _head(origin: str) -> str | None:
-    """The longest entry of the table that an origin begins with."""
-    for length in range(len(origin), 0, -1):
-        head = origin[:length]
-        if head in TABLE and (head.endswith(".") or origin[length : length + 1] in {"", ".", "(", "["}):
-            return head
-    return None
+    """The entry of the table for a call, or the longest whose beginning it has."""
+    if origin in TABLE:
+        return origin
+    ends = (at + 1 for at in range(len(origin) - 1, 0, -1) if origin[at] == ".")
+    return next((origin[:end] for end in ends if origin[:end] in TABLE), None)
 
 
 def _is_harmless(origin: str) -> bool:

@@ -5,22 +5,30 @@ from __future__ import annotations
 import ast
 
 from readiness.scan.endless import Endless
-from readiness.scan.reach import calls
-from readiness.scan.registration import decorators
+from readiness.scan.reach import calls, is_on_a_request_path
+from readiness.scan.registration import decorators, registers
 from readiness.scan.rule import PythonFile
 from readiness.scan.tree import Function, FunctionDef, dotted, inside, last_name
 
 MAINS = {
-    "main", "_main", "amain", "async_main", "main_async", "_async_main", "_amain", "cli", "lifespan", "_lifespan", "entrypoint",
-    "run_forever", "start_server", "run_server", "serve", "serve_forever", "app_lifespan", "server_lifespan", "__main__",
+    "main", "_main", "amain", "async_main", "main_async", "_async_main", "_amain", "cli", "lifespan", "_lifespan", "entrypoint",  # noqa: E501
+    "run_forever", "start_server", "run_server", "serve", "serve_forever", "app_lifespan", "server_lifespan", "__main__",  # noqa: E501
 }  # fmt: skip
 """Names of what a program is started with."""
-COMMANDS = {"command", "group", "callback", "on_event", "on_startup", "before_serving", "before_server_start", "startup", "main",
+COMMANDS = {"command", "group", "callback", "on_event", "on_startup", "before_serving", "before_server_start", "startup", "main",  # noqa: E501
             "after_server_start", "before_first_request", "after_startup", "listener", "on_after_startup"}  # fmt: skip
 """Decorators of what is run by an operator, or when a service comes up."""
 RUNNERS = {"run", "run_until_complete", "run_forever", "async_to_sync", "Thread", "Process"}
 APPLICATIONS = {"FastAPI", "Starlette", "Litestar", "Quart", "Flask", "Application", "FastMCP", "FastStream", "Server"}
-SERVING = {"serve_forever", "run_forever", "run_app", "wait_closed", "wait_for_termination", "run_until_disconnected", "idle"}
+SERVING = {
+    "serve_forever",
+    "run_forever",
+    "run_app",
+    "wait_closed",
+    "wait_for_termination",
+    "run_until_disconnected",
+    "idle",
+}
 DEEPEST = 4
 """Callers of callers that are looked at."""
 
@@ -36,6 +44,17 @@ def is_once(file: PythonFile, function: Function | None, depth: int = 0) -> bool
     places = [(file, each) for each in file.calls.references(function) if _is_run(file, each)]
     places += list(calls(file, function))
     return bool(places) and all(_is_once_there(other, place, depth) for other, place in places)
+
+
+def is_often(file: PythonFile, function: Function | None, depth: int = 0) -> bool:
+    """Whether requests or messages lead to a function, through calls of this file; in others through its handlers."""
+    if not isinstance(function, FunctionDef) or depth >= DEEPEST:
+        return False
+    if any(registers(file.names, each) for each in file.calls.references(function)):
+        return True
+    if is_on_a_request_path(file, function.body[0], far=depth == 0):
+        return True
+    return any(is_often(file, file.tree.function_of(each), depth + 1) for each in file.calls.of(function))
 
 
 def _is_once_there(file: PythonFile, place: ast.AST, depth: int) -> bool:

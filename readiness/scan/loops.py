@@ -7,21 +7,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from readiness.scan.endless import OF_QUEUES, SLEEPS
+from readiness.scan.endless import OF_QUEUES, SLEEPS, body_of
 from readiness.scan.failures import Failures, is_logging
-from readiness.scan.guards import Guards
+from readiness.scan.guards import Guards, raises_again
 from readiness.scan.libraries import Classes
 from readiness.scan.names import Defined, Names
-from readiness.scan.tree import FunctionDef, Tree, below, inside, last_name, within
+from readiness.scan.tree import Tree, below, inside, last_name, within
 
 PAUSES = SLEEPS | {
-    "get", "aget", "acquire", "select", "poll", "accept", "join", "next_msg", "fetch", "blpop", "brpop", "xread", "xreadgroup",
-    "get_message", "recv", "receive", "read", "readline", "readexactly", "readuntil", "recvfrom", "wait_until", "getone",
-    "anext", "consume", "gather",
+    "get", "aget", "acquire", "select", "poll", "accept", "join", "next_msg", "fetch", "blpop", "brpop", "xread",
+    "xreadgroup", "get_message", "recv", "receive", "read", "readline", "readexactly", "readuntil", "recvfrom",
+    "wait_until", "getone", "anext", "consume", "gather",
 }  # fmt: skip
 """Calls that take their time: a loop that reaches one on its way does not spin."""
 SENDS = {
-    "send", "send_str", "send_text", "send_json", "send_bytes", "ping", "pong", "write", "drain", "write_message", "sendall",
+    "send", "send_str", "send_text", "send_json", "send_bytes", "ping", "pong", "write", "drain", "write_message",
+    "sendall",
 }  # fmt: skip
 CONNECTIONS = ("websockets.", "aiohttp.", "starlette.", "fastapi.", "asyncio.", "channels.", "socket.", "websocket.")
 ENDING = {"sys.exit", "os._exit", "exit", "quit", "os.abort"}
@@ -61,29 +62,24 @@ class Loops:
 
     # ---- waiting
 
-    def waits(self, block: Iterable[ast.AST], depth: int = 0, *, strictly: bool = False) -> list[ast.AST]:
+    def waits(self, block: Iterable[ast.AST], *, strictly: bool = False) -> list[ast.AST]:
         """The calls in a block that wait; strictly: that do nothing else."""
-        found: list[ast.AST] = []
-        for statement in block:
-            for node in below(statement, functions=False):
-                if (isinstance(node, ast.Call) and self._is_wait(node, depth, strictly=strictly)) or (
-                    isinstance(node, ast.AsyncFor) and not strictly
-                ):
-                    found.append(node)
-        return found
+        nodes = (node for statement in block for node in below(statement, functions=False))
+        return [each for each in nodes if self._is_wait(each, strictly=strictly)]
 
-    def _is_wait(self, call: ast.Call, depth: int, *, strictly: bool) -> bool:
-        name = last_name(call.func)
-        if name in (SLEEPS if strictly else PAUSES) and not (name in OF_QUEUES and call.args):
+    def _is_wait(self, node: ast.AST, *, strictly: bool) -> bool:
+        if not isinstance(node, ast.Call):
+            return isinstance(node, ast.AsyncFor) and not strictly
+        name = last_name(node.func)
+        if name in (SLEEPS if strictly else PAUSES) and not (name in OF_QUEUES and node.args):
             return True
-        return depth < 2 and any(self._pauses(each.node, depth, strictly) for each in self.names.functions(call.func))
+        return any(self._pauses(each.node, strictly=strictly) for each in self.names.functions(node.func))
 
-    def _pauses(self, function: ast.AST, depth: int, strictly: bool) -> bool:
+    def _pauses(self, function: ast.AST, *, strictly: bool) -> bool:
+        """Whether a function of the project waits somewhere in its body."""
         key = (function, strictly)
         if key not in self._pausing:
-            self._pausing[key] = False
-            body = function.body if isinstance(function, FunctionDef) else []
-            calls = (node for node in inside(body) if isinstance(node, ast.Call))
+            calls = (node for node in inside(body_of(function)) if isinstance(node, ast.Call))
             self._pausing[key] = any(last_name(each.func) in (SLEEPS if strictly else PAUSES) for each in calls)
         return self._pausing[key]
 
@@ -101,8 +97,7 @@ class Loops:
         return bool(functions) and all(self._only_sends(each) for each in functions)
 
     def _only_sends(self, defined: Defined) -> bool:
-        body = defined.node.body if isinstance(defined.node, FunctionDef) else []
-        places = [each.node for each in self.failures.home(defined.names).of(body)]
+        places = [each.node for each in self.failures.home(defined.names).of(body_of(defined.node))]
         calls = [each.value if isinstance(each, ast.Await) else each for each in places]
         return bool(calls) and all(isinstance(each, ast.Call) and last_name(each.func) in SENDS for each in calls)
 
@@ -138,14 +133,14 @@ class Loops:
         return Fault(place, fate, raises)
 
     def _at_handlers(self, node: ast.Try | ast.TryStar, name: str, loop: ast.AST) -> Fate:
-        """What the first handler that catches an exception makes of it. Raised again, it is LOST until caught outside."""
+        """What the first handler that catches it makes of it. Raised again, it is LOST until caught outside."""
         handler = next((each for each in node.handlers if self.guards.catches(each.type, name)), None)
         if handler is None:
             return Fate.LOST
         if not self.guards.surely_catches(handler.type, name):
             after = node.handlers[node.handlers.index(handler) + 1 :]
             if not any(self.guards.surely_catches(each.type, name) for each in after):
-                return Fate.UNSURE
+                return Fate.LOST if raises_again(handler) else Fate.UNSURE
             handler = next(each for each in after if self.guards.surely_catches(each.type, name))
         return self._way_out(handler, loop)
 
@@ -168,7 +163,7 @@ class Loops:
         return not calls or any(not is_logging(each) for each in calls if isinstance(each.func, ast.Attribute))
 
     def spins(self, loop: ast.While, faults: list[Fault]) -> ast.Try | None:
-        """The guard after which a loop turns without a pause as long as the failure lasts: its only wait is inside it."""
+        """The guard after which a loop turns without a pause as long as the failure lasts: the wait is inside it."""
         for fault in faults:
             guard = self._guard_of(fault.node, loop) if fault.fate is Fate.KEPT else None
             if guard is not None and self._skips_the_wait(guard, fault.node, loop):

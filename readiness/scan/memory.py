@@ -62,7 +62,10 @@ class Memory:
 
     def keep_run(self, subject: str, run: Run, examined: Sequence[Examined]) -> None:
         abroad = any(
-            each.hangs.imports or each.hangs.everybody or each.facts is not None or any(one.deferred for one in each.outcomes)
+            each.hangs.imports
+            or each.hangs.everybody
+            or each.facts is not None
+            or any(one.deferred for one in each.outcomes)
             for each in examined
         )
         kept = {

@@ -3,7 +3,7 @@
 `names` knows what kind of thing an expression is, and follows it into other files. Here nothing but the file is looked
 at, and what is imported is left as it is written, so that the facts of a file hang on nothing else; `resolving` puts the
 files together. See `facts` for how a reference is written.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -34,7 +34,20 @@ HANDING = {"reversed", "list", "tuple", "set", "sorted", "iter", "frozenset", "e
 """Builtins that hand out what they are given."""
 PARTIAL = {"functools.partial", "functools.wraps()", "typing.cast", "asyncio.coroutine"}
 WRAPPED = {"app", "application", "asgi_app", "other_asgi_app"}
-LOOSE = {"Any", "object", "Callable", "Awaitable", "Handler", "Sequence", "Iterable", "list", "List", "tuple", "dict", "str"}
+LOOSE = {
+    "Any",
+    "object",
+    "Callable",
+    "Awaitable",
+    "Handler",
+    "Sequence",
+    "Iterable",
+    "list",
+    "List",
+    "tuple",
+    "dict",
+    "str",
+}
 """Annotations that do not say what is passed."""
 
 
@@ -81,7 +94,7 @@ class Objects:
 
     # ---- expressions
 
-    def _refs(self, node: ast.AST, depth: int) -> Iterator[Refs]:  # noqa: C901  one case a node type
+    def _refs(self, node: ast.AST, depth: int) -> Iterator[Refs]:
         match node:
             case ast.Name():
                 yield self._name(node, depth)
@@ -112,7 +125,9 @@ class Objects:
         for each in self.names.scopes.stored(node):
             found |= self.refs(each.value, depth)
         if not bound and not hasattr(builtins, node.id):
-            found |= {self._import(f"{star}{'' if star.endswith('.') else '.'}{node.id}") for star in self.names.scopes.stars}
+            found |= {
+                self._import(f"{star}{'' if star.endswith('.') else '.'}{node.id}") for star in self.names.scopes.stars
+            }
         return found
 
     def _import(self, path: str) -> str:
@@ -151,7 +166,11 @@ class Objects:
         owner = self.file.tree.parents.get(function)
         if isinstance(owner, ast.ClassDef) and param.arg in {"self", "cls"}:
             return frozenset({f"{self.names.key(owner)}{'()' if param.arg == 'self' else ''}"})
-        depends = [each for each in self._marks(param, function) if last_name(each.func) in {"Depends", "Security"} and each.args]
+        depends = [
+            each
+            for each in self._marks(param, function)
+            if last_name(each.func) in {"Depends", "Security"} and each.args
+        ]
         if depends:
             return frozenset(f"{ref}()" for each in depends for ref in self.refs(each.args[0], depth))
         told = self._instances(param.annotation, depth) if param.annotation is not None else NOTHING
@@ -179,7 +198,9 @@ class Objects:
             case ast.BinOp(left=left, right=right):
                 return self._instances(left, depth) | self._instances(right, depth)
             case ast.Name() | ast.Attribute() if last_name(annotation) not in LOOSE:
-                return frozenset(f"{ref}()" for ref in self.refs(annotation, depth) if ref[0] in "~<" and not ref.endswith(")"))
+                return frozenset(
+                    f"{ref}()" for ref in self.refs(annotation, depth) if ref[0] in "~<" and not ref.endswith(")")
+                )
             case ast.Constant(value=str(text)) if text.isidentifier():
                 return frozenset(f"{ref}()" for ref in self.exported(text) if ref[0] in "~<" and not ref.endswith(")"))
             case _ if is_none(annotation):
@@ -195,7 +216,9 @@ class Objects:
         if ref[0] != "<":
             return frozenset() if _is_site(ref) else frozenset({f"{ref}.{name}"})
         path, _, qualified = ref[1:].rpartition(">")[0].rpartition(":")
-        owners = self.names.definitions.get(qualified, []) if path == self.file.name and ref.endswith((">", ">()")) else []
+        owners = (
+            self.names.definitions.get(qualified, []) if path == self.file.name and ref.endswith((">", ">()")) else []
+        )
         classes = [each for each in owners if isinstance(each, ast.ClassDef)]
         if not classes:
             return frozenset() if owners else frozenset({f"{ref}.{name}"})
@@ -267,4 +290,3 @@ def _is_site(ref: str) -> bool:
 
 def _is_property(function: FunctionDef) -> bool:
     return any(dotted(each).rpartition(".")[2] in {"property", "cached_property"} for each in function.decorator_list)
-

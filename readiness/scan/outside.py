@@ -34,6 +34,11 @@ SENT = (
     "aiobotocore.",
 )  # fmt: skip
 """Beginnings of origins that others send."""
+UPSTREAM = (
+    "requests.", "httpx.", "httpx2.", "aiohttp.ClientSession", "urllib.", "boto3.", "openai.", "anthropic.", "litellm.",
+    "ollama.", "groq.", "aiobotocore.",
+)  # fmt: skip
+"""Those of them that answer because they were asked."""
 READS = {
     "recv", "receive", "receive_text", "receive_bytes", "readline", "readuntil", "readexactly", "body", "next_msg",
     "iter_lines", "aiter_lines", "iter_content", "get_data", "aread", "aiter_sse", "iter_sse", "pubsub", "get_message",
@@ -91,6 +96,23 @@ class Outside:
             return Whence.OUTSIDE
         sent = any(self._is_sent(origin, root) for root in roots for origin in self._origins(root))
         return Whence.OUTSIDE if sent else Whence.UNKNOWN
+
+    def is_answer(self, data: ast.expr) -> bool:
+        """Whether it was asked for: an answer of an upstream or of a model, and no request or message."""
+        roots = list(self.roots(data))
+        if any(_parts(each)[-2:] in MODEL_PARTS for each in roots):
+            return True
+        return any(origin.startswith(UPSTREAM) for root in roots for origin in self._origins(root))
+
+    def passing(self, data: ast.expr) -> list[tuple[PythonFile, ast.Call]]:
+        """The calls that pass outside data for the parameter that is parsed, where it is one and no handler's."""
+        found: list[tuple[PythonFile, ast.Call]] = []
+        for root in self.roots(data):
+            name = next((each for each in below(root) if isinstance(each, ast.Name)), None)
+            if name is None or not self.is_parameter(name) or self._is_in_entry(root):
+                return []
+            found += [(file, call) for file, call, whence in self._passed(root) if whence is Whence.OUTSIDE]
+        return found
 
     # ---- the way back
 
@@ -195,7 +217,7 @@ class Outside:
             return path[-1] in MESSAGE_PARTS and isinstance(root, ast.Attribute) and not origin.startswith("<")
         if self._is_in_entry(root):
             return True
-        passed = set(self._passed(root))
+        passed = {whence for _, _, whence in self._passed(root)}
         if len(path) == 1 or Whence.OUTSIDE in passed:
             return Whence.OUTSIDE in passed
         return passed != {Whence.INSIDE} and path[1] in MESSAGE_PARTS
@@ -207,7 +229,7 @@ class Outside:
         handles = isinstance(function, FunctionDef) and handles_requests(self.file, function)
         return handles or self.file.guards.is_entry(function)
 
-    def _passed(self, root: ast.expr) -> Iterator[Whence]:
+    def _passed(self, root: ast.expr) -> Iterator[tuple[PythonFile, ast.Call, Whence]]:
         """What the callers pass for the parameter that `root` begins with."""
         function = self.tree.function_of(root)
         name = next((each.id for each in below(root) if isinstance(each, ast.Name)), None)
@@ -217,7 +239,8 @@ class Outside:
         for file, call in calls(self.file, function):
             value = _handed(call, name, function)
             if value is not None:
-                yield (self if file is self.file else Outside(file, self._depth + 1)).whence(value)
+                yield file, call, (self if file is self.file else Outside(file, self._depth + 1)).whence(value)
+        self._asked.discard(function)
 
 
 def _handed(call: ast.Call, name: str, function: FunctionDef) -> ast.expr | None:

@@ -21,17 +21,18 @@ FURTHEST = 3
 """Functions of the project that are gone through."""
 
 HANDED_ON = {
-    "str", "repr", "format", "ascii", "bytes", "bytearray", "dict", "list", "tuple", "set", "frozenset", "sorted", "reversed",
-    "vars", "dumps", "dump_json", "jsonable_encoder", "urlencode", "quote", "quote_plus", "cast", "copy", "deepcopy",
-    "pformat", "fill", "dedent", "indent", "shorten", "escape", "asdict", "b64encode", "urlsafe_b64encode", "to_thread",
-    "run_in_threadpool", "wait_for", "shield", "gather", "to_json", "MappingProxyType", "SimpleNamespace",
+    "str", "repr", "format", "ascii", "bytes", "bytearray", "dict", "list", "tuple", "set", "frozenset", "sorted",
+    "reversed", "vars", "dumps", "dump_json", "jsonable_encoder", "urlencode", "quote", "quote_plus", "cast", "copy",
+    "deepcopy", "pformat", "fill", "dedent", "indent", "shorten", "escape", "asdict", "b64encode",
+    "urlsafe_b64encode", "to_thread", "run_in_threadpool", "wait_for", "shield", "gather", "to_json",
+    "MappingProxyType", "SimpleNamespace",
 }  # fmt: skip
 """Calls whose result holds the text of their arguments."""
 METHODS = {
-    "format", "join", "encode", "decode", "strip", "lstrip", "rstrip", "replace", "removeprefix", "removesuffix", "upper",
-    "lower", "title", "capitalize", "splitlines", "split", "copy", "items", "values", "model_dump", "model_dump_json",
-    "model_copy", "dict", "json", "to_dict", "as_dict", "serialize", "to_json", "partition", "format_map", "zfill", "ljust",
-    "rjust", "center", "hex", "expandtabs", "geturl", "render", "tostring",
+    "format", "join", "encode", "decode", "strip", "lstrip", "rstrip", "replace", "removeprefix", "removesuffix",
+    "upper", "lower", "title", "capitalize", "splitlines", "split", "copy", "items", "values", "model_dump",
+    "model_dump_json", "model_copy", "dict", "json", "to_dict", "as_dict", "serialize", "to_json", "partition",
+    "format_map", "zfill", "ljust", "rjust", "center", "hex", "expandtabs", "geturl", "render", "tostring",
 }  # fmt: skip
 """Methods whose result holds the text of their object and their arguments."""
 

@@ -14,13 +14,18 @@ from readiness.scan.rule import PythonFile
 from readiness.scan.tree import FunctionDef, below, dotted, is_none, last_name
 
 ASYNCHRONOUS = (
-    "aiohttp.", "httpx.AsyncClient", "httpx2.AsyncClient", "nats.", "redis.asyncio", "websockets.", "asyncpg.", "aio_pika.",
+    "aiohttp.", "httpx.AsyncClient", "httpx2.AsyncClient", "nats.", "redis.asyncio", "websockets.", "asyncpg.", "aio_pika.",  # noqa: E501
     "asyncio.create_subprocess", "aiosqlite.", "aiokafka.",
 )  # fmt: skip
+WRITING = {
+    f"os.{each}"
+    for each in ("write", "writev", "pwrite", "read", "pread", "sendfile", "splice", "fsync", "posix_fallocate")
+}
+"""What a full disk or a lost peer lets fail; other calls of the system hardly do between two lines."""
 LENDING = {
-    "print", "len", "str", "repr", "bool", "isinstance", "hasattr", "id", "type", "getattr", "iter", "aiter", "next", "anext",
-    "wait_for", "shield", "gather", "ioctl", "fcntl", "fstat", "read", "write", "isatty", "set_blocking", "select", "fsync",
-    "ftruncate", "lseek", "setwinsize", "add_reader", "remove_reader", "tcsetattr", "tcgetattr", "flock", "lockf", "fchmod",
+    "print", "len", "str", "repr", "bool", "isinstance", "hasattr", "id", "type", "getattr", "iter", "aiter", "next", "anext",  # noqa: E501
+    "wait_for", "shield", "gather", "ioctl", "fcntl", "fstat", "read", "write", "isatty", "set_blocking", "select", "fsync",  # noqa: E501
+    "ftruncate", "lseek", "setwinsize", "add_reader", "remove_reader", "tcsetattr", "tcgetattr", "flock", "lockf", "fchmod",  # noqa: E501
 }  # fmt: skip
 """Calls that use what they are given and do not keep it."""
 STARTING = {"Popen", "create_subprocess_exec", "create_subprocess_shell", "run", "call", "check_call", "check_output"}
@@ -55,9 +60,15 @@ class Local:
     # ---- what a walk asks
 
     def opens(self, node: ast.AST) -> bool:
-        if self.kind.begins:
-            return isinstance(node, ast.Call) and last_name(node.func) in self.kind.begins and self._on_it(node)
-        return node in self.opening
+        if not self.kind.begins:
+            return node in self.opening
+        if isinstance(node, ast.Await):
+            return isinstance(node.value, ast.Call) and self._begins(node.value)
+        return (
+            isinstance(node, ast.Call)
+            and self._begins(node)
+            and not isinstance(self.file.tree.parents[node], ast.Await)
+        )
 
     def ends(self, node: ast.AST) -> bool:
         if isinstance(node, ast.Call) and self._closes(node):
@@ -70,13 +81,21 @@ class Local:
 
     def fails(self, node: ast.AST) -> Classes | None:
         """Waiting for it may take too long, and then it is still there."""
+        call = node.value if isinstance(node, ast.Await) else node
+        if not isinstance(call, ast.Call):
+            return None
+        if last_name(call.func) in CLOSES:
+            return NOTHING  # other endings before it may fail, but hardly do
         if not isinstance(node, ast.Call):
             return None
-        if not isinstance(self.file.tree.parents[node], ast.Await) and self._is_quick(node):
+        parent = self.file.tree.parents[node]
+        if not isinstance(parent, ast.Await) and self._is_quick(node):
             return NOTHING
         if not self.kind.late:
             return None
-        waits = last_name(node.func) == "wait_for" and any(self._closes(each) for each in below(node) if isinstance(each, ast.Call))
+        waits = last_name(node.func) == "wait_for" and any(
+            self._closes(each) for each in below(node) if isinstance(each, ast.Call)
+        )
         return LATE if waits else None
 
     def tells(self, test: ast.expr) -> bool | None:
@@ -102,24 +121,49 @@ class Local:
             return True
         return None
 
+    def denies(self, _test: ast.expr) -> bool | None:
+        return None
+
     # ---- inside
 
     def _is_quick(self, call: ast.Call) -> bool:
         """A call that nobody awaits, of a library whose calls are awaited where they reach out."""
         origins = [each for each in self.names.origins(call.func) if each[0] not in "<@"]
-        return bool(origins) and last_name(call.func) != "raise_for_status" and all(each.startswith(ASYNCHRONOUS) for each in origins)
+        if self.kind.functions:
+            return bool(origins) and all(each.startswith("os.") and each not in WRITING for each in origins)
+        return (
+            bool(origins)
+            and last_name(call.func) != "raise_for_status"
+            and all(each.startswith(ASYNCHRONOUS) for each in origins)
+        )
 
-    def _on_it(self, call: ast.Call) -> bool:
-        return isinstance(call.func, ast.Attribute) and dotted(call.func.value) == self.name
+    def _begins(self, call: ast.Call) -> bool:
+        """`client.connect()`, where the constructor does not connect."""
+        on_it = isinstance(call.func, ast.Attribute) and dotted(call.func.value) == self.name
+        return on_it and last_name(call.func) in self.kind.begins
 
     def _closes(self, call: ast.Call) -> bool:
-        if isinstance(call.func, ast.Attribute) and call.func.attr in self.kind.closes and self._root(call.func.value) == self.name:
+        if (
+            isinstance(call.func, ast.Attribute)
+            and call.func.attr in self.kind.closes
+            and self._root(call.func.value) == self.name
+        ):
             return not (self.kind.late and self._is_waited_for(call))
+        if self.kind.late and any(dotted(each) == f"{self.name}.pid" for each in call.args):
+            return True  # `os.killpg(process.pid, ...)`
         if self.names.origins(call.func) & self.kind.functions:
             return any(self.name in {dotted(each) for each in below(given)} for given in call.args)
-        return self.kind.late and last_name(call.func) == "wait_for" and any(
-            isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr in self.kind.closes
-            and self._root(each.func.value) == self.name for each in below(call) if each is not call
+        return (
+            self.kind.late
+            and last_name(call.func) == "wait_for"
+            and any(
+                isinstance(each, ast.Call)
+                and isinstance(each.func, ast.Attribute)
+                and each.func.attr in self.kind.closes
+                and self._root(each.func.value) == self.name
+                for each in below(call)
+                if each is not call
+            )
         )
 
     def _is_waited_for(self, call: ast.Call) -> bool:
@@ -129,7 +173,13 @@ class Local:
 
     def _root(self, node: ast.expr) -> str:
         """`x` of `x`, and of `x.transport`, which closes it as well."""
-        return dotted(node) if dotted(node) == self.name else dotted(node).partition(".")[0] if "." not in self.name else ""
+        return (
+            dotted(node)
+            if dotted(node) == self.name
+            else dotted(node).partition(".")[0]
+            if "." not in self.name
+            else ""
+        )
 
     def _hands_on(self, node: ast.AST) -> bool:
         if isinstance(node, FunctionDef | ast.Lambda | ast.ClassDef):
@@ -146,8 +196,9 @@ class Local:
         match parent:
             case ast.Attribute():
                 outer = self.file.tree.parents[parent]
-                called = isinstance(outer, ast.Call) and outer.func is parent
-                return not called and self._hands_a_method(parent, outer)
+                if isinstance(outer, ast.Call) and outer.func is parent:
+                    return self._hands_a_part(outer)
+                return self._hands_a_method(parent, outer)
             case ast.Compare() | ast.UnaryOp() | ast.BoolOp() | ast.Expr() | ast.FormattedValue() | ast.Subscript():
                 return False
             case ast.If() | ast.While() | ast.Assert() | ast.For() | ast.AsyncFor() | ast.comprehension():
@@ -165,16 +216,30 @@ class Local:
                 return test is not use
         return True
 
+    def _hands_a_part(self, call: ast.Call) -> bool:
+        """`return connection.channel()`: what hangs on it keeps it."""
+        if self.kind.closes and "aread" in self.kind.closes:
+            return False  # an iterator over a response closes nothing when nobody comes to its end
+        parent = self.file.tree.parents[call]
+        match parent:
+            case ast.Return() | ast.Yield() | ast.keyword():
+                return True
+            case ast.Assign(targets=[target, *_]):
+                return not isinstance(target, ast.Name)
+        return False
+
     def _hands_a_method(self, method: ast.Attribute, outer: ast.AST) -> bool:
         """`x.close` handed over to be called later; `x.pid` is only looked at."""
         return method.attr in self.kind.closes and isinstance(outer, ast.Call | ast.keyword | ast.Tuple | ast.List)
 
     def _lends(self, call: ast.Call) -> bool:
-        """Whether a call only uses what it is given: by its name, or as a function of the project that keeps nothing."""
+        """Whether a call only uses what it is given: by its name, or as a function of the project that keeps nothing."""  # noqa: E501
         if last_name(call.func) in LENDING or (self.kind.functions and last_name(call.func) in STARTING):
             return True
         functions = self.names.functions(call.func)
-        return bool(functions) and all(isinstance(each.node, FunctionDef) and keeps_nothing(each.node, call, self.name) for each in functions)
+        return bool(functions) and all(
+            isinstance(each.node, FunctionDef) and keeps_nothing(each.node, call, self.name) for each in functions
+        )
 
 
 def keeps_nothing(function: FunctionDef, call: ast.Call, name: str) -> bool:
@@ -200,6 +265,10 @@ def _only_used(function: FunctionDef, param: str) -> bool:
     for each in below(function):
         if isinstance(each, ast.Name) and each.id == param:
             parent = parents.get(each)
-            if not isinstance(parent, ast.Attribute) or parent.attr in CLOSES or not isinstance(parents.get(parent), ast.Call):
+            if (
+                not isinstance(parent, ast.Attribute)
+                or parent.attr in CLOSES
+                or not isinstance(parents.get(parent), ast.Call)
+            ):
                 return False
     return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +30,8 @@ IMPLICIT = {
     "__getitem__", "__exit__", "__aexit__",
 }  # fmt: skip
 """Methods that are called without their name."""
+LETTERS = frozenset(bytes([each]) for each in range(128) if chr(each).isalnum() or chr(each) == "_")
+"""Bytes that go on with a name."""
 ASKING = {"isinstance", "issubclass", "cast", "super", "type", "hasattr"}
 """Calls that look at a class or function and do not keep it."""
 KEEPING = (ast.keyword, ast.Assign, ast.AnnAssign, ast.Dict, ast.List, ast.Tuple, ast.Set, ast.Return, ast.IfExp)
@@ -126,6 +127,14 @@ class Project:
         if found:
             self._looked_into[importer].add(found[0])
         return found
+
+    def holds(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return path in self._sources
+
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        return len(self._sources[path].data) if path in self._sources else 0
 
     def begin(self, path: str) -> None:
         """From now on what is asked is asked for this file."""
@@ -282,9 +291,7 @@ class Project:
             self._whole.add(self._looking_at)
         if word not in self._naming:
             token = word.encode()
-            whole = re.compile((rb"\b%b\b" if word.isascii() else b"%b") % re.escape(token))
-            held = (name for name, source in self._sources.items() if token in source.data)
-            self._naming[word] = [name for name in held if whole.search(self._sources[name].data)]
+            self._naming[word] = [name for name, source in self._sources.items() if _holds(source.data, token)]
         return self._naming[word]
 
     def holding(self, name: str) -> Iterator[PythonFile]:
@@ -292,6 +299,17 @@ class Project:
         for path in self.naming(name):
             if (file := self.file(path)) is not None:
                 yield file
+
+
+def _holds(data: bytes, word: bytes) -> bool:
+    """Whether a word stands in a text as a whole."""
+    at = data.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if data[at - 1 : at] not in LETTERS and data[end : end + 1] not in LETTERS:
+            return True
+        at = data.find(word, end)
+    return False
 
 
 def _module(path: str) -> tuple[str, ...]:

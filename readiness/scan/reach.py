@@ -197,6 +197,26 @@ def _is_run(file: PythonFile, call: ast.Call) -> bool:
     return last_name(parent.func) in {"ensure_future", "create_task"} and any(later)
 
 
+def is_serving(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()) -> bool:
+    """Whether a handler, a task or an endless loop gets here, as far as the project shows or lets one guess."""
+    function = file.tree.function_of(place)
+    if isinstance(function, FunctionDef) and _is_command(file, function):
+        return False
+    if isinstance(file.tree.loop_of(place), ast.While | ast.AsyncFor) or file.calls.detached(place):
+        return True
+    if isinstance(function, ast.Lambda):
+        return is_serving(file, function, path)
+    if function is None or function in path or len(path) >= DEEPEST:
+        return False
+    outer = file.tree.function_of(function)
+    if handles_requests(file, function) or (isinstance(outer, FunctionDef) and handles_requests(file, outer)):
+        return True
+    if file.guards.is_entry(function):
+        return True
+    leading = [*calls(file, function), *possible_calls(file, function)]
+    return any(is_serving(other, call, (*path, function)) for other, call in leading)
+
+
 def is_one_shot(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()) -> bool:
     """Whether a place only runs once in a command or script, which then ends: with an error that somebody sees."""
     function = file.tree.function_of(place)
@@ -206,12 +226,25 @@ def is_one_shot(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()
         return _is_main(file, place)
     if not isinstance(function, FunctionDef) or len(path) >= DEEPEST:
         return False
-    if any(last_name(each) in COMMANDS for each in decorators(function)):
+    if _is_command(file, function):
         return True
     if file.guards.is_entry(function) or handles_requests(file, function):
         return False
     leading = list(calls(file, function))
     return bool(leading) and all(is_one_shot(other, call, (*path, function)) for other, call in leading)
+
+
+def _is_command(file: PythonFile, function: FunctionDef) -> bool:
+    """Decorated as one, given the arguments of the command line, or reading them."""
+    if any(last_name(each) in COMMANDS for each in decorators(function)):
+        return True
+    given = (each.annotation for each in function.args.args if each.annotation is not None)
+    if any("argparse.Namespace" in file.names.origins(each) for each in given):
+        return True
+    parents = (file.tree.parents[file.tree.parents[each]] for each in file.calls.references(function))
+    if any(isinstance(each, ast.Call) and last_name(each.func) == "set_defaults" for each in parents):
+        return True
+    return any(file.tree.function_of(each) is function for each in file.calls.named("parse_args", "parse_known_args"))
 
 
 def _is_main(file: PythonFile, place: ast.AST) -> bool:
@@ -222,13 +255,12 @@ def _is_main(file: PythonFile, place: ast.AST) -> bool:
 
 def handed_over(file: PythonFile, functions: Collection[str]) -> Iterator[tuple[ast.Call, ast.Call]]:
     """Each `to_thread(requests.get, url)` of one of the functions: as the call that it leads to, and as it stands."""
-    for use in file.calls.mentions(*{name.rpartition(".")[2] for name in functions}):
-        call = file.tree.parents[use]
-        if not isinstance(call, ast.Call) or use is call.func or file.names.origins(use).isdisjoint(functions):
-            continue
+    for call in file.calls.named(*RUNNERS):
         start = RUNNERS.get(last_name(call.func), 0)
-        as_is = last_name(call.func) != "partial" or _is_handed_on(file, call)
-        if as_is and start and len(call.args) >= start and call.args[start - 1] is use:
+        use = call.args[start - 1] if 0 < start <= len(call.args) else None
+        if use is None or file.names.origins(use).isdisjoint(functions):
+            continue
+        if last_name(call.func) != "partial" or _is_handed_on(file, call):
             yield ast.Call(use, call.args[start:], call.keywords), call
 
 

@@ -6,17 +6,28 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from readiness.scan.libraries import Classes
+from readiness.scan.libraries import NOTHING, Classes
 from readiness.scan.project import Project
+from readiness.scan.resources import CLOSES
 from readiness.scan.rule import PythonFile
 from readiness.scan.tree import FunctionDef, below, dotted, inside, last_name
 
 PUTS = {"add", "append", "appendleft"}
 """Methods that put in what they are given."""
-TAKES = frozenset({"discard", "remove", "pop", "popitem", "popleft", "clear", "delete", "expire", "difference_update", "intersection_update",
+TAKES = frozenset({"discard", "remove", "pop", "popitem", "popleft", "clear", "delete", "expire", "difference_update", "intersection_update",  # noqa: E501
          "evict", "prune", "cleanup", "purge"})  # fmt: skip
-EMPTY = {"dict", "list", "set", "defaultdict", "OrderedDict", "collections.defaultdict", "collections.OrderedDict", "collections.deque", "deque"}
-FRESH = {"uuid.uuid4", "uuid.uuid1", "uuid.uuid7", "secrets.token_hex", "secrets.token_urlsafe", "time.time_ns", "time.time", "ulid.ULID",
+EMPTY = {
+    "dict",
+    "list",
+    "set",
+    "defaultdict",
+    "OrderedDict",
+    "collections.defaultdict",
+    "collections.OrderedDict",
+    "collections.deque",
+    "deque",
+}
+FRESH = {"uuid.uuid4", "uuid.uuid1", "uuid.uuid7", "secrets.token_hex", "secrets.token_urlsafe", "time.time_ns", "time.time", "ulid.ULID",  # noqa: E501
          "ulid.new", "nanoid.generate", "shortuuid.uuid"}  # fmt: skip
 """Calls that never give the same twice."""
 
@@ -37,13 +48,15 @@ class Entry:
 
     def ends(self, node: ast.AST) -> bool:
         nodes = below(node) if isinstance(node, FunctionDef | ast.Lambda) else [node]
-        found = any(table == self.table and taker in self.takers for each in nodes for table, taker in _taken(each))
+        found = any(_ends(each, self.table, self.takers) for each in nodes)
         if found:
             self.closing.append(node)
         return found
 
-    def fails(self, _node: ast.AST) -> Classes | None:
-        return None
+    def fails(self, node: ast.AST) -> Classes | None:
+        """Other endings before it may fail, but hardly do."""
+        call = node.value if isinstance(node, ast.Await) else node
+        return NOTHING if isinstance(call, ast.Call) and last_name(call.func) in CLOSES else None
 
     def tells(self, test: ast.expr) -> bool | None:
         """`if key in table` before taking it out."""
@@ -54,9 +67,12 @@ class Entry:
                 return False
         return None
 
+    def denies(self, _test: ast.expr) -> bool | None:
+        return None
+
 
 PAIRS = {
-    "add_consumer": frozenset({"delete_consumer"}), "subscribe": frozenset({"unsubscribe"}), "attach": frozenset({"detach"}),
+    "add_consumer": frozenset({"delete_consumer"}), "subscribe": frozenset({"unsubscribe"}), "attach": frozenset({"detach"}),  # noqa: E501
     "register": frozenset({"unregister", "deregister"}), "add_listener": frozenset({"remove_listener"}),
     "add_handler": frozenset({"remove_handler"}), "add_reader": frozenset({"remove_reader"}),
     "addHandler": frozenset({"removeHandler"}),
@@ -66,13 +82,16 @@ TAKING = frozenset[str]().union(*PAIRS.values())
 
 
 def entries(file: PythonFile, function: FunctionDef) -> Iterator[Entry]:
-    """Each place of a function that puts something into a table that outlives it, where it also takes something out."""
-    nodes = [each for each in inside(function.body) if isinstance(each, ast.Call | ast.Assign | ast.Attribute | ast.Subscript)]
-    taken = {pair for each in nodes for pair in _taken(each)}
+    """Each place of a coroutine that puts something into a table that outlives it, where it also takes that out."""
+    if not isinstance(function, ast.AsyncFunctionDef):
+        return
+    nodes = [each for each in inside(function.body) if isinstance(each, ast.Call | ast.Assign | ast.Subscript)]
+    taken = {found for each in nodes if (found := _taken(each))}
     for each in nodes if taken else ():
-        table, takers = _put_into(each)
-        if any((table, taker) in taken for taker in takers) and _outlives(file, function, table):
-            yield Entry(table, each, takers)
+        table, key, takers = _put_into(each)
+        if any((table, key, taker) in taken for taker in takers) and _outlives(file, function, table):
+            parent = file.tree.parents[each]
+            yield Entry(table, parent if isinstance(parent, ast.Await) else each, takers)
 
 
 def _outlives(file: PythonFile, function: FunctionDef, table: str) -> bool:
@@ -80,27 +99,45 @@ def _outlives(file: PythonFile, function: FunctionDef, table: str) -> bool:
     if "." in table:
         return True
     bound = file.names.scopes.at_module(table)
-    return bool(bound) and not any(isinstance(each, ast.Name) and each.id == table and isinstance(each.ctx, ast.Store) for each in below(function))
+    return bool(bound) and not any(
+        isinstance(each, ast.Name) and each.id == table and isinstance(each.ctx, ast.Store) for each in below(function)
+    )
 
 
-def _put_into(node: ast.AST) -> tuple[str, frozenset[str]]:
+def _put_into(node: ast.AST) -> tuple[str, str, frozenset[str]]:
+    """The table that something is put into, what it is known by, and the methods that take it out."""
     match node:
-        case ast.Call(func=ast.Attribute(value=value, attr=attr), args=[_]) if attr in PUTS:
-            return dotted(value), TAKES
+        case ast.Call(func=ast.Attribute(value=value, attr=attr), args=[key]) if attr in PUTS:
+            return dotted(value), ast.dump(key), TAKES
         case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in PAIRS:
-            return dotted(value), PAIRS[attr]
-        case ast.Assign(targets=[ast.Subscript(value=value, slice=key)]) if not isinstance(key, ast.Slice | ast.Constant):
-            return dotted(value), TAKES
-    return "", frozenset()
+            return dotted(value), "", PAIRS[attr]
+        case ast.Assign(targets=[ast.Subscript(value=value, slice=key)]) if not isinstance(
+            key, ast.Slice | ast.Constant
+        ):
+            return dotted(value), ast.dump(key), TAKES
+    return "", "", frozenset()
 
 
-def _taken(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """The table that something is taken out of, and by which method."""
+def _taken(node: ast.AST) -> tuple[str, str, str] | None:
+    """The table that something is taken out of, what that is known by, and the method."""
     match node:
-        case ast.Attribute(value=value, attr=attr) if attr in TAKES or attr in TAKING:
-            yield dotted(value), attr
+        case ast.Call(func=ast.Attribute(value=value, attr=attr), args=[key, *_]) if attr in TAKES:
+            return dotted(value), ast.dump(key), attr
+        case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in TAKING:
+            return dotted(value), "", attr
+        case ast.Subscript(value=value, slice=key, ctx=ast.Del()):
+            return dotted(value), ast.dump(key), "pop"
+    return None
+
+
+def _ends(node: ast.AST, table: str, takers: frozenset[str]) -> bool:
+    """Whether anything is taken out here, or somebody is told to."""
+    match node:
+        case ast.Attribute(value=value, attr=attr):
+            return attr in takers and dotted(value) == table
         case ast.Subscript(value=value, ctx=ast.Del()):
-            yield dotted(value), "pop"
+            return dotted(value) == table
+    return False
 
 
 # ---- tables that only grow
@@ -116,13 +153,37 @@ class Growth:
 
 
 def growing(file: PythonFile) -> Iterator[Growth]:
-    """The places of a file where a table grows with a fresh key, or by one more at its end, and nothing is ever taken out."""
+    """The places of a file where a table grows with a fresh key, or by one more at its end, and nothing is taken out here."""  # noqa: E501
     for (owner, name), values in file.names.scopes.attributes.items():
-        if not any(_is_empty(file, each) for each in values) or not isinstance(owner, ast.ClassDef):
+        if not isinstance(owner, ast.ClassDef) or not any(_is_empty(file, each) for each in values):
             continue
-        places = [each for use in file.calls.uses.get(name, ()) if (each := _put(file, use)) is not None]
-        if places and not _is_pruned(file, name):
+        uses = [each for each in file.calls.uses.get(name, ()) if isinstance(each, ast.Attribute)]
+        if not any(_may_prune(file, each) for each in uses):
+            places = (each for use in uses if (each := _put(file, use)) is not None)
             yield from (Growth(f"self.{name}", each, function) for each, function in places)
+
+
+def instances(file: PythonFile, owner: ast.ClassDef) -> Iterator[tuple[PythonFile, ast.Call]]:
+    """Where the project makes objects of a class."""
+    project, key = file.finder, file.names.key(owner)
+    homes = project.holding(owner.name) if isinstance(project, Project) else [file]
+    for home in homes:
+        yield from ((home, each) for each in home.calls.named(owner.name) if key in home.names.origins(each.func))
+
+
+def is_pruned_elsewhere(file: PythonFile, growth: Growth) -> bool:
+    """Whether another file takes something out of an attribute of that name."""
+    name = growth.table.rpartition(".")[2]
+    project = file.finder
+    others = project.holding(name) if isinstance(project, Project) else ()
+    return any(_takes_out(home, use) for home in others if home is not file for use in home.calls.uses.get(name, ()))
+
+
+def _takes_out(file: PythonFile, use: ast.expr) -> bool:
+    parent = file.tree.parents[use]
+    if isinstance(parent, ast.Attribute):
+        return parent.attr in TAKES
+    return isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Del)
 
 
 def _is_empty(file: PythonFile, value: ast.AST) -> bool:
@@ -144,9 +205,11 @@ def _put(file: PythonFile, use: ast.expr) -> tuple[ast.AST, FunctionDef] | None:
     match parent:
         case ast.Subscript(slice=key, ctx=ast.Store()) if _is_fresh(file, key):
             return parent, function
-        case ast.Attribute(attr="append" | "add"):
+        case ast.Attribute(attr="append" | "add" as attr):
             call = file.tree.parents[parent]
-            return (call, function) if isinstance(call, ast.Call) and call.func is parent else None
+            if not isinstance(call, ast.Call) or call.func is not parent or not call.args:
+                return None
+            return (call, function) if attr == "append" or _is_fresh(file, call.args[0]) else None
     return None
 
 
@@ -155,18 +218,21 @@ def _is_fresh(file: PythonFile, key: ast.expr) -> bool:
     return any(file.names.origins(each.func) & FRESH for each in made)
 
 
-def _is_pruned(file: PythonFile, name: str) -> bool:
-    """Whether anybody may take something out, look at its size, replace it, or get hold of it."""
-    return any(_may_prune(home, use) for home in _files(file, name) for use in home.calls.uses.get(name, ()))
-
-
-def _files(file: PythonFile, name: str) -> Iterator[PythonFile]:
-    yield file
-    if isinstance(file.finder, Project):
-        yield from (each for each in file.finder.holding(name) if each is not file)
-
-
-READS = {"get", "keys", "values", "items", "copy", "append", "add", "setdefault", "update", "extend", "index", "count", "insert"}
+READS = {
+    "get",
+    "keys",
+    "values",
+    "items",
+    "copy",
+    "append",
+    "add",
+    "setdefault",
+    "update",
+    "extend",
+    "index",
+    "count",
+    "insert",
+}
 
 
 def _may_prune(file: PythonFile, use: ast.expr) -> bool:
@@ -175,18 +241,33 @@ def _may_prune(file: PythonFile, use: ast.expr) -> bool:
         case ast.Attribute(attr=attr):
             return attr not in READS
         case ast.Subscript(ctx=context):
-            return isinstance(context, ast.Del) or (isinstance(context, ast.Store) and isinstance(parent.slice, ast.Slice))
+            return isinstance(context, ast.Del) or (
+                isinstance(context, ast.Store) and isinstance(parent.slice, ast.Slice)
+            )
         case ast.Assign() | ast.AnnAssign():
             function = file.tree.function_of(use)
             stored = not isinstance(getattr(use, "ctx", None), ast.Load)
-            return not (stored and (function is None or getattr(function, "name", "") in {"__init__", "__post_init__", "__new__"}))
+            return not (
+                stored
+                and (function is None or getattr(function, "name", "") in {"__init__", "__post_init__", "__new__"})
+            )
         case ast.Compare(ops=[ast.In() | ast.NotIn()]) | ast.For() | ast.AsyncFor() | ast.comprehension():
             return False
         case ast.If() | ast.UnaryOp() | ast.BoolOp() | ast.FormattedValue():
             return False
         case ast.Call(func=func):
-            return last_name(func) not in {"list", "dict", "sorted", "tuple", "str", "bool", "sum", "max", "min", "any", "all", "enumerate"}
+            return last_name(func) not in {
+                "list",
+                "dict",
+                "sorted",
+                "tuple",
+                "str",
+                "bool",
+                "sum",
+                "max",
+                "min",
+                "any",
+                "all",
+                "enumerate",
+            }
     return True
-
-
-__all__ = ["Entry", "Growth", "entries", "growing"]

@@ -2,7 +2,7 @@
 
 The common cases are answered by facts. For the rest (what a factory returns, what is passed for a parameter) the file in
 question is looked at again, through the project.
-"""
+"""  # noqa: E501
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from readiness.scan.deeds import deeds
 from readiness.scan.facts import Deeds, Fact, Imports, Kin, Made, Named, Passed
 from readiness.scan.tree import FunctionDef, argument
 
@@ -21,6 +22,24 @@ if TYPE_CHECKING:
 
 DEEPEST = 14
 """Steps after which following stops."""
+MOST = 20
+"""Objects that one parameter may be, and files that may pass it, beyond which it is not followed."""
+BUDGET = 1_000_000
+"""Bytes of source that are looked at again."""
+STARTED = {
+    "main",
+    "amain",
+    "async_main",
+    "cli",
+    "run",
+    "serve",
+    "start",
+    "create_app",
+    "make_app",
+    "get_app",
+    "build_app",
+}
+"""Functions that a command or a server may start, which no file tells."""
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -29,21 +48,27 @@ class Resolver:
 
     def __init__(self, facts: Sequence[Fact], project: Project | None) -> None:
         self.project = project
-        self.keys: set[str] = set()
+        self.deeds: dict[str, Deeds] = {}
+        self.methods: dict[str, list[str]] = defaultdict(list)
         self.kin: dict[str, Kin] = {}
         self.named: dict[str, set[str]] = defaultdict(set)
         self.made: set[str] = set()
         self.imports: dict[str, Imports] = {}
-        self.parameters: dict[str, tuple[str, ...]] = {}
+        self._files: dict[str, PythonFile | None] = {}
+        self._left = BUDGET
         self._calls = [each for each in facts if isinstance(each, Passed)]
         self._memo: dict[str, frozenset[str]] = {}
         self._passed: dict[str, frozenset[str]] = {}
         self._asked: set[str] = set()
+        self._mentioned: dict[str, bool] = {}
+        self._take(facts)
+
+    def _take(self, facts: Sequence[Fact]) -> None:
         for fact in facts:
             match fact:
                 case Deeds():
-                    self.keys.add(fact.key)
-                    self.parameters[fact.key] = fact.parameters
+                    self.deeds[fact.key] = fact
+                    self.methods[fact.key[:-1].rpartition(":")[2].rpartition(".")[2]].append(fact.key)
                 case Imports():
                     self.imports[fact.file] = fact
                 case Kin():
@@ -76,7 +101,9 @@ class Resolver:
         else:
             found = frozenset({head})
             if passed and is_parameter(head):
-                found = NOTHING.union(*(self.one(each, passed=True, depth=depth) for each in self.passed(head))) or found
+                found = (
+                    NOTHING.union(*(self.one(each, passed=True, depth=depth) for each in self.passed(head))) or found
+                )
             for step in steps(tail):
                 found = NOTHING.union(*(self._step(each, step, passed, depth) for each in found))
             yield from found
@@ -89,7 +116,7 @@ class Resolver:
             return frozenset({f"{ref}{step}"})
         return NOTHING if ref in self.made or is_site(ref) else frozenset({f"{ref}{step}"})
 
-    # ---- imports
+    # ---- imports  # noqa: ERA001
 
     def _imported(self, head: str, tail: str, passed: bool, depth: int) -> Iterator[str]:
         _, importer, dotted = head.split("~", 2)
@@ -110,25 +137,71 @@ class Resolver:
         key = f"{path}:{name}"
         if key in self.named:
             return frozenset(self.named[key])
-        if f"<{key}>" in self.keys or f"<{key}>" in self.kin:
+        if f"<{key}>" in self.deeds or f"<{key}>" in self.kin:
             return frozenset({f"<{key}>"})
         imports = self.imports.get(path)
+        if imports is None and self.learn(path):
+            return self.exported(path, name, depth)
         if imports is not None:
             known = [f"~{path}~{dotted}" for imported, dotted in imports.names if imported == name]
             starred = [f"~{path}~{star}{'' if star.endswith('.') else '.'}{name}" for star in imports.stars]
             return frozenset(known or starred)
-        file = self.file(path) if depth <= DEEPEST else None
-        return file.objects.exported(name) if file is not None else NOTHING
+        return NOTHING
+
+    def imported(self) -> dict[str, set[str]]:
+        """The files that each file imports, or takes something from."""
+        found: dict[str, set[str]] = {}
+        for path, imports in self.imports.items() if self.project is not None else ():
+            dotted = {each for _, each in imports.names} | set(imports.stars)
+            located = (self.project.located(each, path) for each in dotted) if self.project is not None else ()
+            found[path] = {each[0] for each in located if each is not None}
+        return found
+
+    # ---- files that are looked at again, or for the first time
 
     def file(self, path: str) -> PythonFile | None:
-        return self.project.file(path) if self.project is not None else None
+        """A file of the project, as long as not too many were asked for."""
+        if path not in self._files:
+            size = self.project.size(path) if self.project is not None else 0
+            self._left -= size
+            self._files[path] = self.project.file(path) if self.project is not None and self._left > 0 else None
+        return self._files[path]
+
+    def learn(self, path: str) -> bool:
+        """Collect the facts of a file in which nothing said that it holds any."""
+        if path in self.imports:
+            return False
+        file = self.file(path)
+        self.imports[path] = Imports(path, (), ())
+        self._take(tuple(deeds(file)) if file is not None else ())
+        return True
+
+    def is_mentioned(self, function: str) -> bool:
+        """Whether the name of a function stands anywhere but in its definition and in imports; True where that is not known."""  # noqa: E501
+        if function not in self._mentioned:
+            self._mentioned[function] = self._is_mentioned(function)
+        return self._mentioned[function]
+
+    def _is_mentioned(self, function: str) -> bool:
+        path, _, qualified = function[1:-1].rpartition(":")
+        word = qualified.rpartition(".")[2]
+        holding = self.project.naming(word) if self.project is not None else []
+        home = self.file(path)
+        if home is None or not holding or len(holding) > MOST or word.startswith("__") or word in STARTED:
+            return True
+        if any(
+            isinstance(each, FunctionDef) and each.decorator_list for each in home.names.definitions.get(qualified, ())
+        ):
+            return True
+        files = [self.file(each) for each in holding]
+        return None in files or any(each.calls.mentions(word) for each in files if each is not None)
 
     # ---- classes and functions
 
     def _member(self, ref: str, name: str, passed: bool, depth: int) -> frozenset[str]:
         for key in self.line(ref.removesuffix("()")):
             method = f"{key[:-1]}.{name}>"
-            if method in self.keys or method in self.kin:
+            if method in self.deeds or method in self.kin:
                 return frozenset({method})
             if known := self.named.get(f"{key[1:-1]}.{name}"):
                 return NOTHING.union(*(self.one(each, passed=passed, depth=depth) for each in known))
@@ -136,7 +209,9 @@ class Resolver:
             file = self.file(path) if key in self.kin and depth <= DEEPEST else None
             found = file.objects.attribute(qualified, name) if file is not None else NOTHING
             if found:
-                return NOTHING.union(*(self.one(each, passed=passed, depth=depth) for each in found if each != f"{ref}.{name}"))
+                return NOTHING.union(
+                    *(self.one(each, passed=passed, depth=depth) for each in found if each != f"{ref}.{name}")
+                )
         outside = [base for key in self.line(ref.removesuffix("()")) for base in self.bases(key) if base[0] != "<"]
         return frozenset(f"{base}().{name}" for base in outside)
 
@@ -157,7 +232,11 @@ class Resolver:
         path, _, qualified = ref.removesuffix("()")[1:-1].rpartition(":")
         file = self.file(path) if depth <= DEEPEST and not ref.endswith("()") else None
         found = file.objects.returned(qualified) if file is not None else NOTHING
-        if file is not None and not found and any(isinstance(each, ast.ClassDef) for each in file.names.definitions.get(qualified, ())):
+        if (
+            file is not None
+            and not found
+            and any(isinstance(each, ast.ClassDef) for each in file.names.definitions.get(qualified, ()))
+        ):
             return frozenset({f"{ref}()"})
         return NOTHING.union(*(self.one(each, passed=passed, depth=depth) for each in found))
 
@@ -176,8 +255,8 @@ class Resolver:
         found: dict[str, set[str]] = defaultdict(set)
         for each in self._calls:
             for key in self.all(each.called):
-                called = key if key in self.parameters else f"{key[:-1]}.__init__>"
-                names = self.parameters.get(called, ())
+                called = key if key in self.deeds else f"{key[:-1]}.__init__>"
+                names = self.deeds[called].parameters if called in self.deeds else ()
                 at = each.parameter
                 name = names[int(at)] if at.isdigit() and int(at) < len(names) else at
                 found[f"{called[1:-1]}({name})"] |= set(each.given)
@@ -200,7 +279,7 @@ class Resolver:
             for each in sorted(open_ones):
                 self.looked_up(each)
             found = self.all(found, passed=True)
-            if not open_ones:
+            if not open_ones or len(found) > MOST:
                 break
         return found
 
@@ -214,10 +293,11 @@ class Resolver:
             params, key = _parameters(node), f"<{path}:{qualified.removesuffix('.__init__')}>"
             at = params.index(name) if name in params else None
             word = key[:-1].rpartition(":")[2].rpartition(".")[2]
-            for each in self.project.holding(word):
-                for call in each.calls.named(word):
+            holding = self.project.naming(word)
+            for each in map(self.file, holding if len(holding) <= MOST else ()):
+                for call in each.calls.named(word) if each is not None else ():
                     value = argument(call, name, at)
-                    if value is not None and key in self.all(each.objects.refs(call.func)):
+                    if each is not None and value is not None and key in self.all(each.objects.refs(call.func)):
                         yield from each.objects.refs(value)
 
 

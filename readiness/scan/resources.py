@@ -9,9 +9,9 @@ from readiness.scan.rule import PythonFile
 from readiness.scan.tree import argument, last_name
 
 CLOSES = {
-    "close", "aclose", "stop", "astop", "shutdown", "disconnect", "drain", "terminate", "quit", "dispose", "adispose", "release",
-    "wait_closed", "__aexit__", "__exit__", "async_close", "close_async", "unsubscribe", "kill", "cleanup", "loop_stop", "exit",
-    "close_all", "detach", "remove", "abort", "logout", "bye", "punsubscribe", "end", "delete", "closing", "async_stop", "join",
+    "close", "aclose", "stop", "astop", "shutdown", "disconnect", "drain", "terminate", "quit", "dispose", "adispose", "release",  # noqa: E501
+    "wait_closed", "__aexit__", "__exit__", "async_close", "close_async", "unsubscribe", "kill", "cleanup", "loop_stop", "exit",  # noqa: E501
+    "close_all", "detach", "remove", "abort", "logout", "bye", "punsubscribe", "end", "delete", "closing", "async_stop", "join",  # noqa: E501
 }  # fmt: skip
 """Methods after which nothing is left to close."""
 
@@ -32,6 +32,8 @@ class Kind:
     """It ends by itself: only what stops waiting for it leaves it behind."""
     awaited: bool = False
     """The call only makes a coroutine."""
+    held: bool = False
+    """It comes back by itself when its peer is gone, so that it lives on after an error."""
 
 
 def _kinds(table: dict[str, str], **options: object) -> dict[str, Kind]:
@@ -69,22 +71,33 @@ HELD = _kinds({
     "aiodocker": "Docker",
     "zeroconf": "Zeroconf asyncio.AsyncZeroconf",
 })  # fmt: skip
-AWAITED = _kinds({
+LASTING = _kinds({
     "nats": "connect",
-    "aioredis": "create_redis_pool create_redis create_pool",
-    "asyncpg": "connect create_pool",
+    "aioredis": "create_redis_pool create_pool",
+    "asyncpg": "create_pool",
+    "aiomysql": "create_pool",
+    "aiopg": "create_pool",
+    "aio_pika": "connect_robust",
+}, awaited=True, held=True)  # fmt: skip
+AWAITED = _kinds({
+    "aioredis": "create_redis",
+    "asyncpg": "connect",
     "psycopg": "AsyncConnection.connect",
-    "aiomysql": "connect create_pool",
-    "aiopg": "connect create_pool",
+    "aiomysql": "connect",
+    "aiopg": "connect",
     "aiosqlite": "connect",
     "oracledb": "connect_async",
-    "aio_pika": "connect connect_robust",
+    "aio_pika": "connect",
     "websockets": "connect client.connect asyncio.client.connect legacy.client.connect",
     "asyncssh": "connect",
 }, awaited=True)  # fmt: skip
 BEGUN = {
-    **_kinds({"nats": "aio.client.Client NATS", "aiosmtplib": "SMTP", "paramiko": "SSHClient"}, begins=frozenset({"connect"})),
-    **_kinds({"aiokafka": "AIOKafkaProducer AIOKafkaConsumer", "watchdog": "observers.Observer"}, begins=frozenset({"start"})),
+    **_kinds(
+        {"nats": "aio.client.Client NATS", "aiosmtplib": "SMTP", "paramiko": "SSHClient"}, begins=frozenset({"connect"})
+    ),
+    **_kinds(
+        {"aiokafka": "AIOKafkaProducer AIOKafkaConsumer", "watchdog": "observers.Observer"}, begins=frozenset({"start"})
+    ),
     **_kinds({"paho": "mqtt.client.Client"}, begins=frozenset({"loop_start"})),
     **_kinds({"playwright": "async_api.async_playwright sync_api.sync_playwright"}, begins=frozenset({"start"})),
 }
@@ -103,11 +116,13 @@ PROCESSES = _kinds(
 )
 SESSIONS = _kinds({"sqlalchemy": "orm.sessionmaker() ext.asyncio.async_sessionmaker()"})
 
-KINDS: dict[str, Kind] = {**HELD, **AWAITED, **BEGUN, **DESCRIPTORS, **WRITERS, **PROCESSES, **SESSIONS}
+KINDS: dict[str, Kind] = {**HELD, **LASTING, **AWAITED, **BEGUN, **DESCRIPTORS, **WRITERS, **PROCESSES, **SESSIONS}
+FILE = Kind("open")
+FILES = {"open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open"}
 RESPONSE = Kind("send", frozenset({"aclose", "close", "aread", "read"}))
 SUBSCRIPTION = Kind("subscribe", frozenset({"unsubscribe", "drain"}))
 PUBSUB = Kind("pubsub", frozenset({"close", "aclose", "reset", "unsubscribe", "punsubscribe"}))
-METHODS = {"send", "subscribe", "pull_subscribe", "pubsub"}
+METHODS = {"open", "send", "subscribe", "pull_subscribe", "pubsub"}
 """Methods of connections that hand out something to close."""
 LAST_NAMES = tuple(sorted({each.rpartition(".")[2] for each in KINDS if not each.endswith(")")} | METHODS))
 """What a call that opens something ends with; `SessionLocal()` may be called anything."""
@@ -125,6 +140,8 @@ def opened(file: PythonFile, call: ast.Call) -> Kind | None:
 def _handed_out(origin: str, call: ast.Call) -> Kind | None:
     """What a connection hands out."""
     last = origin.rpartition(".")[2]
+    if origin in FILES:
+        return FILE
     if last == "send" and origin.startswith(("httpx.AsyncClient", "httpx2.AsyncClient")):
         streams = argument(call, "stream")
         return RESPONSE if isinstance(streams, ast.Constant) and streams.value is True else None

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 
 from readiness.scan.assembly import ANY, Look, last_names
-from readiness.scan.bodies import body_of
-from readiness.scan.facts import Fact, Layer, Route
+from readiness.scan.facts import Fact, Layer, Option, Route
 from readiness.scan.frameworks import ADDING, DECLARING, LITESTAR, ROUTE_OBJECTS, VERBS
 from readiness.scan.tree import FunctionDef, argument, last_name, text_of
 
+LIMITS = {"max_body_size", "request_max_body_size"}
 LAYERING = {"dependencies": "dependency", "middleware": "middleware", "guards": "guard"}
 
 
@@ -71,8 +71,7 @@ class Routing(Look):
         verb = call.func.attr
         methods = self.methods(call, verb)
         paths = self.path(first, None)
-        body = self.body_of(handlers, methods)
-        yield Route("", owners, methods, paths, handlers, body, self.file.location(call))
+        yield Route("", owners, methods, paths, handlers, "", self.file.location(call))
         yield from self.layers(call, handlers)
 
     def methods(self, call: ast.Call, verb: str) -> tuple[str, ...]:
@@ -86,17 +85,23 @@ class Routing(Look):
         return ("GET",) if verb in {"route", "api_route"} else ()
 
     def layers(self, call: ast.Call, owners: tuple[str, ...]) -> Iterator[Fact]:
+        for limit in call.keywords:
+            if limit.arg in LIMITS:
+                yield Option(owners, limit.arg, self.literal(limit.value), self.file.location(limit.value))
         for name, kind in LAYERING.items():
             for each in self.elements(argument(call, name)):
                 yield from self.layer(each, kind, owners, call)
 
     def layer(self, node: ast.expr, kind: str, owners: tuple[str, ...], call: ast.AST) -> Iterator[Fact]:
-        inner, options = node, ()
-        if isinstance(node, ast.Call) and last_name(node.func) in {"Depends", "Security", "Middleware", "DefineMiddleware"}:
+        inner, options = node, self.options(node) if isinstance(node, ast.Call) else ()
+        if isinstance(node, ast.Call) and last_name(node.func) in {
+            "Depends",
+            "Security",
+            "Middleware",
+            "DefineMiddleware",
+        }:
             first = node.args[0] if node.args else argument(node, "dependency") or argument(node, "cls")
-            inner, options = first or node, self.options(node)
-        elif isinstance(node, ast.Call):
-            options = self.options(node)
+            inner = first or node
         yield Layer(owners, kind, self.refs(inner), options, self.is_conditional(call), self.file.location(node))
 
     def litestar(self, call: ast.Call, node: ast.ClassDef | FunctionDef) -> Iterator[Fact]:
@@ -106,10 +111,10 @@ class Routing(Look):
         owners = (self.names.key(owner),) if isinstance(owner, ast.ClassDef) else ()
         first = call.args[0] if call.args else argument(call, "path")
         methods = self.methods(call, last_name(call.func))
-        body = body_of(self.names, node, methods) if isinstance(node, FunctionDef) else ""
         ref = "" if owners else key
-        for each in [*self.elements(first)] or [None]:
-            yield Route(ref, owners, methods, self.path(each), (key,), body, self.file.location(call))
+        paths: list[ast.expr | None] = list(self.elements(first))
+        for each in paths or [None]:
+            yield Route(ref, owners, methods, self.path(each), (key,), "", self.file.location(call))
         yield from self.layers(call, (key,))
 
     # ---- added by calls
@@ -128,7 +133,11 @@ class Routing(Look):
             return
         args = list(call.args)
         methods: tuple[str, ...] = ()
-        if name == "add_route" and len(args) > 2 and (text_of(args[0]) or "").strip("*").isupper() | (text_of(args[0]) == "*"):
+        if (
+            name == "add_route"
+            and len(args) > 2
+            and (text_of(args[0]) or "").strip("*").isupper() | (text_of(args[0]) == "*")
+        ):
             methods = () if text_of(args[0]) == "*" else ((text_of(args[0]) or "").upper(),)
             args = args[1:]
         elif name.removeprefix("add_") in VERBS:
@@ -140,7 +149,7 @@ class Routing(Look):
         path = args[0] if args else argument(call, "path") or argument(call, "rule")
         handler = self.handler_of(call, name, args)
         handlers = self.refs(handler) if handler is not None else ()
-        yield Route("", owners, methods, self.path(path, None), handlers, self.body_of(handlers, methods), at)
+        yield Route("", owners, methods, self.path(path, None), handlers, "", at)
         yield from self.layers(call, handlers)
 
     def handler_of(self, call: ast.Call, name: str, args: list[ast.expr]) -> ast.expr | None:
@@ -169,7 +178,7 @@ class Routing(Look):
         handlers = self.refs(handler) if handler is not None and methods != ("STATIC",) else ()
         if "starlette" in origin and not methods:
             methods = self.methods_of(handlers)
-        yield Route(ref, (), methods, self.path(path, None), handlers, self.body_of(handlers, methods), at)
+        yield Route(ref, (), methods, self.path(path, None), handlers, "", at)
         yield from self.layers(call, (*handlers, ref))
 
     def methods_of(self, handlers: tuple[str, ...]) -> tuple[str, ...]:
@@ -186,7 +195,3 @@ class Routing(Look):
 
     def is_restful(self, owner: ast.expr) -> bool:
         return any("flask_rest" in each for each in self.file.objects.refs(owner)) or b"flask_rest" in self.file.data
-
-    def body_of(self, handlers: tuple[str, ...], methods: tuple[str, ...]) -> str:
-        functions = (each for ref in handlers for each in self.definitions(ref) if isinstance(each, FunctionDef))
-        return next((body for each in functions if (body := body_of(self.names, each, methods))), "")

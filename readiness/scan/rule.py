@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, cast
@@ -14,7 +14,7 @@ from readiness.model import Edit, Finding, Location
 from readiness.scan.calls import Calls
 from readiness.scan.failures import Failures
 from readiness.scan.fix import IMPOSSIBLE
-from readiness.scan.guards import Guard, Guards, Left
+from readiness.scan.guards import Guard, Guards, Judgement
 from readiness.scan.loops import Loops
 from readiness.scan.names import Defined, Finder, Names
 from readiness.scan.objects import Objects
@@ -97,8 +97,8 @@ class Flag:
     advisory: bool = False
     fix: tuple[Edit, ...] = ()
     """Empty too where one of the edits cannot be made."""
-    left: tuple[Left, ...] = ()
-    """Not empty: callers elsewhere decide."""
+    left: tuple[tuple[str, frozenset[str]], ...] = ()
+    """Not empty: callers elsewhere decide; functions by origin, and what each lets out."""
 
 
 @dataclass
@@ -157,18 +157,33 @@ class PythonRule:
 
     # ---- what rules say
 
-    def guard(self, node: ast.AST, raises: Iterable[str], message: str, fix: Iterable[Edit] = ()) -> None:
+    def guard(
+        self, node: ast.AST, raises: Iterable[str], message: str, fix: Iterable[Edit] = (), *, advisory: bool = False,
+        through: Sequence[tuple[PythonFile, ast.AST]] = (),
+    ) -> None:  # fmt: skip
         """Clear the place if each of the exceptions is caught, by its callers at the latest; else flag it.
 
-        What this file cannot tell is decided once all files were looked at.
+        What this file cannot tell is decided once all files were looked at. `through` are the calls that matter, of
+        all that there are of the function.
         """
-        judgement = self.file.guards.judge(node, raises)
-        if judgement.guard is Guard.GUARDED:
+        places = through or [(self.file, node)]
+        judged = [(file, self._judge(file, place, node, raises)) for file, place in places]
+        said = {judgement.guard for _, judgement in judged}
+        left = [(file.names.key(one.function), one.raises) for file, judgement in judged for one in judgement.left]
+        if Guard.UNGUARDED in said:
+            self.flag(node, message, advisory=advisory, fix=fix)
+        elif said == {Guard.GUARDED}:
             self.clear(node)
-        elif judgement.guard is Guard.UNGUARDED:
-            self.flag(node, message, fix=fix)
-        elif judgement.guard is Guard.LEFT:
-            self.marks.flagged.append(Flag(node, message, fix=_possible(fix), left=judgement.left))
+        elif Guard.UNKNOWN not in said:
+            self.marks.flagged.append(Flag(node, message, advisory, _possible(fix), tuple(left)))
+
+    def _judge(self, file: PythonFile, place: ast.AST, node: ast.AST, raises: Iterable[str]) -> Judgement:
+        """What is made of what a place raises; where it is a call of its function, of what leaves the function."""
+        function = self.tree.function_of(node)
+        if place is node or not isinstance(function, FunctionDef):
+            return file.guards.judge(place, raises)
+        escape = self.file.guards.escape(node, raises)
+        return file.guards.judge_call(place, function, escape.unseen | escape.reraised)
 
     def clear(self, node: ast.AST) -> None:
         """This place was judged and is right."""
@@ -202,12 +217,7 @@ class PythonRule:
 
     def deferred(self) -> tuple[Deferred, ...]:
         """What callers in other files decide."""
-        key = self.file.names.key
-        return tuple(
-            Deferred(self._finding(each), tuple((key(one.function), one.raises) for one in each.left))
-            for each in self.marks.flagged
-            if each.left
-        )
+        return tuple(Deferred(self._finding(each), each.left) for each in self.marks.flagged if each.left)
 
     def _finding(self, flag: Flag) -> Finding:
         where = self.file.location(flag.node)

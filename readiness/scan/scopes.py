@@ -79,7 +79,7 @@ class Scopes:
         return []
 
     def stored(self, name: ast.Name) -> list[Stored]:
-        """What the function of a name puts into the object it holds: `x[key] = value`, `x.append(value)`, `x += value`."""
+        """What its function puts into the object it holds: `x[key] = value`, `x.append(value)`, `x += value`."""
         return self._stores.get((self.tree.function_of(name), name.id), [])
 
     @cached_property

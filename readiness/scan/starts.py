@@ -7,18 +7,18 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from readiness.scan.calls import DETACHING_METHODS, RUNNING_HERE
-from readiness.scan.libraries import ANYTHING
 from readiness.scan.failures import keeps_exceptions
+from readiness.scan.libraries import ANYTHING
 from readiness.scan.loops import Fate
 from readiness.scan.project import Project
 from readiness.scan.reach import is_on_a_request_path
 from readiness.scan.rule import PythonFile
-from readiness.scan.watching import Watching
 from readiness.scan.tree import Function, FunctionDef, below, last_name
+from readiness.scan.watching import Watching
 
 DEEPEST = 4
 """Callers of callers that are followed."""
-COMMON = 30
+COMMON = 12
 """Files: a name that stands in more of them is not looked for."""
 RUNNERS = {"run", "run_until_complete", "run_sync", "run_forever", "async_to_sync", "asyncio_run", "run_async"}
 OWNERS = {"start_soon", "TaskGroup", "start"}

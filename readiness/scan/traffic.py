@@ -10,41 +10,64 @@ from readiness.scan.facts import Fact, Message, Use
 from readiness.scan.tree import FunctionDef, argument, last_name
 
 MODELS = (
-    "openai", "anthropic", "litellm", "groq", "mistralai", "cohere", "ollama", "together", "vertexai", "google.generativeai",
-    "google.genai", "langchain", "llama_index", "transformers", "vllm", "huggingface_hub", "replicate", "any_llm", "aisuite",
+    "openai", "anthropic", "litellm", "groq", "mistralai", "cohere", "ollama", "together", "vertexai", "google.generativeai",  # noqa: E501
+    "google.genai", "langchain", "llama_index", "transformers", "vllm", "huggingface_hub", "replicate", "any_llm", "aisuite",  # noqa: E501
     "instructor", "pydantic_ai", "dashscope", "zhipuai", "microcore",
 )  # fmt: skip
 """Clients of language models."""
-CLIENTS = ("httpx", "httpx2", "requests", "aiohttp.ClientSession", "aiohttp.request", "urllib3", "urllib.request", "grpc", "boto3",
+CLIENTS = ("httpx", "httpx2", "requests", "aiohttp.ClientSession", "aiohttp.request", "urllib3", "urllib.request", "grpc", "boto3",  # noqa: E501
            "botocore", "aiobotocore", "aioboto3", "niquests", "curl_cffi")  # fmt: skip
 """Clients of other servers."""
-LOGS = ("logging.basicConfig", "logging.config", "structlog", "loguru", "pythonjsonlogger", "json_log_formatter", "ecs_logging",
+LOGS = ("logging.basicConfig", "logging.config", "structlog", "loguru", "pythonjsonlogger", "json_log_formatter", "ecs_logging",  # noqa: E501
         "json_logging", "logging_loki", "google.cloud.logging", "asgi_correlation_id", "logging.Formatter")  # fmt: skip
-METRICS = ("prometheus_client", "prometheus_fastapi_instrumentator", "starlette_exporter", "starlette_prometheus", "aioprometheus",
-           "prometheus_flask_exporter", "statsd", "datadog", "ddtrace", "opentelemetry", "logfire", "sentry_sdk", "newrelic",
-           "elasticapm", "litestar.plugins.prometheus", "faststream.nats.prometheus", "aiohttp_prometheus", "langfuse")  # fmt: skip
+METRICS = ("prometheus_client", "prometheus_fastapi_instrumentator", "starlette_exporter", "starlette_prometheus", "aioprometheus",  # noqa: E501
+           "prometheus_flask_exporter", "statsd", "datadog", "ddtrace", "opentelemetry", "logfire", "sentry_sdk", "newrelic",  # noqa: E501
+           "elasticapm", "litestar.plugins.prometheus", "faststream.nats.prometheus", "aiohttp_prometheus", "langfuse",
+           "litestar.contrib", "faststream.opentelemetry", "faststream.nats.opentelemetry", "aws_xray_sdk", "azure.monitor", "traceloop")  # fmt: skip  # noqa: E501
 """Metrics and tracing."""
-RETRIES = ("tenacity", "backoff", "stamina", "retrying", "urllib3.util.retry", "urllib3.util.Retry", "urllib3.Retry", "retry",
+RETRIES = ("tenacity", "backoff", "stamina", "retrying", "urllib3.util.retry", "urllib3.util.Retry", "urllib3.Retry", "retry",  # noqa: E501
            "aiohttp_retry", "httpx_retries", "requests.adapters", "google.api_core.retry")  # fmt: skip
 BREAKERS = ("pybreaker", "aiobreaker", "circuitbreaker", "purgatory", "pyfailsafe", "aiocircuitbreaker", "resilience")
-CACHES = ("cachetools", "aiocache", "fastapi_cache", "diskcache", "flask_caching", "cashews", "requests_cache", "hishel", "redis",
-          "aioredis", "valkey", "aiohttp_client_cache", "functools.lru_cache", "functools.cache", "pymemcache", "aiomcache",
+CACHES = ("cachetools", "aiocache", "fastapi_cache", "diskcache", "flask_caching", "cashews", "requests_cache", "hishel", "redis",  # noqa: E501
+          "aioredis", "valkey", "aiohttp_client_cache", "functools.lru_cache", "functools.cache", "pymemcache", "aiomcache",  # noqa: E501
           "litestar.stores", "gptcache", "async_lru", "cacheout")  # fmt: skip
-TELLING = frozenset("""
-    get post put patch delete request send urlopen stream
-    create acreate completion acompletion astream generate agenerate chat invoke ainvoke generate_content parse
-    generate_content_async generate_content_stream complete acomplete send_message converse converse_stream
-    inc observe labels
-""".split())  # fmt: skip
-"""Methods of clients and of metrics, whatever they are called on."""
-MATTERING = (*MODELS, *CLIENTS, *LOGS, *METRICS, *RETRIES, *BREAKERS, *CACHES)
+LIMITERS = (
+    "slowapi",
+    "flask_limiter",
+    "quart_rate_limiter",
+    "fastapi_limiter",
+    "limits",
+    "pyrate_limiter",
+    "ratelimit",
+)
+"""What counts requests by client."""
+TELLING = frozenset(["get", "post", "put", "patch", "delete", "request", "send", "urlopen", "stream", "create", "acreate", "completion", "acompletion", "astream", "generate", "agenerate", "chat", "invoke", "ainvoke", "generate_content", "parse", "generate_content_async", "generate_content_stream", "complete", "acomplete", "send_message", "converse", "converse_stream", "inc", "observe", "labels", "mount", "call", "call_async"])  # fmt: skip  # noqa: E501
+"""Methods of clients, metrics and breakers, whatever they are called on."""
+TOLD = {
+    "max_retries",
+    "num_retries",
+    "retries",
+    "transport",
+    "traces_sample_rate",
+    "traces_sampler",
+    "serialize",
+    "caching",
+    "handlers",
+    "default_limits",
+    "application_limits",
+}
+"""Arguments that decide whether a call takes care of something."""
+MATTERING = (*LIMITERS, *MODELS, *CLIENTS, *LOGS, *METRICS, *RETRIES, *BREAKERS, *CACHES)
 HEADS = frozenset(each.partition(".")[0].partition("_")[0] for each in MATTERING)
 TOKENS = tuple(sorted({each.partition(".")[0].encode() for each in MATTERING}))
 
 
 def begins(origin: str, libraries: tuple[str, ...]) -> bool:
     """Whether an origin is of one of these libraries."""
-    return any(origin == each or origin.startswith((f"{each}.", f"{each}(", f"{each}_")) for each in libraries)
+    head = origin.partition(".")[0].partition("(")[0].partition("_")[0]
+    return head in HEADS and any(
+        origin == each or origin.startswith((f"{each}.", f"{each}(", f"{each}_")) for each in libraries
+    )
 
 
 class Traffic(Look):
@@ -100,11 +123,16 @@ class Traffic(Look):
         for ref in self.refs(func):
             path = ref.rpartition("~")[2]
             known = ref[0] == "~" and (begins(path, MATTERING) or _is_nats_request(path) or self.may_be_own(ref, func))
-            if known or (ref[0] in "<" and last_name(func) in TELLING):
+            if known or (ref[0] == "<" and last_name(func) in TELLING):
                 inside = self.names.key(at) if isinstance(at, FunctionDef) else self.around(at)
-                yield Use(ref, inside, self.file.location(func))
+                yield Use(ref, inside, self.given(at), self.file.location(func))
 
-    def may_be_own(self, ref: str, func: ast.expr) -> bool:
+    def given(self, at: ast.AST) -> tuple[tuple[str, str], ...]:
+        if not isinstance(at, ast.Call):
+            return ()
+        return tuple((each.arg, self.literal(each.value) or "*") for each in at.keywords if each.arg in TOLD)
+
+    def may_be_own(self, ref: str, func: ast.expr) -> bool:  # noqa: ARG002
         """Whether something of the project's own may stand behind an import, and its method's name is telling."""
         return last_name(func) in TELLING and isinstance(func, ast.Attribute)
 
@@ -112,11 +140,14 @@ class Traffic(Look):
     def imported(self) -> set[str]:
         """Names of this file for a library that matters, or a part of one."""
         found = set()
-        for each in [*self.tree.all(ast.Import), *self.tree.all(ast.ImportFrom)]:
+        imports: list[ast.Import | ast.ImportFrom] = [*self.tree.all(ast.Import), *self.tree.all(ast.ImportFrom)]
+        for each in imports:
             module = f"{each.module or ''}." if isinstance(each, ast.ImportFrom) else ""
             for alias in each.names:
                 path = f"{module}{alias.name}"
-                if path.partition(".")[0].partition("_")[0] in HEADS and (begins(path, MATTERING) or path in HEADS or _holds(path)):
+                if path.partition(".")[0].partition("_")[0] in HEADS and (
+                    begins(path, MATTERING) or path in HEADS or _holds(path)
+                ):
                     found.add(alias.asname or alias.name.partition(".")[0])
         return found
 

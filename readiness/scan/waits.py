@@ -4,6 +4,8 @@ Read from the installed packages in November 2026: requests 2.34, urllib3 2.8, h
 anthropic 2.12, redis 8.1, asyncpg 0.32, grpcio 1.85 and the standard library of Python 3.11.
 """
 
+from collections.abc import Collection
+
 VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request")
 
 # ---- for ever
@@ -31,6 +33,10 @@ STANDARD = {
     "socket.create_connection": 1,
 }
 """Calls of the standard library, and where their timeout stands by position. A default of all sockets bounds them."""
+URLLIB = {name for name in STANDARD if name.startswith("urllib")}
+CONNECTIONS = {name for name in STANDARD if name.startswith("http")}
+SOCKETS = {"socket.create_connection"}
+MAIL = STANDARD.keys() - URLLIB - CONNECTIONS - SOCKETS
 LATE = {"ftplib.FTP", "smtplib.SMTP", "smtplib.SMTP_SSL"}
 """Constructors that connect only when they are given a host."""
 PLAIN = REQUESTS | SESSIONS | STANDARD.keys()
@@ -85,6 +91,6 @@ THREADS = {
 """Waits for what another thread or process brings."""
 
 
-def last_names(*tables: set[str] | dict[str, int | None] | dict[str, int]) -> tuple[str, ...]:
+def last_names(*tables: Collection[str]) -> tuple[str, ...]:
     """What calls of these end with."""
     return tuple(sorted({name.rpartition(".")[2] for table in tables for name in table}))

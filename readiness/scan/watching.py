@@ -30,7 +30,8 @@ class Watching:
             return last_name(parent.func) in {"gather", "wait", "wait_for", "as_completed"} and not keeps_exceptions(
                 parent
             )
-        name = last_name(parent.targets[0]) if isinstance(parent, ast.Assign) else ""
+        target = parent.targets[0] if isinstance(parent, ast.Assign) else getattr(parent, "target", None)
+        name = last_name(target) if isinstance(target, ast.expr) else ""
         return bool(name) and self._is_looked_at(name, task)
 
     def _is_looked_at(self, name: str, task: ast.Call) -> bool:
@@ -45,7 +46,9 @@ class Watching:
                 _method(parent) == "add_done_callback" and _looks(tree.parents[parent])
             ):
                 return True
-            if self._is_awaited(use, tree.function_of(task)) and not any(each is tree.function_of(use) for each in cancelling):
+            if self._is_awaited(use, tree.function_of(task)) and not any(
+                each is tree.function_of(use) for each in cancelling
+            ):
                 return True
         return False
 

@@ -10,12 +10,15 @@ from typing import Any, ClassVar, Protocol
 
 from readiness.scan.failures import Failures
 from readiness.scan.guards import Guards
-from readiness.scan.libraries import ANYTHING, Classes
+from readiness.scan.libraries import ANYTHING, NOTHING, Classes
+from readiness.scan.presence import EXITS
 from readiness.scan.scopes import decorated
-from readiness.scan.tree import FunctionDef, children
+from readiness.scan.tree import FunctionDef, children, dotted
 
-AWAY, OPEN = 1, 2
-"""Not opened yet, closed, or owned by somebody else; open, and this function is to close it. States are sets of these."""
+AWAY, OPEN, FAILED = 1, 2, 4
+"""Not opened yet, closed, or owned by somebody else; open, and this function is to close it; still open although something
+failed since. States are sets of these."""  # noqa: E501
+HELD = OPEN | FAILED
 PROGRAMMING: Classes = frozenset({"RuntimeError"})
 """Stands for what `raise` raises where nobody knows better."""
 BACKWARD = 2
@@ -56,6 +59,9 @@ class Thing(Protocol):
     def tells(self, test: ast.expr) -> bool | None:
         """Whether it is open where a test holds (True) or where it does not (False); None: the test says nothing."""
 
+    def denies(self, test: ast.expr) -> bool | None:
+        """Whether something failed where a test holds (True) or where it does not (False); None: the test says nothing."""  # noqa: E501
+
 
 class Ways:
     """One walk through a function."""
@@ -69,6 +75,10 @@ class Ways:
         """What a `yield` raises: of whoever uses the context, or that nobody iterates any more."""
         self.again: list[ast.AST] = []
         """Places that open it although it is open already."""
+        self.closed = False
+        """Whether it is closed on any way on which it was open."""
+        self.turned = 0
+        """The states in which a loop goes round."""
 
     def out(self, function: FunctionDef) -> list[Exit]:
         """Every way out on which it is open. The last statement stands for the end of the function."""
@@ -77,7 +87,7 @@ class Ways:
         state = self.block(function.body, AWAY)
         if state:
             self.exits.append(Exit(How.RETURN, function.body[-1], state))
-        return [each for each in self.exits if each.state & OPEN]
+        return [each for each in self.exits if each.state & HELD]
 
     # ---- expressions
 
@@ -91,15 +101,16 @@ class Ways:
         return self.event(node, state)
 
     def event(self, node: ast.AST, state: int) -> int:
+        if isinstance(node, ast.Call) and dotted(node.func) in EXITS:
+            return 0
         if self.thing.ends(node):
-            raised = self.thing.fails(node)
-            if raised:
-                self.fault(node, raised, state)
+            self.fault(node, self.thing.fails(node) or NOTHING, state)
+            self.closed |= bool(state & HELD)
             return AWAY
         known = self.thrown if isinstance(node, ast.Yield | ast.YieldFrom) else self.thing.fails(node)
         self.fault(node, self.failures.at(node) if known is None else known, state)
         if self.thing.opens(node):
-            if state & OPEN:
+            if state & HELD:
                 self.again.append(node)
             return OPEN
         return state
@@ -113,8 +124,10 @@ class Ways:
         state = self.expression(node, state)
         if isinstance(node, ast.Constant):
             return (state, 0) if node.value else (0, state)
-        told = self.thing.tells(node)
-        if told is None or not state & OPEN:
+        told, denied = self.thing.tells(node), self.thing.denies(node)
+        if denied is not None:
+            return (failed(state), state) if denied else (state, failed(state))
+        if told is None or not state & HELD:
             return state, state
         return (state, AWAY) if told else (AWAY, state)
 
@@ -150,11 +163,17 @@ class Ways:
 
     def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, state: int) -> int:
         state = self.expression(node.value, state)
-        return AWAY if self.thing.ends(node) and state else state
+        if not state:
+            return 0
+        if self.thing.ends(node):
+            self.closed |= bool(state & HELD)
+            return AWAY
+        return OPEN if self.thing.opens(node) else state
 
     def _if(self, node: ast.If, state: int) -> int:
         yes, no = self.test(node.test, state)
-        if no & OPEN and not node.orelse and self._closes(node.body):
+        asked = self.thing.denies(node.test) is not None
+        if no & HELD and not node.orelse and not asked and self._closes(node.body):
             no = AWAY  # under a condition of its own: whoever wrote it knows when it is open
         return self.block(node.body, yes) | self.block(node.orelse, no)
 
@@ -170,6 +189,7 @@ class Ways:
             entered = self._turn(node, state)[0]
             state |= self.block(node.body, entered)
             state |= _union(each.state for each in self.exits if each.how is How.CONTINUE)
+            self.turned |= state
             leaving |= _union(each.state for each in self.exits if each.how is How.BREAK)
             outer += [each for each in self.exits if each.how in {How.RAISE, How.RETURN} and each not in outer]
         self.exits = outer
@@ -192,7 +212,7 @@ class Ways:
         after = self.block(node.body, state)
         for each in self.exits:
             kept = {name for name in each.raises if self.guards.suppresses(node, name)}
-            after |= each.state if kept else 0
+            after |= failed(each.state) if kept else 0
             if each.how is not How.RAISE or each.raises - kept:
                 outer.append(replace(each, raises=each.raises - kept))
         self.exits = outer
@@ -206,7 +226,7 @@ class Ways:
         for handler in node.handlers:
             caught = [each for each in faults if any(self.guards.catches(handler.type, one) for one in each.raises)]
             if entered := _union(each.state for each in caught):
-                out |= self.block(handler.body, entered)
+                out |= self.block(handler.body, failed(entered))
             faults = [left for each in faults if (left := self._left(each, handler)) is not None]
         leaving = [*faults, *self.exits]
         self.exits = outer
@@ -214,9 +234,17 @@ class Ways:
             self.exits += leaving
             return out
         for each in leaving:
-            if ended := self.block(node.finalbody, each.state):
+            if ended := self._finally(node, each.state):
                 self.exits.append(replace(each, state=ended))
-        return self.block(node.finalbody, out)
+        return self._finally(node, out)
+
+    def _finally(self, node: ast.Try | ast.TryStar, state: int) -> int:
+        """The state behind a `finally`. What fails in it before it closes is not held against it."""
+        before = list(self.exits)
+        after = self.block(node.finalbody, state)
+        if self._closes(node.finalbody):
+            self.exits = [*before, *(each for each in self.exits[len(before) :] if each.how is not How.RAISE)]
+        return after
 
     def _left(self, fault: Exit, handler: ast.ExceptHandler) -> Exit | None:
         """What of a fault gets past a handler."""
@@ -246,6 +274,11 @@ class Ways:
         ast.TryStar: _try,
         ast.Match: _match,
     }
+
+
+def failed(state: int) -> int:
+    """A state when something failed in it."""
+    return (state & ~OPEN) | FAILED if state & OPEN else state
 
 
 def _union(states: Iterator[int]) -> int:

@@ -17,15 +17,18 @@ from readiness.scan import PythonFile, PythonRule
 from readiness.scan.addresses import opens_data
 from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.fix import importing, replace, segment
-from readiness.scan.reach import coroutine_of, handed_over, is_starting
+from readiness.scan.reach import coroutine_of, handed_over, is_on_a_request_path, is_one_shot, is_starting
 from readiness.scan.registration import decorators
-from readiness.scan.tree import FunctionDef, dotted, last_name
+from readiness.scan.tree import FunctionDef, below, dotted, last_name
+
+FETCHED = (".execute()", ".scalars()")
+"""Results that hold what they were asked for."""
 
 
 class Blocker(NamedTuple):
     """Calls `head.last` of one kind."""
 
-    token: str
+    mark: str
     """Stands in a file that has such a call, or that makes the object."""
     heads: tuple[str, ...]
     """What comes before the last name. One that ends with `*` stands for all that begins so."""
@@ -36,12 +39,12 @@ class Blocker(NamedTuple):
 
     def matches(self, head: str, last: str) -> bool:
         heads = (head.startswith(each[:-1]) if each.endswith("*") else head == each for each in self.heads)
-        return last in self.lasts.split() and any(heads)
+        return last in self.lasts.split() and any(heads) and not any(each in head for each in FETCHED)
 
 
 WEB = "get post put patch delete head options request"
 QUERIES = "execute executemany executescript fetchone fetchall fetchmany commit rollback"
-ORM = "execute commit flush refresh scalar scalars query get merge rollback"
+ORM = "execute commit flush refresh scalar scalars query rollback"
 REDIS = (
     "get set setex setnx mget mset delete exists expire ttl incr decr hget hset hgetall hdel hmget hmset lpush rpush lpop "
     "rpop blpop brpop lrange llen sadd srem smembers zadd zrange zrem publish xadd xread xreadgroup ping keys execute_command"
@@ -52,7 +55,7 @@ AWS = (
     "receive_message delete_message publish get_item put_item update_item delete_item query scan invoke get_secret_value "
     "get_parameter send_email assume_role get_caller_identity"
 )
-MODELS = "create parse generate stream edit retrieve list generate_content chat complete"
+MODELS = "create parse generate stream generate_content"
 MONGO = (
     "find_one insert_one insert_many update_one update_many delete_one delete_many replace_one count_documents aggregate "
     "find_one_and_update find_one_and_delete bulk_write create_index distinct"
@@ -69,99 +72,38 @@ HASHING = "computes for long, on purpose"
 BLOCKERS = (
     Blocker("sleep", ("time",), "sleep", "sleeps"),
     Blocker("requests", ("requests", "requests.api"), WEB, SERVER),
-    Blocker(
-        "ession", ("requests.Session()", "requests.session()", "requests.sessions.Session()"), f"{WEB} send", SERVER
-    ),
+    Blocker("requests", ("requests.Session()", "requests.session()", "requests.sessions.Session()"), f"{WEB} send", SERVER),
     Blocker("httpx", ("httpx", "httpx2", "httpx.Client()", "httpx2.Client()"), f"{WEB} send stream", SERVER),
     Blocker("urllib", ("urllib.request", "urllib3*"), "urlopen urlretrieve request", SERVER),
     Blocker("http.client", ("http.client*",), "getresponse request", SERVER),
-    Blocker(
-        "smtplib",
-        ("smtplib", "smtplib.SMTP()", "smtplib.SMTP_SSL()"),
-        "SMTP_SSL SMTP sendmail send_message login",
-        SERVER,
-    ),
-    Blocker(
-        "socket",
-        ("socket",),
-        "create_connection getaddrinfo gethostbyname gethostbyaddr getfqdn",
-        "waits for the network",
-    ),
+    Blocker("smtplib", ("smtplib", "smtplib.SMTP()", "smtplib.SMTP_SSL()"), "SMTP_SSL SMTP sendmail send_message login", SERVER),
+    Blocker("socket", ("socket",), "create_connection getaddrinfo gethostbyname gethostbyaddr getfqdn", "waits for the network"),
     Blocker("paramiko", ("paramiko.SSHClient()", "paramiko.client.SSHClient()"), "connect exec_command", SERVER),
     Blocker("pika", ("pika",), "BlockingConnection", "waits for a broker"),
     Blocker("paho", ("paho.mqtt.client.Client()",), "connect reconnect", "waits for a broker, up to 5 s", advice=True),
-    Blocker(
-        "boto3",
-        ("boto3.client()", "boto3.resource()*", "boto3.Session().client()", "boto3.session.Session().client()"),
-        AWS,
-        SERVER,
-    ),
-    Blocker(
-        "docker",
-        ("docker.from_env()*", "docker.DockerClient()*"),
-        "run get list pull build stop remove wait exec_run",
-        SERVER,
-    ),
-    Blocker(
-        "subprocess",
-        ("subprocess",),
-        "run call check_call check_output getoutput getstatusoutput",
-        "waits for a process",
-    ),
+    Blocker("boto3", ("boto3.client()", "boto3.resource()*", "boto3.Session().client()", "boto3.session.Session().client()"), AWS, SERVER),
+    Blocker("docker", ("docker.from_env()*", "docker.DockerClient()*"), "run get list pull build stop remove wait exec_run", SERVER),
+    Blocker("subprocess", ("subprocess",), "run call check_call check_output getoutput getstatusoutput", "waits for a process"),
     Blocker("Popen", ("subprocess.Popen()",), "wait communicate", "waits for a process"),
     Blocker("os.system", ("os",), "system", "waits for a process"),
     Blocker("input", ("",), "input", "waits for somebody to type"),
-    Blocker(
-        "psycopg", ("psycopg2*", "psycopg", "psycopg.connect()*", "psycopg.Connection*"), f"{QUERIES} connect", DATABASE
-    ),
+    Blocker("psycopg", ("psycopg2*", "psycopg", "psycopg.connect()*", "psycopg.Connection*"), f"{QUERIES} connect", DATABASE),
     Blocker("mysql", ("pymysql*", "mysql.connector*"), f"{QUERIES} connect", DATABASE),
     Blocker("ession", ("sqlalchemy.orm*", "sqlmodel.Session*", "sqlmodel.orm*"), ORM, DATABASE),
     Blocker("mongo", ("pymongo.MongoClient*", "pymongo.mongo_client.MongoClient*"), MONGO, DATABASE),
-    Blocker(
-        "redis",
-        ("redis.Redis()", "redis.StrictRedis()", "redis.from_url()", "redis.Redis.from_url()"),
-        REDIS,
-        "waits for Redis",
-    ),
+    Blocker("redis", ("redis.Redis()", "redis.StrictRedis()", "redis.from_url()", "redis.Redis.from_url()"), REDIS, "waits for Redis"),
     Blocker("openai", ("openai.OpenAI()*", "openai.AzureOpenAI()*"), MODELS, MODEL),
-    Blocker(
-        "anthropic",
-        ("anthropic.Anthropic()*", "anthropic.AnthropicBedrock()*", "anthropic.AnthropicVertex()*"),
-        MODELS,
-        MODEL,
-    ),
+    Blocker("anthropic", ("anthropic.Anthropic()*", "anthropic.AnthropicBedrock()*", "anthropic.AnthropicVertex()*"), MODELS, MODEL),
     Blocker("groq", ("groq.Groq()*",), MODELS, MODEL),
     Blocker("ollama", ("ollama", "ollama.Client()"), "chat generate embed embeddings pull", MODEL),
-    Blocker(
-        "litellm", ("litellm", "litellm.main"), "completion embedding image_generation transcription speech", MODEL
-    ),
+    Blocker("litellm", ("litellm", "litellm.main"), "completion embedding image_generation transcription speech", MODEL),
     Blocker("genai", ("google.generativeai.GenerativeModel()", "google.genai.Client().models"), MODELS, MODEL),
-    Blocker(
-        "zeroconf",
-        ("zeroconf.ServiceInfo()",),
-        "request",
-        "waits for the network (and raises RuntimeError on an event loop)",
-    ),
-    Blocker(
-        "eroconf",
-        ("zeroconf.Zeroconf()",),
-        "get_service_info register_service",
-        "waits for the network (and raises RuntimeError on an event loop)",
-    ),
-    Blocker(
-        "submit",
-        ("concurrent.futures.ThreadPoolExecutor().submit()", "concurrent.futures.ProcessPoolExecutor().submit()"),
-        "result",
-        THREAD,
-    ),
+    Blocker("zeroconf", ("zeroconf.ServiceInfo()",), "request", "waits for the network (and raises RuntimeError on an event loop)"),
+    Blocker("eroconf", ("zeroconf.Zeroconf()",), "get_service_info register_service", "waits for the network (and raises RuntimeError on an event loop)"),
+    Blocker("submit", ("concurrent.futures.ThreadPoolExecutor().submit()", "concurrent.futures.ProcessPoolExecutor().submit()"), "result", THREAD),
     Blocker("result", ("concurrent.futures.Future()", "asyncio.run_coroutine_threadsafe()"), "result", THREAD),
     Blocker("futures", ("concurrent.futures",), "wait", THREAD),
-    Blocker(
-        "queue",
-        ("queue.Queue()", "queue.SimpleQueue()", "queue.PriorityQueue()", "multiprocessing.Queue()"),
-        "get join",
-        THREAD,
-    ),
+    Blocker("Queue(", ("queue.Queue()", "queue.SimpleQueue()", "queue.PriorityQueue()", "multiprocessing.Queue()"), "get join", THREAD),
     Blocker("hread", ("threading.Thread()", "multiprocessing.Process()"), "join", THREAD),
     Blocker("threading", ("threading.Event()", "threading.Condition()", "threading.Barrier()"), "wait", THREAD),
     Blocker("threading", ("threading.Lock()", "threading.RLock()", "threading.Semaphore()"), "acquire", THREAD),
@@ -171,15 +113,13 @@ BLOCKERS = (
     Blocker("pwdlib", ("pwdlib.PasswordHash()", "pwdlib.PasswordHash.recommended()"), PASSWORDS, HASHING),
     Blocker("hashlib", ("hashlib",), "pbkdf2_hmac scrypt", HASHING),
     Blocker("werkzeug", ("werkzeug.security",), "generate_password_hash check_password_hash", HASHING),
-    Blocker("shutil", ("shutil",), "copytree rmtree make_archive unpack_archive", "works through a tree of files"),
-    Blocker(
-        "extract", ("zipfile.ZipFile()", "tarfile.open()", "tarfile.TarFile.open()"), "extractall", "unpacks an archive"
-    ),
-    Blocker(
-        "pandas", ("pandas",), "read_csv read_excel read_parquet read_json read_sql read_sql_query", "reads a table"
-    ),
+    Blocker("readlines", ("open()", "io.open()"), "readlines", "reads a whole file for its end"),
+    Blocker("shutil", ("shutil",), "copytree make_archive unpack_archive", "works through a tree of files"),
+    Blocker("shutil", ("shutil",), "rmtree", "works through a tree of files", advice=True),
+    Blocker("extract", ("zipfile.ZipFile()", "tarfile.open()", "tarfile.TarFile.open()"), "extractall", "unpacks an archive"),
+    Blocker("pandas", ("pandas",), "read_csv read_excel read_parquet read_json read_sql read_sql_query", "reads a table"),
     Blocker("PIL", ("PIL.Image.open()*",), "resize thumbnail save filter rotate", "works on an image"),
-)
+)  # fmt: skip
 EXACT = {
     f"{head}.{last}"
     for each in BLOCKERS
@@ -196,7 +136,7 @@ LEVELS = 3
 
 class Rule(PythonRule):
     item = "requests-timed"
-    tokens = tuple({each.token for each in BLOCKERS})
+    tokens = tuple({each.mark for each in BLOCKERS})
     good = [
         "import asyncio, requests\n\nasync def ask(url):\n    return await asyncio.to_thread(requests.get, url, timeout=5)\n",
         "import asyncio, time\n\ndef work():\n    time.sleep(5)\n\nasync def main():\n    await asyncio.get_running_loop().run_in_executor(None, work)\n",
@@ -213,6 +153,7 @@ class Rule(PythonRule):
         "import subprocess\n\nasync def convert(path):\n    subprocess.run(['convert', path])\n",
         "from fastapi import Depends\nfrom sqlalchemy.orm import Session\n\nasync def users(db: Session = Depends(make)):\n    return db.execute(query).all()\n",
         "import bcrypt\n\nasync def login(password, stored):\n    return bcrypt.checkpw(password, stored)\n",
+        "async def tail(path):\n    with open(path) as file:\n        return file.readlines()[-50:]\n",
         "import asyncio\n\nasync def ask(work, loop):\n    return asyncio.run_coroutine_threadsafe(work(), loop).result()\n",
     ]
     silent = [
@@ -221,6 +162,7 @@ class Rule(PythonRule):
         "import asyncio\n\nasync def handler(request):\n    await asyncio.sleep(1)\n",
         "import redis.asyncio as redis\ncache = redis.Redis()\n\nasync def look(key):\n    return await cache.get(key)\n",
         "import json\n\nasync def handler(request):\n    with open('config.json') as file:\n        return json.load(file)\n",
+        "async def hosts(path):\n    with open(path) as file:\n        return file.readlines()\n",
         "import threading\nlock = threading.Lock()\n\nasync def handler(request):\n    if lock.acquire(blocking=False):\n        return 1\n",
         "import time\n\ndef lines():\n    while True:\n        time.sleep(1)\n        yield 'x'\n\nasync def stream():\n    return StreamingResponse(lines())\n",
     ]
@@ -228,7 +170,8 @@ class Rule(PythonRule):
     def __init__(self, file: PythonFile) -> None:
         super().__init__(file)
         self.said: set[tuple[ast.AST, str]] = set()
-        self.present = [each for each in BLOCKERS if each.token.encode() in file.data]
+        self.routes: dict[ast.AST, tuple[PythonFile, ast.Call] | None] = {}
+        self.present = [each for each in BLOCKERS if each.mark.encode() in file.data]
 
     def end(self) -> None:
         for node in self.file.calls.named(*{last for each in self.present for last in each.lasts.split()}):
@@ -239,10 +182,11 @@ class Rule(PythonRule):
 
     def look(self, node: ast.Call) -> None:
         function = self.tree.function_of(node)
-        if function is None or isinstance(self.tree.parents[node], ast.Await):
+        on_constant = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Constant | ast.JoinedStr)
+        if function is None or on_constant or isinstance(self.tree.parents[node], ast.Await):
             return
         blocker = self.blocker(node)
-        if blocker is None or is_short(node) or (blocker.token == "urllib" and opens_data(self.file, node)):
+        if blocker is None or is_short(node) or self.is_small(node, blocker):
             return
         if isinstance(function, ast.Lambda):
             user = self.tree.parents[function]
@@ -253,6 +197,25 @@ class Rule(PythonRule):
         else:
             self.look_for_coroutine(node, blocker, function)
 
+    def is_small(self, node: ast.Call, blocker: Blocker) -> bool:
+        """An address without a network, or a file that is not read for its last lines only, as one that grows is."""
+        if blocker.mark == "urllib":
+            return opens_data(self.file, node)
+        if blocker.mark != "readlines":
+            return False
+        parent = self.tree.parents[node]
+        name = parent.targets[0] if isinstance(parent, ast.Assign) else None
+        inside = below(self.tree.function_of(node) or node)
+        cut = (each for each in inside if isinstance(each, ast.Subscript) and isinstance(each.slice, ast.Slice))
+        ends = (
+            each.value
+            for each in cut
+            if isinstance(each.slice, ast.Slice) and isinstance(each.slice.lower, ast.UnaryOp)
+        )
+        return not any(
+            each is node or (isinstance(each, ast.Name) and last_name(name or node) == each.id) for each in ends
+        )
+
     def blocker(self, node: ast.Call) -> Blocker | None:
         for name in sorted(self.names(node.func)):
             head, _, last = name.rpartition(".")
@@ -262,7 +225,9 @@ class Rule(PythonRule):
         return None
 
     def look_for_coroutine(self, node: ast.Call, blocker: Blocker, function: ast.FunctionDef) -> None:
-        found = coroutine_of(self.file, node, LEVELS)
+        if function not in self.routes:
+            self.routes[function] = coroutine_of(self.file, node, LEVELS)
+        found = self.routes[function]
         if found is not None:
             self.blame(node, blocker, function, found)
         elif any(last_name(call.func) in RUNNING_HERE for call in self.callers(function)) or self.is_threaded(function):
@@ -291,7 +256,9 @@ class Rule(PythonRule):
         message = (
             f"{called} {blocker.does}, and the event loop stands still{route}: await an async version, or use a thread"
         )
-        advisory = blocker.advice or is_starting(file, place)
+        advisory = blocker.advice or is_starting(file, place) or is_one_shot(file, place)
+        if blocker.mark == "input":  # at a console nobody else is kept waiting
+            advisory = not is_on_a_request_path(file, place)
         if (
             through is None
             and blocker.does == "sleeps"

@@ -80,7 +80,11 @@ class Rule(PythonRule):
             self.judge_future(node)
         elif TOGETHER in names:
             if isinstance(self.tree.parents[node], ast.Expr):
-                self.flag(node, "the gathered tasks are dropped: nobody awaits them or sees their exceptions", fix=self.keep(node))
+                self.flag(
+                    node,
+                    "the gathered tasks are dropped: nobody awaits them or sees their exceptions",
+                    fix=self.keep(node),
+                )
         elif names & MAKERS or self.on_a_loop(node, names):
             self.judge_task(node)
 
@@ -89,7 +93,9 @@ class Rule(PythonRule):
         if not self.dropped(node) or not self.file.failures.run(node.args[:1], 0):
             self.clear(node)
         else:
-            self.flag(node, "the future is dropped, and with it every exception of the coroutine", fix=self.report(node))
+            self.flag(
+                node, "the future is dropped, and with it every exception of the coroutine", fix=self.report(node)
+            )
 
     def judge_task(self, node: ast.Call) -> None:
         if self.is_task_already(node):
@@ -191,7 +197,10 @@ class Rule(PythonRule):
         if not isinstance(parent, ast.Assign) or not isinstance(parent.targets[0], ast.Name):
             return False
         around = [self.tree.parents[each] for each in self.uses(parent.targets[0])]
-        plain = (isinstance(each, ast.Return) or (isinstance(each, ast.Attribute) and each.attr in OF_TASKS) for each in around)
+        plain = (
+            isinstance(each, ast.Return) or (isinstance(each, ast.Attribute) and each.attr in OF_TASKS)
+            for each in around
+        )
         return all(plain) and any(isinstance(each, ast.Return) for each in around)
 
     # ---- the fix

@@ -17,7 +17,7 @@ import ast
 
 from readiness.scan import PythonFile, PythonRule
 from readiness.scan.answers import FRAMEWORKS, Answer, Answers
-from readiness.scan.caught import classes, handed_over, handler_of, held, looks_at_class
+from readiness.scan.caught import classes, handed_over, handler_of, held, looks_at_class, only_parses
 from readiness.scan.exceptions import family
 from readiness.scan.names import Names
 from readiness.scan.parts import Part, parts
@@ -27,36 +27,32 @@ INTERNAL = {
     "Exception", "BaseException", "RuntimeError", "SystemError", "MemoryError", "ImportError", "ModuleNotFoundError",
 }  # fmt: skip
 SPOKEN = {
-    "TimeoutError", "FileNotFoundError", "FileExistsError", "PermissionError", "NotADirectoryError", "IsADirectoryError",
+    "TimeoutError", "FileNotFoundError", "FileExistsError", "PermissionError", "NotADirectoryError",
+    "IsADirectoryError",
 }  # fmt: skip
 """Classes of the operating system whose text is empty, or that services raise by themselves."""
 LIBRARIES = (
-    "httpx.", "requests.", "aiohttp.Client", "aiohttp.Server", "urllib.error.", "urllib3.", "http.client.", "sqlalchemy.",
-    "asyncpg.", "psycopg.", "psycopg2.", "pymongo.", "redis.", "botocore.", "boto3.", "google.api_core.", "googleapiclient.",
-    "azure.", "docker.", "kubernetes.", "subprocess.", "sqlite3.", "aiosqlite.", "pymysql.", "MySQLdb.", "elasticsearch.",
-    "opensearchpy.", "paramiko.", "asyncssh.", "grpc.", "smtplib.", "ldap.", "ldap3.", "openai.", "anthropic.", "tortoise.",
-    "peewee.", "qdrant_client.", "pymilvus.", "chromadb.", "cassandra.", "kafka.", "aiokafka.", "pika.", "aio_pika.",
+    "httpx.", "requests.", "aiohttp.Client", "aiohttp.Server", "urllib.error.", "urllib3.", "http.client.",
+    "sqlalchemy.", "asyncpg.", "psycopg.", "psycopg2.", "pymongo.", "redis.", "botocore.", "boto3.",
+    "google.api_core.", "googleapiclient.", "azure.", "docker.", "kubernetes.", "subprocess.", "sqlite3.",
+    "aiosqlite.", "pymysql.", "MySQLdb.", "elasticsearch.", "opensearchpy.", "paramiko.", "asyncssh.", "grpc.",
+    "smtplib.", "ldap.", "ldap3.", "openai.", "anthropic.", "tortoise.", "peewee.", "qdrant_client.", "pymilvus.",
+    "chromadb.", "cassandra.", "kafka.", "aiokafka.", "pika.", "aio_pika.",
 )  # fmt: skip
 """Whose exceptions speak of what lies behind the service."""
 TRACES = {
-    "traceback.format_exc", "traceback.format_exception", "traceback.format_tb", "traceback.format_stack", "sys.exc_info",
-    "traceback.format_exception_only",
+    "traceback.format_exc", "traceback.format_exception", "traceback.format_tb", "traceback.format_stack",
+    "sys.exc_info", "traceback.format_exception_only",
 }  # fmt: skip
 TELLING = {"args", "stderr", "stdout", "output", "cmd", "orig", "statement"}
 """Attributes of an exception that hold its text."""
 BODIES = {"text", "content", "json", "read", "body"}
 CLIENTS = ("httpx.", "httpx2.", "requests.", "aiohttp.ClientSession", "aiohttp.request", "urllib.request.")
 DEBUG = (
-    "debug", "verbose", "development", "dev_mode", "expose", "show_error", "show_detail", "include_detail", "show_trace",
+    "debug", "verbose", "development", "dev_mode", "expose", "show_error", "show_detail", "include_detail",
+    "show_trace",
 )  # fmt: skip
 """What a switch is called that lets out details on purpose."""
-PARSING = {
-    "loads", "json", "body", "form", "model_validate", "model_validate_json", "parse_obj", "parse_raw", "validate_python",
-    "validate_json", "validate", "b64decode", "fromisoformat", "strptime", "decode", "encode", "strip", "get", "split", "UUID",
-    "int", "float", "str", "bool", "dict", "list", "isinstance", "len", "safe_load", "from_json", "read", "lower", "upper",
-    "compile", "parse", "literal_eval", "ip_address", "Decimal", "urlparse", "format", "join", "type",
-}  # fmt: skip
-"""Calls that fail because of what the client sent."""
 LOGGING = {
     "debug",
     "info",
@@ -77,8 +73,9 @@ LOGGING = {
 class Rule(PythonRule):
     item = "error-format"
     tokens = (
-        "HTTPException", "Response", "jsonify", "json_response", "abort", "aiohttp.web", "websocket", "WebSocket", "nats",
-        "fastapi", "starlette", "flask", "quart", "litestar", "sanic", "tornado", "grpc", "socketio", "http.server",
+        "HTTPException", "Response", "jsonify", "json_response", "abort", "aiohttp.web", "websocket", "WebSocket",
+        "nats", "fastapi", "starlette", "flask", "quart", "litestar", "sanic", "tornado", "grpc", "socketio",
+        "http.server",
     )  # fmt: skip
     good = [
         "from fastapi import HTTPException\ntry:\n    work()\nexcept Exception:\n    raise HTTPException(500, detail='internal error')\n",
@@ -236,9 +233,10 @@ class Rule(PythonRule):
         if not isinstance(block, ast.Try) or not now or any(map(goes_around, inside(handler.body))):
             return 0
         for node in inside(block.body):
-            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and self.is_http(node.exc.func):
-                if status(node.exc) not in {"", now} and self.catcher(node) is handler:
-                    return node.lineno
+            if not isinstance(node, ast.Raise) or not isinstance(node.exc, ast.Call) or not self.is_http(node.exc.func):
+                continue
+            if status(node.exc) not in {"", now} and self.catcher(node) is handler:
+                return node.lineno
         return 0
 
     def is_http(self, kind: ast.expr) -> bool:
@@ -295,18 +293,6 @@ def is_for_developers(node: ast.AST, names: Names) -> bool:
 def asks_for_details(node: ast.AST) -> bool:
     name = last_name(node).lower()
     return any(word in name for word in DEBUG)
-
-
-def only_parses(names: Names, handler: ast.ExceptHandler) -> bool:
-    """Whether all that the block does is to read what the client sent: then the text speaks of that."""
-    block = names.tree.parents[handler]
-    calls = [each for each in inside(getattr(block, "body", [])) if isinstance(each, ast.Call)]
-    return bool(calls) and all(last_name(each.func) in PARSING or fills(each) for each in calls)
-
-
-def fills(call: ast.Call) -> bool:
-    """`Model(**data)`: a model that validates what was sent."""
-    return last_name(call.func)[:1].isupper() and not call.args and any(each.arg is None for each in call.keywords)
 
 
 def speaks_of_insides(name: str) -> bool:

@@ -11,7 +11,7 @@ from outside counts: asyncio.timeout, asyncio.wait_for, anyio.fail_after.
 """
 
 import ast
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection
 
 from readiness.scan import PythonFile, PythonRule, waits
 from readiness.scan.addresses import opens_data
@@ -30,10 +30,6 @@ class Rule(PythonRule):
         "requests", "urlopen", "urllib.request", "http.client", "smtplib", "ftplib", "poplib", "imaplib", "telnetlib",
         "create_connection", "urllib3", "httpx", "aiohttp", "openai", "anthropic", "_pb2_grpc", "redis", "asyncpg",
         "subprocess", "select", "run_coroutine_threadsafe", "queue",
-    )  # fmt: skip
-    callees = waits.last_names(
-        waits.PLAIN, waits.POOL_CALLS, waits.REDIS, waits.HTTPX, waits.AIOHTTP_SESSIONS, waits.AIOHTTP_LIMITS,
-        waits.MODEL_CLIENTS, waits.POOLS_OF_QUERIES, waits.PROCESSES, waits.THREADS, {waits.SELECT},
     )  # fmt: skip
     good = [
         "import requests\nrequests.get(url, timeout=5)\n",
@@ -88,33 +84,42 @@ class Rule(PythonRule):
     def __init__(self, file: PythonFile) -> None:
         super().__init__(file)
         self.timeouts = Timeouts(file)
-        self.judges: list[tuple[Container[str], Callable[[ast.Call, str], None]]] = [
-            (waits.STANDARD, self.standard),
-            (waits.REQUESTS, self.judge),
-            (waits.SESSIONS, self.session),
-            (waits.POOL_CALLS, self.pool),
-            (waits.REDIS, self.redis),
-            (waits.HTTPX, self.httpx),
-            (waits.AIOHTTP_SESSIONS | waits.AIOHTTP_LIMITS, self.aiohttp),
-            (waits.MODEL_CLIENTS, self.model_client),
-            (waits.POOLS_OF_QUERIES, self.postgres),
-            (waits.PROCESSES, self.process),
-            (waits.THREADS.keys() | {waits.SELECT}, self.thread),
-        ]
-
-    def visit_Call(self, node: ast.Call) -> None:
-        for name in sorted(self.names(node.func)):
-            for names, judge in self.judges:
-                if name in names:
-                    judge(node, name)
-                    return
+        kinds: tuple[tuple[str, Collection[str], Callable[[ast.Call, str], None]], ...] = (
+            ("urllib", waits.URLLIB, self.standard),
+            ("lib", waits.MAIL, self.standard),
+            ("http.client", waits.CONNECTIONS, self.standard),
+            ("socket", waits.SOCKETS, self.standard),
+            ("requests", waits.REQUESTS, self.judge),
+            ("requests", waits.SESSIONS, self.session),
+            ("urllib3", waits.POOL_CALLS, self.pool),
+            ("redis", waits.REDIS, self.redis),
+            ("httpx", waits.HTTPX, self.httpx),
+            ("aiohttp", waits.AIOHTTP_SESSIONS | waits.AIOHTTP_LIMITS, self.aiohttp),
+            ("openai", waits.MODEL_CLIENTS, self.model_client),
+            ("anthropic", waits.MODEL_CLIENTS, self.model_client),
+            ("asyncpg", waits.POOLS_OF_QUERIES, self.postgres),
+            ("subprocess", waits.PROCESSES, self.process),
+            ("select", {waits.SELECT}, self.thread),
+            ("run_coroutine_threadsafe", waits.THREADS, self.thread),
+            ("Queue(", waits.THREADS, self.thread),
+        )
+        self.kinds = [(names, judge) for mark, names, judge in kinds if mark.encode() in file.data]
 
     def end(self) -> None:
+        for node in self.file.calls.named(*waits.last_names(*(names for names, _ in self.kinds))):
+            self.look(node)
         for call, at in handed_over(self.file, waits.PLAIN):
             name = min(self.names(call.func) & waits.PLAIN)
             self.judge(call, name, waits.STANDARD.get(name), at)
         for node in stub_calls(self.file):
             self.stub(node)
+
+    def look(self, node: ast.Call) -> None:
+        for name in sorted(self.names(node.func)):
+            for names, judge in self.kinds:
+                if name in names:
+                    judge(node, name)
+                    return
 
     def standard(self, node: ast.Call, name: str) -> None:
         if (node.args or name not in waits.LATE) and not self.is_local(node, name):

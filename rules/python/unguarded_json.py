@@ -11,11 +11,11 @@ run once may end with an error, and pydantic turns what its validators raise int
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from readiness.scan import PythonFile, PythonRule
-from readiness.scan.outside import Outside, Whence
-from readiness.scan.reach import is_one_shot
+from readiness.scan.outside import UPSTREAM, Outside, Whence
+from readiness.scan.reach import is_one_shot, is_serving
 from readiness.scan.refusals import refusing
 from readiness.scan.registration import decorators
 from readiness.scan.tree import FunctionDef, argument, below, within
@@ -95,7 +95,7 @@ class Rule(PythonRule):
     item = "json-guarded"
     tokens = ("json", "parse_raw")
     callees = (
-        "loads", "load", "decode", "raw_decode", "from_json", "json", "receive_json", "model_validate_json", "validate_json", "parse_raw",
+        "loads", "load", "raw_decode", "from_json", "json", "receive_json", "model_validate_json", "validate_json", "parse_raw",
     )  # fmt: skip
     good = [
         "import json\ntry:\n    json.loads(body)\nexcept ValueError: ...\n",
@@ -118,8 +118,8 @@ class Rule(PythonRule):
         "from fastapi import Request\n\nasync def chat(request: Request):\n    return await request.json()\n",
         "from fastapi import WebSocket\n\nasync def chat(socket: WebSocket):\n    return await socket.receive_json()\n",
         "from pydantic import BaseModel\nclass Order(BaseModel): ...\n\nasync def handler(msg):\n    return Order.model_validate_json(msg.data)\n",
-        "import json\n\ndef run(call):\n    return json.loads(call.function.arguments)\n",
-        "import httpx\n\nasync def ask(url):\n    try:\n        async with httpx.AsyncClient() as client:\n            answer = await client.get(url)\n            return answer.json()\n    except httpx.HTTPError:\n        return None\n",
+        "import json\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/')\nasync def chat(body: dict):\n    for call in await ask(body):\n        run(json.loads(call.function.arguments))\n",
+        "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\nasync def ask(url: str):\n    try:\n        async with httpx.AsyncClient() as client:\n            answer = await client.get(url)\n            return answer.json()\n    except httpx.HTTPError:\n        return None\n",
         "import json, asyncio\n\nasync def _work(raw):\n    return json.loads(raw)\n\nasync def handler(msg):\n    try:\n        task = asyncio.create_task(_work(msg.data))\n    except ValueError: ...\n    await task\n",
     ]
     silent = [
@@ -137,7 +137,13 @@ class Rule(PythonRule):
     def __init__(self, file: PythonFile) -> None:
         super().__init__(file)
         self.data = Outside(file)
+        self.said: set[tuple[ast.AST | None, str]] = set()
         self.in_tests = bool(file.calls.mentions("pytest", "unittest"))
+
+    def begin(self) -> None:
+        if b"JSONDecoder" in self.file.data or b"msgspec" in self.file.data:
+            for node in self.file.calls.named("decode"):
+                self.visit_Call(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         if self.in_tests or self.in_validator(node):
@@ -148,24 +154,42 @@ class Rule(PythonRule):
             return
         answered = self.answer(node)
         if answered:
-            self.judge(node, answered, "the answer is parsed outside any guard that catches")
+            upstream = any(origin.startswith(UPSTREAM) for origin in self.names(node.func))
+            what = "the answer" if upstream else "what was sent"
+            self.judge(node, answered, f"{what} is parsed outside any guard that catches", upstream=upstream)
 
     def parse(self, node: ast.Call, data: ast.expr, parser: str) -> None:
         raises, whence = PARSERS[parser] | self.decoding(data, parser), self.data.whence(data)
         if whence is Whence.OUTSIDE or (whence is Whence.UNKNOWN and self.file.guards.guarded(node, raises)):
-            self.judge(node, raises, "parsed outside any guard that catches")
+            upstream, through = self.data.is_answer(data), self.data.passing(data)
+            self.judge(node, raises, "parsed outside any guard that catches", upstream=upstream, through=through)
             for again in self.decoded_again(node):
-                self.judge(
-                    again, TEXT, "the handler of bytes that are no JSON decodes them again, and what is no text raises"
-                )
+                self.judge(again, TEXT, "bytes that are no JSON are decoded again, outside any guard that catches")
 
-    def judge(self, node: ast.Call, raises: frozenset[str], message: str) -> None:
-        """Guarded here or by the callers; what runs once in a command may end with an error."""
-        listed = " and ".join(sorted(raises))
+    def judge(
+        self, node: ast.Call, raises: frozenset[str], message: str, *, upstream: bool = False,
+        through: Sequence[tuple[PythonFile, ast.Call]] = (),
+    ) -> None:  # fmt: skip
+        """Guarded here or by the callers; what runs once in a command may end with an error.
+
+        An answer of an upstream decides only where a handler, a task or a loop asks for it.
+        """
         if self.file.guards.guarded(node, raises):
             self.clear(node)
-        elif not is_one_shot(self.file, node):
-            self.guard(node, raises, f"{message} {listed}", refusing(self.file, node, raises))
+        elif self.is_first(node) and not is_one_shot(self.file, node):
+            missed = self.file.guards.escape(node, raises).unseen or raises
+            said = f"{message} {' and '.join(sorted(missed))}"
+            advisory = upstream and not is_serving(self.file, node)
+            fix = refusing(self.file, node, raises)
+            self.guard(node, raises, said, fix, advisory=advisory, through=through)
+
+    def is_first(self, node: ast.Call) -> bool:
+        """What is parsed twice by a function is said once."""
+        what = node.func.value if isinstance(node.func, ast.Attribute) and node.func.attr == "json" else node
+        once = (self.tree.function_of(node), ast.dump(what))
+        first = once not in self.said
+        self.said.add(once)
+        return first
 
     def in_validator(self, node: ast.Call) -> bool:
         """In a function that pydantic calls, and whose ValueError it makes an answer of."""

@@ -21,12 +21,14 @@ from readiness.scan.logs import logger_of
 from readiness.scan.loops import Fate, Fault
 from readiness.scan.reach import handles_requests
 from readiness.scan.starts import Start, Starts
-from readiness.scan.tree import FunctionDef, inside, within
+from readiness.scan.tree import FunctionDef, inside, last_name, within
+
+BROKERS = ("nats.", "aiokafka.", "redis.", "aio_pika.", "aiomqtt.", "asyncio_mqtt.")
 
 
 class Rule(PythonRule):
     item = "background-tasks-guarded"
-    tokens = ("while ",)
+    tokens = ("while ", "async for ")
     good = [
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except Exception:\n            log()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n            await asyncio.sleep(60)\n        except asyncio.CancelledError:\n            raise\n        except Exception:\n            log()\n            await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
@@ -34,6 +36,7 @@ class Rule(PythonRule):
         "import threading, time, requests\n\ndef poll():\n    while running:\n        try:\n            requests.get(url, timeout=3)\n        except requests.RequestException:\n            log()\n        time.sleep(5)\n\nthreading.Thread(target=poll).start()\n",
         "import asyncio\nfrom contextlib import suppress\n\nasync def load(session):\n    try:\n        await session.refresh()\n    except Exception:\n        log()\n\nasync def refresh():\n    while True:\n        with suppress(Exception):\n            await other()\n        await load(session)\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    while True:\n        try:\n            await refresh()\n        except Exception:\n            log()\n        await asyncio.sleep(5)\n\ntask = asyncio.create_task(main())\n",
+        'import asyncio, nats\n\nasync def consume(servers):\n    nc = await nats.connect(servers)\n    sub = await nc.subscribe("jobs")\n    async for msg in sub.messages:\n        try:\n            await work(msg)\n        except Exception:\n            log()\n\nasync def main():\n    task = asyncio.create_task(consume("nats://a"))\n    await serve()\n',
     ]
     bad = [
         "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
@@ -45,6 +48,7 @@ class Rule(PythonRule):
         "import threading, time, requests\n\ndef poll():\n    while running:\n        requests.get(url, timeout=3)\n        time.sleep(5)\n\nthreading.Thread(target=poll).start()\n",
         "import threading, requests\n\nclass Poll(threading.Thread):\n    def run(self):\n        while not self.stop.wait(5):\n            self.once()\n\n    def once(self):\n        requests.get(self.url, timeout=3)\n",
         "import asyncio, aiohttp\n\nasync def refresh(session: aiohttp.ClientSession):\n    while True:\n        try:\n            await session.get(url)\n        except aiohttp.ClientError:\n            log()\n        await asyncio.sleep(60)\n\nasync def main(session):\n    task = asyncio.create_task(refresh(session))\n    await serve()\n",
+        'import asyncio, nats\n\nasync def consume(servers):\n    nc = await nats.connect(servers)\n    sub = await nc.subscribe("jobs")\n    async for msg in sub.messages:\n        await work(msg)\n\nasync def main():\n    task = asyncio.create_task(consume("nats://a"))\n    await serve()\n',
     ]
     silent = [
         "import asyncio\n\nasync def refresh():\n    while True:\n        await asyncio.sleep(1)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
@@ -62,7 +66,7 @@ class Rule(PythonRule):
         ending = [each for each in faults if each.fate in {Fate.LOST, Fate.LEFT}]
         if not faults or any(isinstance(each.node, ast.Raise) for each in ending):
             return
-        if ending and self.ends_on_purpose(node, ending):
+        if ending and self.ends_on_purpose(node, faults, ending):
             return
         if ending:
             if self.is_alone(function, node):
@@ -79,11 +83,34 @@ class Rule(PythonRule):
                 f"a failure caught at line {guard.handlers[0].lineno} skips the wait: the loop spins while it lasts",
             )
 
-    def ends_on_purpose(self, loop: ast.While, ending: list[Fault]) -> bool:
-        """Only writing to its peer ends it, or what follows the loop deals with its end."""
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> None:
+        """A consumer: `async for message in subscription.messages`."""
+        function = self.tree.function_of(node)
+        if not isinstance(function, FunctionDef) or not self.consumes(node) or self.tree.loop_of(node) is not None:
+            return
+        faults = [each for each in self.file.loops.faults(node) if each.node is not node]
+        ending = [each for each in faults if each.fate in {Fate.LOST, Fate.LEFT}]
+        if ending and Starts(self.file).of(function) is Start.ALONE:
+            self.flag(
+                node, f"{message(ending[0])}: no further message is taken", fix=self.guarded(function, node, ending)
+            )
+        elif faults and all(each.fate is Fate.KEPT for each in faults):
+            self.clear(node)
+
+    def consumes(self, loop: ast.AsyncFor) -> bool:
+        """Whether it takes the messages of a broker, which stay with the broker when it ends."""
+        origins = self.names(loop.iter)
+        unknown = not any(each[0] not in "<@" for each in origins)
+        if any(isinstance(each, ast.Break) and self.tree.loop_of(each) is loop for each in inside(loop.body)):
+            return False
+        nats = unknown and last_name(loop.iter) == "messages" and b"nats" in self.file.data
+        return nats or any(each.startswith(BROKERS) for each in origins)
+
+    def ends_on_purpose(self, loop: ast.While, faults: list[Fault], ending: list[Fault]) -> bool:
+        """It writes to its one peer and ends with it, or what follows the loop deals with its end."""
         loops = self.file.loops
-        if all(loops.is_sending(each.node, loop) or each.raises <= {"TimeoutError"} for each in ending):
-            return any(loops.is_sending(each.node, loop) for each in ending)
+        if any(loops.is_sending(each.node, loop) for each in faults if each.fate is not Fate.KEPT):
+            return True
         return all(each.fate is Fate.LEFT for each in ending) and self.is_followed(loop)
 
     def is_followed(self, loop: ast.While) -> bool:
@@ -120,25 +147,26 @@ class Rule(PythonRule):
 
     # ---- the fix
 
-    def guarded(self, function: FunctionDef, loop: ast.While, ending: list[Fault]) -> list[Edit]:
+    def guarded(self, function: FunctionDef, loop: ast.While | ast.AsyncFor, ending: list[Fault]) -> list[Edit]:
         """The statements that can fail in a `try` that logs, if the loop's wait stands outside of them."""
         places = [at for at, each in enumerate(loop.body) if self.holds(each, ending)]
         if any(each.fate is not Fate.LOST for each in ending) or not places:
             return []
         block = loop.body[places[0] : places[-1] + 1]
-        if not self.still_waits(loop, block) or any(self.holds(loop.test, ending, each) for each in ending):
+        if isinstance(loop, ast.While) and not self.still_waits(loop, block, ending):
             return []
         log, imported = logger_of(self.file)
         line = f'    {log}.exception("a turn of {function.name} failed")'
         return [*wrapped(self.file, block[0], block[-1], "try:", "except Exception:", line), *imported]
 
-    def holds(self, top: ast.AST, faults: list[Fault], one: Fault | None = None) -> bool:
+    def holds(self, top: ast.AST, faults: list[Fault]) -> bool:
         """Whether one of the places stands below a node."""
-        wanted = [one] if one else faults
-        return any(each.node is top or top in self.tree.ancestors(each.node) for each in wanted)
+        return any(each.node is top or top in self.tree.ancestors(each.node) for each in faults)
 
-    def still_waits(self, loop: ast.While, block: list[ast.stmt]) -> bool:
+    def still_waits(self, loop: ast.While, block: list[ast.stmt], ending: list[Fault]) -> bool:
         """Whether a turn that failed in the block waits all the same, with nothing missing that the block was to bring."""
+        if self.holds(loop.test, ending):
+            return False
         outside = [each for each in loop.body if not within(each, block)]
         pauses = [
             each for each in outside if isinstance(each, ast.Expr) and self.file.loops.waits([each], strictly=True)

@@ -1,6 +1,7 @@
 """What tests of the static side share: a folder of files, and what a scan of it says."""
 
 import ast
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ CLEAR = "import json\ntry:\n    json.loads(body)\nexcept ValueError: ...\n"
 
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
-    """The folder, with the files in it."""
-    for name, content in files.items():
-        path = folder / name
+    """The folder, with the files in it. `0600 name` is a file with a mode."""
+    for label, content in files.items():
+        moded = re.fullmatch(r"(0[0-7]{3}) (.+)", label, re.DOTALL)
+        path = folder / (moded[2] if moded else label)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        if moded:
+            path.chmod(int(moded[1], 8))
     return folder
 
 

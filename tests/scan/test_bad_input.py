@@ -54,7 +54,6 @@ UNREADABLE = {
     "an open bracket": b"import json\nx = (\n" + LINE,
     "an open string": b"import json\nx = '''\n" + LINE,
     "mixed tabs and spaces": b"import json\nif x:\n\tif y:\n        " + LINE,
-    "brackets that the rules' parser finds too deep": IMPORT + b"x = " + b"[" * 190 + b"]" * 190 + b"\n" + LINE,
     "brackets 1,000 deep": IMPORT + b"x = " + b"(" * 1000 + b")" * 1000 + b"\n" + LINE,
     "indentation 1,000 deep": IMPORT + b"".join(b" " * n + b"if x:\n" for n in range(1000)) + b" " * 1000 + LINE,
     "a chain of 50,000": IMPORT + b"x = a" + b".b" * 50_000 + b"\n" + LINE,

@@ -71,7 +71,11 @@ for each in query:
 }  # fmt: skip
 
 
-def by_itself(folder: Path) -> list[tuple[str, str, int, int, str]]:
+Told = tuple[str, str, int, int, int, int, str]
+"""Test, file, line, column, last line, column behind the end, text."""
+
+
+def by_itself(folder: Path) -> list[Told]:
     """What bandit says of a folder when nobody stands between."""
     command = [sys.executable, "-m", "bandit", "--format", "json", "--quiet", "--recursive", "."]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -82,6 +86,8 @@ def by_itself(folder: Path) -> list[tuple[str, str, int, int, str]]:
             each["filename"].removeprefix("./"),
             each["line_number"],
             each["col_offset"] + 1,
+            max(each["line_number"], *each["line_range"]),
+            each["end_col_offset"] + 1,
             (
                 f"{each['issue_text']} ({each['issue_severity'].lower()} severity, "
                 f"{each['issue_confidence'].lower()} confidence)"
@@ -91,10 +97,11 @@ def by_itself(folder: Path) -> list[tuple[str, str, int, int, str]]:
     )
 
 
-def as_bandit_tells(finding: Finding) -> tuple[str, str, int, int, str]:
+def as_bandit_tells(finding: Finding) -> Told:
     where = finding.where
     assert isinstance(where, Location)
-    return finding.rule.removeprefix("bandit/"), where.path, where.line, where.column, finding.message
+    place = where.path, where.line, where.column, where.end_line, where.end_column
+    return finding.rule.removeprefix("bandit/"), *place, finding.message
 
 
 def of_bandit(evidence: tuple[Evidence, ...]) -> list[Evidence]:

@@ -5,6 +5,8 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,7 @@ def test_a_named_file_is_read_whatever_the_excludes_say(tmp_path: Path) -> None:
     looked = found(tmp_path, "vendor/a.py", "tests/test_b.py", exclude=("vendor", "vendor/*"))
     assert read(looked) == ["vendor/a.py", "tests/test_b.py"]
     assert looked.all_named
+    assert not found(tmp_path, "vendor/a.py", ".").all_named
 
 
 def test_a_named_folder_is_entered_even_if_it_is_one_that_a_walk_leaves(tmp_path: Path) -> None:
@@ -130,6 +133,54 @@ def test_links_to_folders_are_not_followed_and_links_to_files_are(tmp_path: Path
     assert looked.skipped == (Skipped("src/folder.py", why), Skipped("src/up", why))
 
 
+def same(name: str, other: str) -> Skipped:
+    return Skipped(name, f"the same file as {other}")
+
+
+def test_a_link_to_a_file_that_is_met_itself_is_not_read_again(tmp_path: Path) -> None:
+    write(tmp_path, {"m/real.py": CODE, "z.py": CODE})
+    (tmp_path / "a.py").symlink_to("m/real.py")
+    (tmp_path / "m" / "b.py").symlink_to("../a.py")
+    (tmp_path / "m" / "c.py").symlink_to(tmp_path / "z.py")
+    looked = found(tmp_path)
+    assert read(looked) == ["m/real.py", "z.py"]
+    assert looked.skipped == (same("a.py", "m/real.py"), same("m/b.py", "m/real.py"), same("m/c.py", "z.py"))
+
+
+def test_of_two_links_to_a_file_that_is_not_met_the_first_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"tests/helper.py": CODE})
+    (tmp_path / "b.py").symlink_to("tests/helper.py")
+    (tmp_path / "a.py").symlink_to("b.py")
+    looked = found(tmp_path)
+    assert read(looked) == ["a.py"]
+    assert same("b.py", "a.py") in looked.skipped
+
+
+@pytest.mark.parametrize("names", [("link.py", "."), (".", "link.py"), ("link.py", "real.py"), ("link.py", "link.py")])
+def test_the_name_that_was_asked_for_is_the_one_that_is_read(names: tuple[str, ...], tmp_path: Path) -> None:
+    write(tmp_path, {"real.py": CODE})
+    (tmp_path / "link.py").symlink_to("real.py")
+    looked = found(tmp_path, *names)
+    asked = "real.py" if names[0] == "." else "link.py"
+    assert read(looked) == [asked]
+    other = {"real.py": "link.py", "link.py": "real.py"}[asked]
+    assert looked.skipped == (() if set(names) == {"link.py"} else (same(other, asked),))
+
+
+def test_a_file_that_is_reached_through_a_link_to_a_folder_is_the_file_itself(tmp_path: Path) -> None:
+    write(tmp_path, {"far/a.py": CODE})
+    (tmp_path / "near").symlink_to("far")
+    looked = found(tmp_path, "near/a.py", "near", "far")
+    assert read(looked) == ["far/a.py"]
+    assert not looked.skipped
+
+
+def test_a_file_that_is_excluded_and_named_is_read_and_not_left_out(tmp_path: Path) -> None:
+    looked = found(write(tmp_path, {"a.py": CODE, "b.py": CODE}), ".", "a.py", exclude=("a.py",))
+    assert sorted(read(looked)) == ["a.py", "b.py"]
+    assert not looked.skipped
+
+
 @pytest.mark.parametrize(
     ("target", "why"),
     [("gone.py", "No such file or directory"), ("a.py", "Too many levels of symbolic links")],
@@ -153,6 +204,85 @@ def test_pipes_and_sockets_are_left_and_never_opened(tmp_path: Path, monkeypatch
         looked = found(tmp_path)
     assert not looked.sources
     assert looked.skipped == (Skipped("pipe.py", "not a regular file"), Skipped("socket.py", "not a regular file"))
+
+
+@pytest.mark.parametrize("name", ["pipe.py", "pipe", "/dev/null"])
+def test_what_was_named_and_is_no_file_is_a_gap(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    os.mkfifo(tmp_path / "pipe")
+    looked = found(tmp_path, name)
+    assert not looked.sources
+    assert [(each.why, each.blind) for each in looked.skipped] == [("not a regular file", True)]
+
+
+def test_folders_may_be_nested_deeper_than_any_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    depth = 1_200
+    monkeypatch.chdir(write(tmp_path, {"z.py": CODE}))
+    for _ in range(depth):  # one by one, as such a path is too long for a single call
+        Path("d").mkdir()
+        os.chdir("d")
+    Path("a.py").write_text(CODE)
+    looked = found(tmp_path)
+    assert read(looked) == ["d/" * depth + "a.py", "z.py"]
+    os.chdir(tmp_path)
+    subprocess.run(["rm", "-r", "d"], check=True)
+
+
+def test_a_folder_whose_name_is_too_long_to_open_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(write(tmp_path, {"z.py": FLAGGED}))
+    for _ in range(20):
+        Path("d" * 250).mkdir()
+        os.chdir("d" * 250)
+    Path("a.py").write_text(CODE)
+    looked = found(tmp_path)
+    assert read(looked) == ["z.py"]
+    assert [(each.why, each.blind) for each in looked.skipped] == [("cannot be listed: File name too long", True)]
+    os.chdir(tmp_path)
+    subprocess.run(["rm", "-r", "d" * 250], check=True)
+
+
+def at(monkeypatch: pytest.MonkeyPatch, call: str, what: Callable[[], object]) -> None:
+    """Let somebody do something at the moment at which the system is first asked."""
+    ask = getattr(os, call)
+
+    def asked(*given: Any) -> Any:
+        monkeypatch.setattr(os, call, ask)
+        answer = list(ask(*given)) if call == "scandir" else None
+        what()
+        return ask(*given) if answer is None else answer
+
+    monkeypatch.setattr(os, call, asked)
+
+
+def test_what_is_gone_before_it_is_read_is_named_and_costs_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, {"gone.py": CODE, "here.py": CODE, "lost/a.py": CODE})
+
+    def remove() -> None:
+        (tmp_path / "gone.py").unlink()
+        shutil.rmtree(tmp_path / "lost")
+
+    at(monkeypatch, "scandir", remove)
+    looked = found(tmp_path)
+    assert read(looked) == ["here.py"]
+    assert sorted((each.what, each.why, each.blind) for each in looked.skipped) == [
+        ("gone.py", "cannot be read: No such file or directory", True),
+        ("lost", "cannot be listed: No such file or directory", True),
+    ]
+
+
+def test_a_file_that_turns_into_a_pipe_keeps_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"a.py": CODE})
+
+    def turn() -> None:
+        (tmp_path / "a.py").unlink()
+        os.mkfifo(tmp_path / "a.py")
+
+    at(monkeypatch, "open", turn)
+    looked = found(tmp_path)
+    assert not looked.sources
+    assert looked.skipped == (Skipped("a.py", "not a regular file", blind=True),)
 
 
 def test_a_file_over_the_limit_is_not_read_and_at_the_limit_it_is(tmp_path: Path) -> None:
@@ -196,3 +326,44 @@ def test_what_may_not_be_read_is_blind_and_costs_nobody_elses_finding(
         {"of": "file", "what": what, "why": f"{why}: Permission denied", "blind": True},
         {"of": "file", "what": "secret.py", "why": "cannot be read: Permission denied", "blind": True},
     ]
+
+
+NOBODY = 65_534
+
+
+def as_nobody(work: Callable[[], object]) -> str:
+    """How a result reads to a process without any rights."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            os.write(writing, repr(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(child, 0)
+    with os.fdopen(reading) as told:
+        return told.read()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_what_another_user_may_not_read_is_named() -> None:
+    with tempfile.TemporaryDirectory() as name:  # below tmp_path, nobody else would get anywhere
+        folder = write(Path(name), {"a.py": CODE, "b.py": CODE, "locked/c.py": CODE, "half/d.py": CODE})
+        for path, mode in {".": 0o755, "b.py": 0o600, "locked": 0o700, "half": 0o744}.items():
+            (folder / path).chmod(mode)
+        told = as_nobody(lambda: [found(folder).skipped, read(found(folder))])
+        denied = "Permission denied"
+        assert told == repr(
+            [
+                (
+                    Skipped("locked", f"cannot be listed: {denied}", blind=True),
+                    Skipped("b.py", f"cannot be read: {denied}", blind=True),
+                    Skipped("half/d.py", f"cannot be read: {denied}", blind=True),
+                ),
+                ["a.py"],
+            ]
+        )

@@ -1,72 +1,61 @@
 """A scan that is told to stop."""
 
-import contextlib
-import json
 import os
 import signal
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.running import READINESS
-from tests.scan.harness import FLAGGED, write
+from tests.scan.started import PADDING, alive, project, scan, seen, several_processors
+
+ONE = {"a.py": "stop()\n"}
+MANY = {f"m{number}.py": f"stop()\n{PADDING}" for number in range(40)}
+SLEEP = "time.sleep(60)"
+EVERY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def in_one(process: int) -> bool:
-    """Whether it has loaded what only a scan needs."""
-    return "_yaml" in Path(f"/proc/{process}/maps").read_text()
-
-
-def in_several(process: int) -> bool:
-    """Whether it has begun to start processes of its own."""
-    return bool(Path(f"/proc/{process}/task/{process}/children").read_text().split())
-
-
-STATE, GROUP = 0, 2
-"""Fields of /proc/PID/stat behind the name."""
-
-
-def stat(process: str) -> list[str]:
-    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-
-
-def alive(group: int) -> list[str]:
-    """The processes of a group that still run."""
-    found = []
-    for each in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            fields = stat(each.name)
-            if int(fields[GROUP]) == group and fields[STATE] != "Z":
-                found.append(each.name)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("number", "files", "working"),
-    [(signal.SIGINT, 60, in_one), (signal.SIGINT, 300, in_several), (signal.SIGTERM, 300, in_several)],
-    ids=["Ctrl-C", "Ctrl-C with several processes", "SIGTERM with several processes"],
-)
-def test_an_interrupted_scan_ends_and_leaves_nothing(
-    number: signal.Signals, files: int, working: Callable[[int], bool], tmp_path: Path
-) -> None:
-    if working is in_several and len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("on one processor a scan takes one process")
-    code = FLAGGED + Path(json.decoder.__file__).read_text("utf-8")
-    write(tmp_path, {f"m{each}.py": code for each in range(files)})
-    with subprocess.Popen(
-        [*READINESS, "scan", "."],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        while process.poll() is None and not working(process.pid):
-            pass
+@pytest.mark.parametrize("number", EVERY)
+def test_a_scan_that_is_told_to_stop_says_so_and_nothing_else(number: signal.Signals, tmp_path: Path) -> None:
+    with scan(project(tmp_path, SLEEP, ONE)) as process:
+        assert seen(tmp_path, process) == [process.pid]
         process.send_signal(number)
         out, err = process.communicate()
     assert (process.returncode, out) == (130, "")
     assert err == "readiness: interrupted; what was started has been stopped\n"
+
+
+@several_processors
+@pytest.mark.parametrize("number", EVERY)
+@pytest.mark.parametrize("everybody", [False, True], ids=["to us", "to all, as a terminal does"])
+def test_all_its_processes_end_with_it(number: signal.Signals, everybody: bool, tmp_path: Path) -> None:
+    with scan(project(tmp_path, SLEEP, MANY)) as process:
+        assert process.pid not in seen(tmp_path, process, 2)
+        (os.killpg if everybody else os.kill)(process.pid, number)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert err == "readiness: interrupted; what was started has been stopped\n"
     assert not alive(process.pid)
+
+
+@several_processors
+def test_a_second_signal_leaves_nothing_either(tmp_path: Path) -> None:
+    with scan(project(tmp_path, SLEEP, MANY)) as process:
+        seen(tmp_path, process, 2)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert not alive(process.pid)
+
+
+@several_processors
+def test_when_we_are_killed_the_others_end_by_themselves(tmp_path: Path) -> None:
+    does = "while not Path('go').exists(): time.sleep(0.01)"
+    with scan(project(tmp_path, does, MANY)) as process:
+        seen(tmp_path, process, 2)
+        process.kill()
+        process.wait()
+        assert alive(process.pid)
+        (tmp_path / "go").touch()  # they finish the file that they are at
+        process.communicate()  # which returns when nobody holds our output any more
+    while alive(process.pid):
+        pass

@@ -46,11 +46,14 @@ def test_nothing_is_looked_at_twice(app: Path, monkeypatch: pytest.MonkeyPatch) 
     assert scanned(app) == first
 
 
-def test_a_changed_file_is_looked_at_again_and_no_other(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_changed_file_and_those_that_asked_who_calls_them_are_looked_at_again(
+    app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(app, {"alone.py": FLAGGED})
     scanned(app)
-    write(app, {"other.py": FLAGGED})
-    forbid(monkeypatch, "other.py")
-    assert places(of(scanned(app))) == ["other.py:2"]
+    write(app, {"other.py": FLAGGED, "alone.py": FLAGGED})
+    forbid(monkeypatch, "other.py", "wire.py")
+    assert places(of(scanned(app))) == ["alone.py:2", "other.py:2"]
 
 
 def test_a_changed_caller_changes_the_verdict_of_a_file_that_did_not_change(app: Path) -> None:

@@ -251,3 +251,23 @@ def test_a_call_of_the_method_of_a_base_is_a_call_of_what_overrides_it(
     files = {"wire.py": f"from base import Base\n{DERIVED}", "base.py": base + main if beside else base}
     said = of(scanned(tmp_path, files if beside else {**files, "main.py": main}))
     assert said.outcome is (Outcome.PASS if guarded else Outcome.FAIL)
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+def test_only_callers_that_pass_data_from_outside_decide(guarded: bool, tmp_path: Path) -> None:
+    files = {
+        "wire.py": "import json\n\ndef parse(raw):\n    return json.loads(raw)\n",
+        "main.py": caller("from wire import parse", "parse(msg.data)", guarded=guarded),
+        "defaults.py": "from wire import parse\nDEFAULTS = parse('{}')\n",
+    }
+    assert_judged(of(scanned(tmp_path, files)), guarded=guarded, at="wire.py:4")
+
+
+def test_an_answer_that_no_handler_asks_for_is_advice_and_proves_nothing(tmp_path: Path) -> None:
+    files = {
+        "client.py": "import httpx\n\ndef ask(url):\n    return httpx.get(url).json()\n",
+        "main.py": "from client import ask\n\ndef show(url):\n    print(ask(url))\n",
+    }
+    said = of(scanned(tmp_path, files))
+    assert [each.advisory for each in said.findings] == [True]
+    assert (said.examined, said.outcome) == (0, Outcome.UNKNOWN)

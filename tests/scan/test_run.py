@@ -14,7 +14,8 @@ from readiness.scan.parallel import WORTHWHILE, examine_all
 from readiness.scan.project import Project
 from tests.scan.harness import BUILTIN, CLEAR, FLAGGED, RULES, of, scanned, settings, write
 
-STATIC = [rule for rule in RULES if rule.language == "python"]
+STATIC = [rule for rule in RULES if rule.info.kind is Kind.STATIC]
+PYTHON = [rule for rule in STATIC if rule.language == "python"]
 
 
 def test_every_static_rule_says_something_and_no_probe_does(tmp_path: Path) -> None:
@@ -77,7 +78,7 @@ def test_several_processes_say_what_one_says(tmp_path: Path) -> None:
     found = collect([write(tmp_path, {**files, "odd.py": "print 1\n"})], settings(tmp_path)).sources
     assert sum(len(source.data) for source in found) > WORTHWHILE
     told: list[tuple[str, int, int]] = []
-    examiner = Examiner(STATIC, Project(found), Bandit())
+    examiner = Examiner(PYTHON, Project(found), Bandit())
     together = list(examine_all(found, examiner, lambda *each: told.append(each)))
     assert together == [examiner.examine(source) for source in found]
     assert told == [(source.name, number, len(found)) for number, source in enumerate(found)]

@@ -98,13 +98,13 @@ def test_a_comment_elsewhere_silences_nothing(case: str, tmp_path: Path) -> None
 
 
 def test_of_places_that_start_and_end_on_a_line_the_comment_speaks_of_what_starts_there(tmp_path: Path) -> None:
-    code = f"x = json.loads(\n    body) or {LINE}  {IGNORE}\n"
+    code = f"x = json.loads(\n    other) or {LINE}  {IGNORE}\n"
     run = scanned(tmp_path, {"a.py": IMPORT + code})
     assert places(of(run)) == ["a.py:2", "a.py:3"]
     assert silenced(run) == ["a.py:3 our own files"]
 
 
-PAIR = f"{LINE}  {IGNORE}\n{LINE}\n"
+PAIR = f"{LINE}  {IGNORE}\njson.loads(other)\n"
 CODE = f"import json\nx = 3\n\n{PAIR}"
 ENCODED = {
     "LF": CODE.encode(),

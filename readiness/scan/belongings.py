@@ -1,0 +1,126 @@
+"""What an object opens for itself and keeps in an attribute, and whether its own ending closes it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from readiness.scan.connections import keeps
+from readiness.scan.names import Defined
+from readiness.scan.project import Project
+from readiness.scan.resources import CLOSES, Kind, opened
+from readiness.scan.rule import PythonFile
+from readiness.scan.tree import FunctionDef, below, dotted
+
+ENDINGS = {
+    "close", "aclose", "stop", "astop", "shutdown", "ashutdown", "disconnect", "cleanup", "clean_up", "teardown", "terminate", "dispose",  # noqa: E501
+    "__aexit__", "__exit__", "async_close", "async_stop", "close_async", "on_shutdown", "shutdown_event", "finalize", "end", "quit",  # noqa: E501
+}  # fmt: skip
+"""Methods by which an object is told that it is over."""
+PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """Something that an object opened, with the ending that should close it."""
+
+    name: str
+    call: ast.Call
+    ending: FunctionDef
+    is_closed: bool
+
+
+def belongings(file: PythonFile) -> Iterator[Belonging]:
+    """What the objects of the classes of a file open for themselves, where they have an ending at all."""
+    for owner in file.tree.all(ast.ClassDef):
+        endings = [each for each in owner.body if isinstance(each, FunctionDef) and each.name in ENDINGS]
+        if endings and all(dotted(base).rpartition(".")[2] in PLAIN_BASES for base in owner.bases):
+            yield from _of_class(file, owner, endings)
+
+
+def _of_class(file: PythonFile, owner: ast.ClassDef, endings: list[FunctionDef]) -> Iterator[Belonging]:
+    for (of, name), values in file.names.scopes.attributes.items():
+        if of is not owner:
+            continue
+        made = [call for each in values if (call := _made(file, each)) is not None]
+        if made and not _is_given_away(file, owner, name):
+            closed = any(is_mentioned(owner, each, name) for each in endings) or is_closed_outside(file, name)
+            yield Belonging(name, made[0], endings[0], closed)
+
+
+def _made(file: PythonFile, value: ast.AST) -> ast.Call | None:
+    """The call that opens it, by a library or by a class of the project that keeps a connection and has an ending."""
+    awaited = isinstance(value, ast.Await)
+    call = value.value if isinstance(value, ast.Await) else value
+    if not isinstance(call, ast.Call) or not isinstance(file.tree.function_of(call), FunctionDef):
+        return None
+    kind = opened(file, call)
+    if kind is not None:
+        return call if _lasts(kind) and (awaited or not kind.awaited) else None
+    classes = file.names.classes(call)
+    return call if classes and all(_is_closable(each) for each in classes) else None
+
+
+def _lasts(kind: Kind) -> bool:
+    return not kind.late and not kind.functions
+
+
+def _is_closable(defined: Defined) -> bool:
+    owner = defined.node
+    if not isinstance(owner, ast.ClassDef) or not any(
+        isinstance(each, FunctionDef) and each.name in ENDINGS for each in owner.body
+    ):
+        return False
+    return keeps(defined.names, f"{defined.names.key(owner)}()")
+
+
+def _is_given_away(file: PythonFile, owner: ast.ClassDef, name: str) -> bool:
+    """Whether somebody else may close it: it is handed over, returned, or has another name."""
+    return any(_is_handed(file, use) for use in _uses(file, owner, name))
+
+
+def _uses(file: PythonFile, owner: ast.ClassDef, name: str) -> Iterator[ast.expr]:
+    for use in file.calls.uses.get(name, ()):
+        if isinstance(use, ast.Attribute) and owner in file.tree.ancestors(use):
+            yield use
+
+
+def _is_handed(file: PythonFile, use: ast.expr) -> bool:
+    if not isinstance(getattr(use, "ctx", None), ast.Load):
+        return False
+    parent = file.tree.parents[use]
+    return isinstance(
+        parent,
+        ast.Call | ast.keyword | ast.Return | ast.Assign | ast.Tuple | ast.List | ast.Dict | ast.Yield | ast.NamedExpr | ast.Starred  # noqa: E501
+        | ast.IfExp | ast.withitem | ast.BoolOp | ast.AnnAssign,
+    )  # fmt: skip
+
+
+def is_mentioned(owner: ast.ClassDef, ending: FunctionDef, name: str) -> bool:
+    """Whether an ending, or a method that it calls, does anything with it."""
+    methods = {each.name: each for each in owner.body if isinstance(each, FunctionDef)}
+    pending, seen = [ending], {ending.name}
+    while pending:
+        for each in below(pending.pop()):
+            if isinstance(each, ast.Attribute):
+                if each.attr in {name, "__dict__"}:
+                    return True
+                if each.attr in methods and each.attr not in seen:
+                    seen.add(each.attr)
+                    pending.append(methods[each.attr])
+            if isinstance(each, ast.Call) and dotted(each.func) in {"getattr", "vars", "super"}:
+                return True
+    return False
+
+
+def is_closed_outside(file: PythonFile, name: str) -> bool:
+    """Whether anybody calls a closing method on an attribute of that name: another method, or another file."""
+    project = file.finder
+    homes = project.holding(name) if isinstance(project, Project) else [file]
+    return any(_is_closing(home, use) for home in homes for use in home.calls.uses.get(name, ()))
+
+
+def _is_closing(file: PythonFile, use: ast.expr) -> bool:
+    parent = file.tree.parents[use]
+    return isinstance(parent, ast.Attribute) and parent.attr in CLOSES | ENDINGS
