@@ -1,6 +1,8 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -23,6 +25,16 @@ asyncio.run(main())
 """
 
 
+@contextmanager
+def sleeping() -> Iterator[subprocess.Popen[bytes]]:
+    """A process to watch; it never outlives its test, whatever went wrong."""
+    with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
 def orphan(work: Path) -> tuple[subprocess.Popen[str], int]:
     parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=work, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
@@ -43,7 +55,7 @@ def test_what_was_started_ends_soon_after_the_tool_is_killed(tmp_path: Path) -> 
 
 
 def test_a_guard_that_is_closed_ends_what_was_not_released(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as child:
+    with sleeping() as child:
         guard = Guard()
         guard.watch(child.pid)
         guard.close()
@@ -51,7 +63,7 @@ def test_a_guard_that_is_closed_ends_what_was_not_released(tmp_path: Path) -> No
 
 
 def test_a_guard_leaves_alone_what_was_released(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as child:
+    with sleeping() as child:
         guard = Guard()
         guard.watch(child.pid)
         guard.release(child.pid)
@@ -60,10 +72,15 @@ def test_a_guard_leaves_alone_what_was_released(tmp_path: Path) -> None:
         child.kill()
 
 
+def guards() -> list[psutil.Process]:
+    return [each for each in below(psutil.Process().pid) if "guard.py" in " ".join(each.cmdline())]
+
+
 def test_a_guard_outlives_the_signals_that_end_a_tool() -> None:
-    with subprocess.Popen([sys.executable, "-c", SLEEP], start_new_session=True) as child:
+    with sleeping() as child:
         guard = Guard()
-        (process,) = [each for each in below(psutil.Process().pid) if "guard.py" in " ".join(each.cmdline())]
+        wait_for(guards, "the guard to start")
+        process = max(guards(), key=lambda each: each.create_time())
         guard.watch(child.pid)
         wait_for(lambda: signal.SIGHUP in signals(process.pid, "SigIgn"), "the guard")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
