@@ -79,10 +79,12 @@ class Whence(Enum):
 class Outside:
     """Answers for one file."""
 
-    def __init__(self, file: PythonFile, depth: int = 0) -> None:
+    def __init__(self, file: PythonFile, depth: int = 0, following: set[str] | None = None) -> None:
         self.file = file
         self.tree = file.tree
         self._depth = depth
+        self._following = set[str]() if following is None else following
+        """The functions whose results are looked into just now: one that calls itself tells nothing more."""
         self._asked: set[ast.AST] = set()
 
     def whence(self, data: ast.expr) -> Whence:
@@ -159,9 +161,13 @@ class Outside:
     def _handed_through(self, call: ast.Call) -> list[ast.expr]:
         """The arguments of a function of the project that hands out what it is given, changed or not."""
         for defined in self.file.names.functions(call.func):
-            home = self._of(defined.path)
-            results = defined.names.results(defined.node) if isinstance(defined.node, FunctionDef) else []
-            if home is not None and any(home.is_parameter(root) for each in results for root in home.roots(each)):
+            home, key = self._of(defined.path), defined.names.key(defined.node)
+            if home is None or key in self._following or not isinstance(defined.node, FunctionDef):
+                continue
+            self._following.add(key)
+            results = [root for each in defined.names.results(defined.node) for root in home.roots(each)]
+            self._following.discard(key)
+            if any(home.is_parameter(root) for root in results):
                 return [*call.args, *(each.value for each in call.keywords)]
         return []
 
@@ -169,7 +175,7 @@ class Outside:
         if path == self.file.name:
             return self
         file = self.file.finder.file(path) if isinstance(self.file.finder, Project) else None
-        return Outside(file, self._depth + 1) if file is not None and self._depth < DEEPEST else None
+        return Outside(file, self._depth + 1, self._following) if file is not None and self._depth < DEEPEST else None
 
     def is_parameter(self, node: ast.expr) -> bool:
         bound = self.file.names.bindings(node) if isinstance(node, ast.Name) else []

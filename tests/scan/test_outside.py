@@ -9,6 +9,7 @@ from readiness.scan.files import Source
 from readiness.scan.outside import Outside, Whence
 from readiness.scan.project import Project
 from readiness.scan.rule import PythonFile
+from tests.scan.harness import of, scanned
 
 OUTSIDE, INSIDE, UNKNOWN = Whence.OUTSIDE, Whence.INSIDE, Whence.UNKNOWN
 CASES = {
@@ -76,3 +77,11 @@ def test_callers_in_other_files_say_what_they_pass(given: str, expected: Whence)
     file = project.file("wire.py")
     assert file is not None
     assert Outside(file).whence(file.calls.named("parse")[0].args[0]) is expected
+
+
+def test_functions_that_call_each_other_come_to_an_end(tmp_path: Path) -> None:
+    code = (
+        "import json\n\ndef one(raw):\n    raw = two(raw) or raw\n    return two(raw)\n\n"
+        "def two(raw):\n    return one(raw)\n\nasync def handler(msg):\n    return json.loads(one(msg.data))\n"
+    )
+    assert of(scanned(tmp_path, {"a.py": code})).error is None
