@@ -23,8 +23,11 @@ audit: .audit/gateway.json
 	@mkdir -p .audit
 	@$(BIN)/readiness audit --format json --output $@ --fail-on none
 
+# Tests that look at code run side by side; those that start servers and measure what they answer run alone.
+CODE := tests/scan tests/report tests/test_rules.py
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses logical $(CODE)
+	$(BIN)/python -m pytest $(CODE:%=--ignore=%)
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -48,14 +48,17 @@ def _markdown(items: Sequence[Item], rules: Sequence[RuleFile]) -> Iterator[str]
 
 
 def explain(name: str, items: Sequence[Item], rules: Sequence[RuleFile]) -> str:
-    """The page of a rule or an item. Raises UsageError for an unknown name, naming the nearest."""
-    for rule in rules:
-        if name in {rule.info.id, rule.info.id.partition("/")[2]}:
-            item = next((each for each in items if each.id == rule.info.item), None)
-            return "\n".join(_rule_page(rule, item)) + "\n"
+    """The page of an item or a rule; of two of one name the item's, which names its rules in full.
+
+    Raises UsageError for an unknown name, naming the nearest.
+    """
     for item in items:
         if name == item.id:
             return "\n".join(_item_page(item, rules)) + "\n"
+    for rule in rules:
+        if name in {rule.info.id, rule.info.id.partition("/")[2]}:
+            fed = next((each for each in items if each.id == rule.info.item), None)
+            return "\n".join(_rule_page(rule, fed)) + "\n"
     known = [rule.info.id for rule in rules] + [item.id for item in items]
     short = [each.partition("/")[2] or each for each in known]
     near = difflib.get_close_matches(name, [*known, *short], n=1, cutoff=0)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from readiness.errors import UsageError
-from readiness.model import Evidence, Item, Kind, Outcome, RuleInfo, Tier, Verdict
+from readiness.model import NO_PLACE, Evidence, Item, Kind, Outcome, RuleInfo, Tier, Verdict
 from readiness.settings import Settings
 
 KEYS = {"title", "tier", "section", "why", "fix", "cwe"}
@@ -98,10 +98,12 @@ def _merge(some: Sequence[Evidence]) -> Evidence:
     if len(some) == 1:
         return some[0]
     ordered = sorted(some, key=lambda each: (each.examined, repr(each)))
-    findings = dict.fromkeys(finding for each in ordered for finding in each.findings)
+    every = [finding for each in ordered for finding in each.findings]
+    findings = dict.fromkeys(every)
+    twice = sum(not each.advisory for each in every) - sum(not each.advisory for each in findings)
     return replace(
         ordered[0],
-        examined=sum(each.examined for each in ordered),
+        examined=max(sum(each.examined for each in ordered) - twice, 0),  # one place that two runs saw is one place
         findings=tuple(findings),
         left_out=_joined(each.left_out for each in ordered),
         note=_joined(each.note for each in ordered),
@@ -178,4 +180,5 @@ def _unknown(evidence: tuple[Evidence, ...], open_ends: list[Evidence]) -> str:
     advised = [each.rule for each in evidence if each.findings]
     if advised:
         return f"only advice, which decides nothing: {', '.join(advised)}"
-    return "no place for it found: " + ", ".join(each.rule for each in evidence)
+    unread = [f"{each.rule}: {each.unseen}" for each in evidence if each.unseen != NO_PLACE]
+    return "; ".join(unread) or f"{NO_PLACE}: {', '.join(each.rule for each in evidence)}"

@@ -70,7 +70,7 @@ def scan(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing, and look at all anew.")] = False,
     no_ignore: NoIgnore = False,
 ) -> None:
-    """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code."""
+    """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code or a named file cannot be read."""
     choices = {"bandit": not no_bandit, "cache": not no_cache, "comments": not no_ignore}
     commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, **choices)
 

@@ -13,11 +13,13 @@ from readiness import audit as stages
 from readiness import settings, signals
 from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
-from readiness.model import Run
+from readiness.model import Run, Skipped
+from readiness.scan import files
 from readiness.settings import Settings
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
+UNFINISHED = ReadinessError.exit_code
 FORMATS = ("terminal", "markdown", "json")
 
 
@@ -59,11 +61,11 @@ def scan(
     known = stages.knowledge(chosen)
     found = _scan(named, chosen, known)
     if diff:
-        _show(stages.fixes(named, chosen, known, found))
+        _show(stages.fixes(named, chosen, known, found), _unread(named, chosen, found))
     if fix:
         _write(stages.fixes(named, chosen, known, found))
         found = _scan(named, chosen, known)
-    finish([found], chosen, known, form, output, fail_on, one_sided=True)
+    finish([found], chosen, known, form, output, fail_on, one_sided=True, unread=_unread(named, chosen, found))
 
 
 def probe(
@@ -166,11 +168,23 @@ def _scan_if_code(paths: list[Path], chosen: Settings, known: stages.Knowledge) 
         return []
 
 
-def _show(mended: Sequence[stages.Mended]) -> NoReturn:
+def _unread(paths: Sequence[Path], chosen: Settings, found: Run) -> list[Skipped]:
+    """Files that were named and could not be looked at: whoever names one waits for what is said of it."""
+    named = {files.named(path, chosen) for path in paths if not path.is_dir()}
+    return [each for each in found.skipped if each.blind and each.what in named]
+
+
+def _complain(unread: Sequence[Skipped]) -> None:
+    for each in unread:
+        say(f"{each.what}: {each.why}; nothing was examined in it")
+
+
+def _show(mended: Sequence[stages.Mended], unread: Sequence[Skipped]) -> NoReturn:
     """What the fixes would change, and nothing else."""
     print_text("".join(each.diff for each in mended))
     _tell(mended, "would fix")
-    sys.exit(0)
+    _complain(unread)
+    sys.exit(UNFINISHED if unread else 0)
 
 
 def _write(mended: Sequence[stages.Mended]) -> None:
@@ -246,6 +260,7 @@ def finish(
     *,
     one_sided: bool,
     started: str | None = None,
+    unread: Sequence[Skipped] = (),
 ) -> NoReturn:
     """Judge, render, and leave with the exit code."""
     from readiness.report import render
@@ -261,4 +276,5 @@ def finish(
         except OSError as problem:
             raise UsageError(f"{output}: the report cannot be written: {problem.strerror}") from problem
         say(f"{'READY' if made.ready else 'NOT READY'}, the report is in {output}")
-    sys.exit(exit_code(made, fail_on, one_sided=one_sided))
+    _complain(unread)
+    sys.exit(exit_code(made, fail_on, one_sided=one_sided) or (UNFINISHED if unread else 0))

@@ -157,9 +157,7 @@ def not_examined(report: Report) -> list[NotExaminedJson]:
     """Items without a rule, rules that could not look, files that were left: each with the reason."""
     items = [NotExaminedJson("item", each.item.id, each.reason) for each in report.verdicts if not each.evidence]
     rules = [NotExaminedJson("rule", each.rule, each.left_out) for each in report.evidence if each.left_out]
-    places = [
-        NotExaminedJson("rule", each.rule, "no place for it found") for each in report.evidence if each.found_no_place
-    ]
+    places = [NotExaminedJson("rule", each.rule, each.unseen or "") for each in report.evidence if each.found_no_place]
     files = [NotExaminedJson("file", each.what, each.why, each.blind) for each in report.skipped]
     return items + rules + places + files
 

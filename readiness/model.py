@@ -96,6 +96,10 @@ class Finding:
         return bool(self.fix)
 
 
+NO_PLACE = "no place for it found"
+"""Said of a rule or probe that looked, and found nothing to judge."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one rule or probe learnt in one run."""
@@ -122,8 +126,15 @@ class Evidence:
 
     @property
     def found_no_place(self) -> bool:
-        """It looked everywhere and the service has nothing that it judges."""
+        """It looked everywhere and judged nothing: there is nothing of the kind, or what there is cannot be read."""
         return not (self.examined or self.findings or self.left_out or self.error)
+
+    @property
+    def unseen(self) -> str | None:
+        """Why it judged nothing, or not everything."""
+        if not self.found_no_place:
+            return self.left_out
+        return (self.note if self.kind is Kind.STATIC else None) or NO_PLACE
 
     @property
     def outcome(self) -> Outcome:

@@ -4,6 +4,7 @@ Nobody else reads configuration. Unknown keys are errors that name the nearest k
 """
 
 import datetime
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -16,6 +17,9 @@ from readiness.errors import UsageError
 MARKERS = (".git", "pyproject.toml", "readiness.toml")
 SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+
+LONGEST_START = 24 * 3600
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +191,7 @@ def _target(read: "_Reader", table: Mapping[str, Any]) -> TargetSettings:
             recovery=read.parsed(limits, "recovery", span),
         ),
         nats=Nats(**read.known(table, "nats", Nats)),
-        start_timeout=float(read.plain(table, "start_timeout", (int, float), default=60)),
+        start_timeout=_wait(read, table),
     )
     if target.launch and target.url:
         raise read.wrong("target has both launch and url: keep the one that is meant")
@@ -231,7 +235,17 @@ def span(text: str) -> float:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
     if not match or (match[2] or "s") not in SPANS:
         raise ValueError('a time is written like "30 s" or "2 min"')
-    return float(match[1]) * SPANS[match[2] or "s"]
+    seconds = float(match[1]) * SPANS[match[2] or "s"]
+    if not math.isfinite(seconds):
+        raise ValueError("a time is shorter than that")
+    return seconds
+
+
+def _wait(read: "_Reader", table: Mapping[str, Any]) -> float:
+    given = read.plain(table, "start_timeout", (int, float), default=60)
+    if not 0 < given <= LONGEST_START:  # nan is neither
+        raise read.wrong(f"target.start_timeout is a number of seconds, more than 0 and a day at most, not {given!r}")
+    return float(given)
 
 
 def _toml(path: Path) -> dict[str, Any]:

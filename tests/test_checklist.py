@@ -38,6 +38,7 @@ from tests.report.values import (
 )
 
 FIRST = ITEMS[0]
+UNREAD = evidence("python/first", note="the routes of a.py cannot be read")
 ADVICE = evidence("bandit/first", finding(rule="bandit/first", advisory=True))
 DAY = datetime.timedelta(days=1)
 
@@ -75,6 +76,8 @@ def verdicts(told: Sequence[Evidence], chosen: Settings = SETTINGS) -> dict[str,
             "only ignored places were found: python/first; 1 ignored by comment",
         ),
         ([silenced(), passed("live/first")], Outcome.PASS, "live/first: 3 examined; 1 ignored by comment"),
+        ([UNREAD, passed("live/first")], Outcome.PASS, "live/first: 3 examined"),
+        ([UNREAD, no_place("live/first")], Outcome.UNKNOWN, "python/first: the routes of a.py cannot be read"),
         ([silenced(), left_out()], Outcome.UNKNOWN, "live/first: no target was probed; 1 ignored by comment"),
         ([silenced(), failed("live/first")], Outcome.FAIL, "live/first: 1 of 3 examined; 1 ignored by comment"),
         ([silenced(), broken("live/first")], Outcome.ERROR, "live/first broke: KeyError: 'x'; 1 ignored by comment"),
@@ -161,6 +164,11 @@ def test_runs_of_one_rule_are_told_as_one() -> None:
     first = verdicts([failed(), other, passed("live/first")])["first"]
     assert first.reason == "python/first: 2 of 7 examined"
     assert [each.rule for each in first.evidence] == ["live/first", "python/first"]
+
+
+def test_an_ignored_place_that_two_runs_saw_proves_nothing() -> None:
+    told = verdicts([silenced(), silenced()])["first"].evidence
+    assert [each.outcome for each in told if each.rule == "python/first"] == [Outcome.WAIVED]
 
 
 def test_verdicts_come_in_the_order_of_the_items() -> None:

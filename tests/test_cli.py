@@ -64,6 +64,31 @@ def test_a_call_that_cannot_be_done_says_why_on_stderr(words: str, code: int, wh
 @pytest.mark.parametrize(
     ("words", "code"),
     [
+        ("scan broken/a.py", 3),
+        ("scan broken/a.py --fail-on none", 3),
+        ("scan broken/a.py --diff", 3),
+        ("scan clear/a.py broken/a.py", 3),
+        ("scan clear broken/a.py", 3),
+        ("scan ./clear/../broken/a.py", 3),
+        ("scan flagged/a.py broken/a.py", 1),
+    ],
+)
+def test_a_named_file_that_cannot_be_read_is_no_success(words: str, code: int, project: Path) -> None:
+    done = run(*words.split(), cwd=project)
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1].startswith("readiness: broken/a.py: cannot be parsed: ")
+
+
+def test_beside_others_in_a_folder_it_is_named_and_its_rules_do_not_pass(project: Path) -> None:
+    (project / "clear" / "b.py").write_text("print 'Python 2'\n")
+    done = run("scan", "clear", cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "files clear/b.py: cannot be parsed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
         ("scan flagged", 1),
         ("scan clear", 0),
         ("scan flagged --fail-on none", 0),

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from readiness import checklist
+from readiness import checklist, scan
 from readiness.model import Item, Kind
 from readiness.pack import RuleFile
-from tests.scan.harness import BUILTIN, RULES, of, scanned
+from tests.scan.harness import BUILTIN, RULES, of, scanned, settings
 
 STATIC = [rule for rule in RULES if rule.info.kind is Kind.STATIC]
+ADVISORY = {rule.info.id for rule in STATIC if rule.constants.get("advisory")}
 ITEMS = checklist.load([BUILTIN])
 CODE = {"version.py": "VERSION = 1\n"}
 """Beside an example without code, so that the folder holds any at all."""
@@ -37,14 +38,34 @@ def examples(kind: str) -> list[object]:
 @pytest.mark.parametrize(("rule", "example"), examples("good"))
 def test_a_good_example_is_examined_and_clear(rule: str, example: Example, tmp_path: Path) -> None:
     said = of(scanned(tmp_path, {**files(example), **CODE}), rule)
-    assert said.examined
+    assert (said.examined > 0) is (rule not in ADVISORY)
     assert not said.findings
     assert said.error is None
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("bad"))
 def test_a_bad_example_is_flagged(rule: str, example: Example, tmp_path: Path) -> None:
-    assert of(scanned(tmp_path, {**files(example), **CODE}), rule).failures
+    said = of(scanned(tmp_path, {**files(example), **CODE}), rule)
+    assert said.findings
+    assert bool(said.failures) is (rule not in ADVISORY)
+
+
+FIXED = [
+    pytest.param(rule, before, after, id=f"{rule.info.id}-{number}")
+    for rule in STATIC
+    for number, (before, after) in enumerate(rule.constants.get("fixed", ()))
+]
+
+
+@pytest.mark.parametrize(("rule", "before", "after"), FIXED)
+def test_a_fix_makes_what_its_rule_says(rule: RuleFile, before: str, after: str, tmp_path: Path) -> None:
+    found = scanned(tmp_path, files(before), rules=[rule])
+    assert of(found, rule.info.id).findings
+    (done,) = scan.fixes([tmp_path], found, [rule], settings(tmp_path), [])
+    assert (done.after.decode(), done.refused) == (after, ())
+    again = scanned(tmp_path, {"service.py": done.after}, rules=[rule])
+    assert not of(again, rule.info.id).findings
+    assert not scan.fixes([tmp_path], again, [rule], settings(tmp_path), [])
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("silent"))

@@ -130,6 +130,13 @@ def test_a_named_file_that_is_missing_is_a_wrong_call(tmp_path: Path) -> None:
         ("target.limits = 3", "limits has the wrong type: 3"),
         ("target.model = 3", "model has the wrong type: 3"),
         ("target.start_timeout = true", "start_timeout has the wrong type: True"),
+        ("target.start_timeout = 0", "start_timeout is a number of seconds, more than 0 and a day at most, not 0"),
+        ("target.start_timeout = -1.5", "more than 0 and a day at most, not -1.5"),
+        ("target.start_timeout = nan", "more than 0 and a day at most, not nan"),
+        ("target.start_timeout = inf", "more than 0 and a day at most, not inf"),
+        ("target.start_timeout = 1" + "0" * 400, "more than 0 and a day at most, not 1000"),
+        (f"target.limits.timeout = '{'9' * 400}'", "target.limits.timeout: a time is shorter than that"),
+        ("target.limits.recovery = inf", "target.limits.recovery: a time is written like"),
         ("target.env.KEY = 3", "env.KEY needs a text that is not empty"),
         ("target.paths.live = ' '", "paths.live needs a text that is not empty"),
         ("not_applicable.metrics = ''", "not_applicable.metrics needs a text that is not empty"),
@@ -212,6 +219,12 @@ def test_parts_are_read(parse: Callable[[str], object], text: str, value: object
 def test_a_size_beyond_all_sizes_is_refused() -> None:
     with pytest.raises(ValueError, match="a size is"):
         settings.size("9" * 400)
+
+
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 308 + " h"])
+def test_a_time_beyond_all_times_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="a time is shorter"):
+        settings.span(text)
 
 
 WRONG = ["", " ", "-1", "+1", "1e3", "MB", "s", "1 2", "1 XB", "1,5", ".5", "1.", "nan", "inf", "1 MB!", "0x10", "1\0"]

@@ -103,9 +103,9 @@ def unseen(report: Report) -> list[tuple[str, str, int]]:
         if not each.evidence:
             rows.setdefault(("items", each.reason), []).append(each.item.id)
     for evidence in report.evidence:
-        if evidence.left_out or evidence.found_no_place:
+        if why := evidence.unseen:
             kind = "probes" if evidence.kind is Kind.LIVE else "rules"
-            rows.setdefault((kind, evidence.left_out or "no place for it found"), []).append(evidence.rule)
+            rows.setdefault((kind, why), []).append(evidence.rule)
     for skipped in report.skipped:
         rows.setdefault(("files", skipped.why), []).append(skipped.what)
     return [(f"{kind} {listed(names)}", why, len(names)) for (kind, why), names in rows.items()]

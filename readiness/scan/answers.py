@@ -41,6 +41,18 @@ ERRORS = {
     "InvalidUsage", "PermissionDeniedException", "ServiceUnavailableException",
 }  # fmt: skip
 """Last names of exceptions that a framework answers with their text, besides all that begin with HTTP."""
+SCHEMES = (
+    "Bearer",
+    "Basic",
+    "Digest",
+    "Credentials",
+    "Connection",
+    "Status",
+    "Method",
+    "Endpoint",
+    "View",
+    "Middleware",
+)
 SILENT = {"status", "status_code", "headers", "media_type", "content_type", "background", "code"}
 """Arguments of these that are no text of the answer."""
 SOCKETS = (
@@ -126,7 +138,7 @@ class Answers:
     def _answers(self, call: ast.Call) -> bool:
         origins = self.names.origins(call.func)
         if any(origin.startswith(FRAMEWORKS) for origin in origins):
-            return True
+            return not _is_scheme(last_name(call.func))
         unknown = all(origin.startswith((".", PARAMETER)) for origin in origins)
         return unknown and last_name(call.func) in DISTINCT
 
@@ -156,7 +168,7 @@ class Answers:
         last, receiver = call.func.attr, call.func.value
         given = [*call.args, *(each.value for each in call.keywords if each.arg not in SILENT)]
         if last == "respond":
-            return given if len(given) == 1 else []
+            return given if len(given) == 1 and self._is_payload(given[0]) else []
         if last == "publish":
             return given[1:] if given and self._is_reply(given[0]) else []
         if last == "abort":
@@ -166,6 +178,15 @@ class Answers:
         if last in {"write", "finish", "send_error"}:
             return given if any(origin.startswith(SERVERS) for origin in self.names.origins(call.func)) else []
         return self._over_socket(call, last, receiver, given)
+
+    def _is_payload(self, value: ast.expr) -> bool:
+        """Whether bytes are sent, as over NATS; where that is not named, others respond with texts."""
+        return b"nats" in self.file.data or any(
+            (isinstance(each, ast.Attribute) and each.attr == "encode")
+            or (isinstance(each, ast.Constant) and isinstance(each.value, bytes))
+            for one in self.names.values(value)
+            for each in below(one)
+        )
 
     def _over_socket(self, call: ast.Call, last: str, receiver: ast.expr, given: list[ast.expr]) -> list[ast.expr]:
         origins = self.names.origins(receiver)
@@ -236,6 +257,11 @@ def _is_http_error(names: Names, owner: ast.ClassDef, depth: int = 0) -> bool:
     return any(
         isinstance(each.node, ast.ClassDef) and _is_http_error(each.names, each.node, depth + 1) for each in above
     )
+
+
+def _is_scheme(name: str) -> bool:
+    """`HTTPBearer`, `HTTPAuthorizationCredentials`, `HTTPConnection`: they begin like errors and are none."""
+    return name.startswith("HTTP") and any(word in name for word in SCHEMES)
 
 
 def _is_event(value: ast.expr) -> bool:

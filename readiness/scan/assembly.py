@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from readiness.model import Location
-from readiness.scan.facts import Doubt, Fact, Joined, Made, Named, Route
-from readiness.scan.frameworks import APPS, FOREIGN, JOINING, MAKING, MOUNTS
-from readiness.scan.tree import FunctionDef, argument, last_name
+from readiness.scan.facts import HANDED_OUT, LOCAL, Doubt, Fact, Joined, Made, Named, Option, Route
+from readiness.scan.frameworks import APPS, FOREIGN, JOINING, LOOPBACK, MAKING, MOUNTS, SERVING
+from readiness.scan.tree import FunctionDef, argument, below, last_name, text_of
 
 if TYPE_CHECKING:
     from readiness.scan.rule import PythonFile
@@ -22,6 +22,15 @@ HOLDING = {"routes", "route_handlers"}
 LITESTAR_APPS = {"litestar.Litestar", "litestar.app.Litestar"}
 HANDLERS = {"tornado.web.RequestHandler", "http.server.BaseHTTPRequestHandler", "http.server.SimpleHTTPRequestHandler"}
 STATIC_FILES = ("StaticFiles", "static")
+TOOLS = {"fastapi_mcp.FastApiMCP", "fastapi_mcp.server.FastApiMCP"}
+"""What makes the routes of an application callable through another one."""
+MANAGERS = {"contextmanager", "asynccontextmanager"}
+
+
+def needs_more(function: FunctionDef) -> bool:
+    """Whether a function cannot be called without arguments, as servers call the makers of applications."""
+    given = function.args
+    return len([*given.posonlyargs, *given.args]) > len(given.defaults) or None in given.kw_defaults
 
 
 def last_names(origins: object) -> tuple[str, ...]:
@@ -88,7 +97,7 @@ class Look:
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return None
 
-    def elements(self, node: ast.expr | None) -> Iterator[ast.expr]:  # noqa: C901
+    def elements(self, node: ast.expr | None) -> Iterator[ast.expr]:
         """The entries of a list as far as it can be read; what cannot be read is handed out as it is."""
         if node is None:
             return
@@ -97,16 +106,10 @@ class Look:
                 case ast.List(elts=inner) | ast.Tuple(elts=inner):
                     for each in inner:
                         yield from self.elements(each.value) if isinstance(each, ast.Starred) else iter((each,))
-                case ast.BinOp(left=left, op=ast.Add(), right=right):
-                    yield from self.elements(left)
-                    yield from self.elements(right)
                 case ast.Constant(value=None):
                     continue
-                case ast.IfExp(body=one, orelse=other):
-                    yield from self.elements(one)
-                    yield from self.elements(other)
-                case ast.BoolOp(values=values):
-                    for each in values:
+                case ast.BinOp(op=ast.Add()) | ast.IfExp() | ast.BoolOp():
+                    for each in _operands(value):
                         yield from self.elements(each)
                 case _:
                     yield value
@@ -132,13 +135,17 @@ class Assembly(Look):
                 ref = self.file.objects.site(call)
                 yield self.made(call, origin, ref)
                 yield from self.holding(call, (ref,))
+                yield from self.locality(call, ref)
         for owner, origin in self.derived:
+            if self.is_framework(owner):
+                continue
             ref = self.names.key(owner) if origin.endswith("Controller") else f"{self.names.key(owner)}()"
             yield Made(
                 ref, MAKING[origin], _role(origin), self.path(_attribute(owner, "path")), self.file.location(owner)
             )
         yield from self.mounts()
         yield from self.joins()
+        yield from self.tools()
         yield from self.plain()
 
     def holding(self, call: ast.Call, owners: tuple[str, ...]) -> Iterator[Fact]:
@@ -160,7 +167,34 @@ class Assembly(Look):
         if MAKING[origin] == "litestar" and _role(origin) == "router" and call.args:
             prefix = prefix or call.args[0]
         path = "" if _role(origin) == "app" else self.path(prefix)
-        return Made(ref, MAKING[origin], _role(origin), path, self.file.location(call))
+        role = "passing" if _role(origin) == "app" and self.is_passing(call) else _role(origin)
+        return Made(ref, MAKING[origin], role, path, self.file.location(call))
+
+    def is_passing(self, call: ast.Call) -> bool:
+        """Whether an application is made for a moment: by a context manager, or on any free port and stopped again."""
+        function = self.tree.function_of(call)
+        if not isinstance(function, FunctionDef):
+            return False
+        if any(last_name(each) in MANAGERS for each in function.decorator_list):
+            return True
+        nodes = list(below(function, functions=False))
+        stops = any(isinstance(each, ast.Attribute) and each.attr == "should_exit" for each in nodes)
+        return stops and any(isinstance(each, ast.Call) and _binds_anywhere(each) for each in nodes)
+
+    def is_framework(self, owner: ast.ClassDef) -> bool:
+        """Whether this is the framework's own code, of which others make their applications."""
+        folders = set(self.file.name.split("/")[:-1])
+        return any(each.endswith(f".{owner.name}") and each.partition(".")[0] in folders for each in MAKING)
+
+    def locality(self, call: ast.Call, ref: str) -> Iterator[Fact]:
+        """That an application is made and served by one function to this machine alone, or made for who calls it."""
+        function = self.tree.function_of(call)
+        if isinstance(function, FunctionDef) and needs_more(function) and self.tree.class_of(function) is None:
+            yield Option((ref,), HANDED_OUT, self.names.key(function), self.file.location(call))
+        for each in self.file.calls.named(*last_names(SERVING)) if function is not None else ():
+            host = text_of(argument(each, "host", 1))
+            if host in LOOPBACK and self.tree.function_of(each) is function and self.is_of(each.func, SERVING):
+                yield Option((ref,), LOCAL, repr(host), self.file.location(each))
 
     @cached_property
     def derived(self) -> list[tuple[ast.ClassDef, str]]:
@@ -203,6 +237,27 @@ class Assembly(Look):
                 prefix = prefix or (call.args[1] if name == "add_namespace" and len(call.args) > 1 else None)
             for each in given:
                 yield from self.join(owners, each, self.path(prefix), call)
+        for call in self.file.calls.named("partial"):
+            # `partial(app.register_blueprint, api, url_prefix="/api")`, to be called later
+            match call.args:
+                case [ast.Attribute(value=owner, attr=name), inner, *_] if name in JOINING:
+                    prefix = argument(call, JOINING[name]) if JOINING[name] else None
+                    yield from self.join(self.owners(owner), inner, self.path(prefix), call)
+
+    def tools(self) -> Iterator[Fact]:
+        """`FastApiMCP(inner).mount(outer)`: one application whose routes are called through another one."""
+        for call in self.file.calls.named("mount", "mount_http", "mount_sse"):
+            if not call.args or not isinstance(call.func, ast.Attribute):
+                continue
+            for made in self.names.values(call.func.value):
+                inner = argument(made, "fastapi", 0) if isinstance(made, ast.Call) else None
+                if (
+                    isinstance(made, ast.Call)
+                    and inner is not None
+                    and self.is_of(made.func, TOOLS)
+                    and ast.dump(inner) != ast.dump(call.args[0])
+                ):
+                    yield from self.join(self.refs(call.args[0]), inner, "", call)
 
     def join(self, outer: tuple[str, ...], inner: ast.expr | None, path: str | None, call: ast.Call) -> Iterator[Fact]:
         if inner is None:
@@ -219,7 +274,7 @@ class Assembly(Look):
                 yield Doubt(outer, "routes", "what is put in here cannot be read", at)
 
     def plain(self) -> Iterator[Fact]:
-        """`async def app(scope, receive, send)` at the level of the module, or a class of that shape that is not a wrapper."""  # noqa: E501
+        """`async def app(scope, receive, send)` at the level of the module, or such a class that is not a wrapper."""
         for function in self.tree.all(ast.AsyncFunctionDef):
             params = [each.arg for each in function.args.args]
             if params == ["scope", "receive", "send"] and self.tree.function_of(function) is None:
@@ -238,20 +293,34 @@ class Assembly(Look):
     def named(self) -> Iterator[Named]:
         """What names of the module and attributes of classes hold, where they are made by a call or passed on."""
         scopes, path = self.names.scopes, self.file.name
+        declared = {name for each in self.tree.all(ast.Global) for name in each.names}
         assigned: list[ast.Assign | ast.AnnAssign] = [*self.tree.all(ast.Assign), *self.tree.all(ast.AnnAssign)]
         for assign in assigned:
             targets = assign.targets if isinstance(assign, ast.Assign) else [assign.target]
             name = targets[0].id if isinstance(targets[0], ast.Name) else ""
-            if name and isinstance(assign.value, ast.Call | ast.Await) and self.tree.function_of(assign) is None:
+            at_module = self.tree.function_of(assign) is None or name in declared
+            if name and isinstance(assign.value, ast.Call | ast.Await) and at_module:
                 refs = self.file.objects.exported(name)
-                owner = self.tree.class_of(assign)
-                if refs and owner is None:
+                if refs and (name in declared or self.tree.class_of(assign) is None):
                     yield Named(f"{path}:{name}", tuple(sorted(refs)))
         for (holder, name), values in scopes.attributes.items():
             if any(isinstance(each, ast.Call | ast.Await | ast.Name | ast.IfExp | ast.BoolOp) for each in values):
                 qualified = self.names.qualified(holder) if isinstance(holder, ast.ClassDef) else ""
                 if refs := self.file.objects.attribute(qualified, name):
                     yield Named(f"{path}:{qualified}.{name}", tuple(sorted(refs)))
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    """What a sum, a choice or `a or b` is made of."""
+    match node:
+        case ast.BinOp(left=left, right=right):
+            return [left, right]
+        case ast.IfExp(body=one, orelse=other):
+            return [one, other]
+        case ast.BoolOp(values=values):
+            return values
+        case _:
+            return []
 
 
 def _value(node: ast.expr) -> object:
@@ -280,6 +349,15 @@ def broken(file: PythonFile, problem: Exception) -> Doubt:
     """That the facts of a file could not be collected."""
     why = f"{file.name}: {type(problem).__name__}: {problem}"
     return Doubt((), "broken", why, Location(file.name, 1, 1, 1, 1))
+
+
+def _binds_anywhere(call: ast.Call) -> bool:
+    """`sock.bind(("", 0))`: whichever port is free."""
+    match call:
+        case ast.Call(func=ast.Attribute(attr="bind"), args=[ast.Tuple(elts=[_, ast.Constant(value=0)])]):
+            return True
+        case _:
+            return False
 
 
 def _role(origin: str) -> str:

@@ -1,7 +1,8 @@
 """bandit as a library: its findings as evidence.
 
 `bandit.toml` of a pack says which of its tests feed which item, and whether a finding decides or is only shown.
-A bandit test that found nothing has examined nothing that it could tell of, so bandit can fail an item, never pass it.
+A bandit test does not tell how many places it judged, so none counts as examined: bandit can fail an item, never pass
+it, also where its findings are ignored or two scans saw the same file.
 
 bandit's own plugins run on our syntax tree, in a loop that makes what they ask for only where one of them looks; the
 findings are those of the bandit command, which a test holds (`tests/scan/test_bandit.py`).
@@ -112,7 +113,7 @@ def _evidence(test: str, found: Sequence[Finding], feeds: Feeds | None) -> Evide
     decides = feeds is not None and feeds.decides
     findings = identify(_weighed(each, decides=decides) for each in found)
     item = feeds.item if feeds is not None else UNJUDGED
-    return Evidence(f"bandit/{test}", item, Kind.STATIC, len(findings) if decides else 0, findings)
+    return Evidence(f"bandit/{test}", item, Kind.STATIC, findings=findings)
 
 
 def _weighed(finding: Finding, *, decides: bool) -> Finding:

@@ -14,10 +14,13 @@ from readiness.scan.rule import PythonFile
 from readiness.scan.tree import FunctionDef, below, dotted
 
 ENDINGS = {
-    "close", "aclose", "stop", "astop", "shutdown", "ashutdown", "disconnect", "cleanup", "clean_up", "teardown", "terminate", "dispose",  # noqa: E501
-    "__aexit__", "__exit__", "async_close", "async_stop", "close_async", "on_shutdown", "shutdown_event", "finalize", "end", "quit",  # noqa: E501
+    "close", "aclose", "stop", "astop", "shutdown", "ashutdown", "disconnect", "cleanup", "clean_up", "teardown",
+    "terminate", "dispose", "__aexit__", "__exit__", "async_close", "async_stop", "close_async", "on_shutdown",
+    "shutdown_event", "finalize", "end", "quit",
 }  # fmt: skip
 """Methods by which an object is told that it is over."""
+REVIVED = {"disconnect": "connect"}
+"""Endings after which an object may begin anew: what its constructor made, it needs again."""
 PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
 
 
@@ -34,32 +37,73 @@ class Belonging:
 def belongings(file: PythonFile) -> Iterator[Belonging]:
     """What the objects of the classes of a file open for themselves, where they have an ending at all."""
     for owner in file.tree.all(ast.ClassDef):
-        endings = [each for each in owner.body if isinstance(each, FunctionDef) and each.name in ENDINGS]
-        if endings and all(dotted(base).rpartition(".")[2] in PLAIN_BASES for base in owner.bases):
-            yield from _of_class(file, owner, endings)
+        ends = any(isinstance(each, FunctionDef) and each.name in ENDINGS for each in owner.body)
+        if ends and all(dotted(base).rpartition(".")[2] in PLAIN_BASES for base in owner.bases):
+            yield from _of_class(file, owner)
 
 
-def _of_class(file: PythonFile, owner: ast.ClassDef, endings: list[FunctionDef]) -> Iterator[Belonging]:
+def _endings(file: PythonFile, owner: ast.ClassDef, call: ast.Call) -> list[FunctionDef]:
+    """The methods that end an object for good, and so what the call opened for it."""
+    methods = {each.name: each for each in owner.body if isinstance(each, FunctionDef)}
+    made_once = getattr(file.tree.function_of(call), "name", "") == "__init__"
+    return [
+        each for name, each in methods.items() if name in ENDINGS and not (made_once and REVIVED.get(name) in methods)
+    ]
+
+
+def _of_class(file: PythonFile, owner: ast.ClassDef) -> Iterator[Belonging]:
     for (of, name), values in file.names.scopes.attributes.items():
         if of is not owner:
             continue
-        made = [call for each in values if (call := _made(file, each)) is not None]
-        if made and not _is_given_away(file, owner, name):
+        made = [call for each in values if (call := _made(file, each, owner, name)) is not None]
+        endings = _endings(file, owner, made[0]) if made else []
+        if endings and not _is_given_away(file, owner, name):
             closed = any(is_mentioned(owner, each, name) for each in endings) or is_closed_outside(file, name)
             yield Belonging(name, made[0], endings[0], closed)
 
 
-def _made(file: PythonFile, value: ast.AST) -> ast.Call | None:
-    """The call that opens it, by a library or by a class of the project that keeps a connection and has an ending."""
+def _made(file: PythonFile, value: ast.AST, owner: ast.ClassDef, name: str) -> ast.Call | None:
+    """The call that opens it, by a library or by a class of the project that keeps a connection and has an ending.
+
+    An object of the project on which nothing is called has opened what its constructor opens, and no more.
+    """
     awaited = isinstance(value, ast.Await)
     call = value.value if isinstance(value, ast.Await) else value
     if not isinstance(call, ast.Call) or not isinstance(file.tree.function_of(call), FunctionDef):
         return None
-    kind = opened(file, call)
+    kind = opened(file.names, call)
     if kind is not None:
         return call if _lasts(kind) and (awaited or not kind.awaited) else None
     classes = file.names.classes(call)
-    return call if classes and all(_is_closable(each) for each in classes) else None
+    if not classes or not all(_is_closable(each) for each in classes):
+        return None
+    opens = any(owns(each) for each in classes) or any(_is_called_on(file, use) for use in _uses(file, owner, name))
+    return call if opens else None
+
+
+def _is_called_on(file: PythonFile, use: ast.expr) -> bool:
+    """Whether a method of it is used, or it is entered."""
+    return isinstance(file.tree.parents[use], ast.Attribute | ast.withitem)
+
+
+def owns(defined: Defined) -> str:
+    """What a class opens as soon as an object of it is made, by its attribute's name; empty where it opens nothing."""
+    home, owner = defined.names, defined.node
+    for (of, name), values in home.scopes.attributes.items():
+        if of is not owner:
+            continue
+        for value in values:
+            function = home.tree.function_of(value)
+            kind = opened(home, value) if isinstance(value, ast.Call) else None
+            if (
+                kind is not None
+                and _lasts(kind)
+                and not kind.awaited
+                and not kind.begins
+                and getattr(function, "name", "") == "__init__"
+            ):
+                return name
+    return ""
 
 
 def _lasts(kind: Kind) -> bool:
@@ -92,8 +136,8 @@ def _is_handed(file: PythonFile, use: ast.expr) -> bool:
     parent = file.tree.parents[use]
     return isinstance(
         parent,
-        ast.Call | ast.keyword | ast.Return | ast.Assign | ast.Tuple | ast.List | ast.Dict | ast.Yield | ast.NamedExpr | ast.Starred  # noqa: E501
-        | ast.IfExp | ast.withitem | ast.BoolOp | ast.AnnAssign,
+        ast.Call | ast.keyword | ast.Return | ast.Assign | ast.Tuple | ast.List | ast.Dict | ast.Yield | ast.NamedExpr
+        | ast.Starred | ast.IfExp | ast.withitem | ast.BoolOp | ast.AnnAssign,
     )  # fmt: skip
 
 

@@ -9,20 +9,23 @@ from readiness.scan.tree import FunctionDef, below, last_name
 
 UPLOADS = {"UploadFile", "File"}
 INJECTED = {
-    "Request", "Response", "WebSocket", "BackgroundTasks", "HTTPConnection", "SecurityScopes", "Path", "Query", "Header",  # noqa: E501
-    "Cookie", "Depends", "Security", "Session", "AsyncSession", "State",
+    "Request", "Response", "WebSocket", "BackgroundTasks", "HTTPConnection", "SecurityScopes", "Path", "Query",
+    "Header", "Cookie", "Depends", "Security", "Session", "AsyncSession", "State",
 }  # fmt: skip
 """Annotations and defaults of parameters that no body is read for."""
 PLAIN = {"dict", "Dict", "Any", "Mapping", "list", "List"}
 PLAIN_VALUES = {
-    "Optional", "Union", "Literal", "Annotated", "Any", "List", "Dict", "Tuple", "Set", "Sequence", "Iterable", "Mapping", "UUID",  # noqa: E501
-    "Decimal", "Enum", "Callable", "None", "True", "False", "Final", "ClassVar", "AnyUrl", "HttpUrl", "EmailStr", "UUID4",  # noqa: E501
-    "PositiveInt", "NonNegativeInt", "Logger", "Headers", "URL",
+    "Optional", "Union", "Literal", "Annotated", "Any", "List", "Dict", "Tuple", "Set", "Sequence", "Iterable",
+    "Mapping", "UUID", "Decimal", "Enum", "Callable", "None", "True", "False", "Final", "ClassVar", "AnyUrl",
+    "HttpUrl", "EmailStr", "UUID4", "PositiveInt", "NonNegativeInt", "Logger", "Headers", "URL",
 }  # fmt: skip
 
 
 def body_of(names: Names, node: FunctionDef) -> str:
-    """upload, form, model, any, typed (`dict[str, int]`); empty where the framework reads no body for this handler of FastAPI or Litestar."""  # noqa: E501
+    """The body of a handler of FastAPI or Litestar: upload, form, model, any, typed (`dict[str, int]`).
+
+    Empty where the framework reads no body for it.
+    """
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args]
     defaults: dict[ast.arg, ast.expr] = dict(zip(reversed(named), reversed(arguments.defaults), strict=False))
@@ -60,11 +63,12 @@ def _kind(names: Names, annotation: ast.expr, default: ast.expr | None) -> str:
         return "model"
     if named and last_name(named[0]) in PLAIN:
         return "any" if len(named) == 1 or inner & {"Any", "object"} or last_name(named[0]) == "Any" else "typed"
-    return "any" if "Body" in said else ""
+    # `name: str = Body(...)` is checked as a field of a model is
+    return ("typed" if named else "any") if "Body" in said else ""
 
 
 def _is_class(names: Names, node: ast.expr) -> bool:
-    """Whether an annotation names a class that is not a plain value: FastAPI and Litestar read a body for such a one."""  # noqa: E501
+    """Whether an annotation names a class that is no plain value: FastAPI and Litestar read a body for such a one."""
     name = last_name(node)
     if name in PLAIN_VALUES or not name[:1].isupper() or name.isupper():
         return False

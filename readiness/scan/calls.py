@@ -16,6 +16,9 @@ DETACHING_METHODS = {
 }  # fmt: skip
 """Calls that run what they are given elsewhere: a guard round them sees none of its exceptions."""
 
+COLLECTED = {"run_coroutine_threadsafe", "submit"}
+"""Of those, what hands out a future whose `result()` waits and raises."""
+
 RUNNING_HERE = {
     "to_thread", "run_in_executor", "run_in_threadpool", "run_sync", "run_blocking", "sync_to_async", "asyncify",
     "run_until_complete",
@@ -119,5 +122,22 @@ class Calls:
             if not isinstance(parent, ast.Call) or call is parent.func:
                 continue
             if last_name(parent.func) in DETACHING_METHODS or self.names.origins(parent.func) & DETACHING:
-                return not isinstance(self.tree.parents[parent], ast.Await)
+                return not isinstance(self.tree.parents[parent], ast.Await) and not self._is_collected(parent)
         return False
+
+    def _is_collected(self, started: ast.Call) -> bool:
+        """Whether what a loop or a pool was given is waited for in the same function: `result()` raises there."""
+        if last_name(started.func) not in COLLECTED:
+            return False
+        parent = self.tree.parents[started]
+        if isinstance(parent, ast.Attribute):
+            return parent.attr == "result"
+        target = parent.targets[0] if isinstance(parent, ast.Assign) else None
+        here = self.tree.function_of(started)
+        return isinstance(target, ast.Name) and any(
+            isinstance(each, ast.Attribute)
+            and isinstance(each.value, ast.Name)
+            and each.value.id == target.id
+            and self.tree.function_of(each) is here
+            for each in self.uses.get("result", ())
+        )

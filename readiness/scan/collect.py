@@ -1,4 +1,4 @@
-"""The facts of one file: collected while it is examined, in whatever process that is. They hang on nothing but the file."""  # noqa: E501
+"""The facts of one file: collected while it is examined, in any process; they hang on nothing but the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from readiness.scan import traffic
 from readiness.scan.assembly import Assembly
 from readiness.scan.deeds import deeds
 from readiness.scan.facts import Fact
-from readiness.scan.frameworks import FOREIGN
+from readiness.scan.frameworks import ADDING, DECLARING, FOREIGN, JOINING
 from readiness.scan.habits import Habits
 from readiness.scan.layers import Layers
 from readiness.scan.lookups import Lookups
@@ -19,15 +19,19 @@ from readiness.scan.traffic import Traffic
 if TYPE_CHECKING:
     from readiness.scan.rule import PythonFile
 
+DECORATORS = "|".join(sorted(DECLARING | {"middleware", "subscriber", "exception_handler"}))
+METHODS = "|".join(sorted(ADDING | (JOINING.keys() - {"host", "mount"}) | {"add_middleware"}))
 WEB = re.compile(
-    rb"fastapi|starlette|aiohttp(?:\.web| import web)|flask|quart|litestar|faststream|\((?:self, )?scope"
-    rb"|@\w[\w.]*\.(?:get|post|put|patch|delete|route|api_route|websocket|middleware|subscriber|exception_handler)\("
-    rb"|\.(?:add_middleware|include_router|add_route|add_routes|add_get|add_post|add_api_route|register_blueprint|add_subapp)\("
+    rb"fastapi|starlette|aiohttp(?:\.web| import (?:\([^)]*|[^\n]*)\bweb\b)|flask|quart|litestar|faststream"
+    rb"|\((?:self, )?scope|@\w[\w.]*\.(?:" + DECORATORS.encode() + rb")\(|\.(?:" + METHODS.encode() + rb")\("
 )
 """What stands in a file that may hold a piece of the assembly."""
 SERVERS = re.compile(rb"nats|" + rb"|".join(re.escape(each.partition(".")[0].encode()) for each in sorted(FOREIGN)))
 """What stands in one that may take messages, or be a server of another kind."""
-USED = re.compile(rb"\b(?:" + b"|".join(traffic.TOKENS) + rb")")
+USED = re.compile(
+    rb"\b(?:" + b"|".join(sorted({*traffic.TOKENS} - {b"logging", b"functools"})) + rb")"
+    rb"|basicConfig|dictConfig|fileConfig|Formatter|lru_cache|functools\.cache"
+)
 ANSWERS = re.compile(rb"429|TOO_MANY|TooMany|413|TOO_LARGE|TooLarge|\[[\w.]*(?:model|provider)\w*\]")
 
 CARE = re.compile(

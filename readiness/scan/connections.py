@@ -17,9 +17,11 @@ NATS_CLIENTS = frozenset({"nats.NATS", "nats.Client", "nats.aio.client.Client", 
 STREAMS = frozenset({"nats.js.JetStreamContext", "nats.js.client.JetStreamContext", "nats.js.JetStream"})
 
 LIBRARIES = {
-    "nats": "connect NATS Client aio.client.Client js.JetStreamContext js.client.JetStreamContext js.JetStream js.kv.KeyValue",  # noqa: E501
-    "redis": """Redis StrictRedis from_url RedisCluster ConnectionPool asyncio.Redis asyncio.StrictRedis asyncio.from_url
-        asyncio.RedisCluster asyncio.client.Redis asyncio.ConnectionPool client.Redis cluster.RedisCluster""",  # noqa: E501
+    "nats": """connect NATS Client aio.client.Client js.JetStreamContext js.client.JetStreamContext js.JetStream
+        js.kv.KeyValue""",
+    "redis": """Redis Redis.from_url StrictRedis.from_url asyncio.Redis.from_url ConnectionPool.from_url
+        StrictRedis from_url RedisCluster ConnectionPool asyncio.Redis asyncio.StrictRedis asyncio.from_url
+        asyncio.RedisCluster asyncio.client.Redis asyncio.ConnectionPool client.Redis cluster.RedisCluster""",
     "aioredis": "from_url Redis create_redis_pool create_redis create_pool",
     "valkey": "Valkey asyncio.Valkey from_url asyncio.from_url",
     "aiohttp": "ClientSession client.ClientSession ClientWebSocketResponse client_ws.ClientWebSocketResponse",
@@ -35,15 +37,16 @@ LIBRARIES = {
     "pymongo": "MongoClient AsyncMongoClient",
     "motor": "motor_asyncio.AsyncIOMotorClient",
     "sqlalchemy": "create_engine ext.asyncio.create_async_engine Engine engine.Engine ext.asyncio.AsyncEngine",
-    "websockets": """connect client.connect asyncio.client.connect sync.client.connect WebSocketClientProtocol ClientConnection
-        client.WebSocketClientProtocol asyncio.client.ClientConnection legacy.client.WebSocketClientProtocol""",  # noqa: E501
+    "websockets": """connect client.connect asyncio.client.connect sync.client.connect WebSocketClientProtocol
+        ClientConnection client.WebSocketClientProtocol asyncio.client.ClientConnection
+        legacy.client.WebSocketClientProtocol""",
     "websocket": "create_connection WebSocket WebSocketApp",
     "paho": "mqtt.client.Client",
     "aiomqtt": "Client",
     "asyncio_mqtt": "Client",
     "gmqtt": "Client",
-    "aio_pika": """connect connect_robust Connection RobustConnection abc.AbstractConnection abc.AbstractRobustConnection
-        Channel abc.AbstractChannel""",  # noqa: E501
+    "aio_pika": """connect connect_robust Connection RobustConnection abc.AbstractConnection
+        abc.AbstractRobustConnection Channel abc.AbstractChannel""",
     "pika": "BlockingConnection SelectConnection adapters.blocking_connection.BlockingChannel channel.Channel",
     "aiokafka": "AIOKafkaProducer AIOKafkaConsumer",
     "kafka": "KafkaProducer KafkaConsumer",
@@ -77,7 +80,11 @@ TOKENS = (
     *sorted(LIBRARIES.keys() - COMMON), "open_connection", "open_unix_connection", "StreamWriter", "create_connection",
     "socket.socket", "requests.Session", "KafkaProducer", "KafkaConsumer", "WebSocketApp",
 )  # fmt: skip
-HANDING = frozenset(["jetstream", "jsm", "key_value", "create_key_value", "object_store", "ws_connect", "pubsub", "channel", "acquire", "connect", "socket", "subscribe", "pull_subscribe", "open_session", "start_sftp_client", "get_channel", "create_channel", "cursor", "__aenter__"])  # fmt: skip  # noqa: E501
+HANDING = frozenset([
+    "jetstream", "jsm", "key_value", "create_key_value", "object_store", "ws_connect", "pubsub", "channel", "acquire",
+    "connect", "socket", "subscribe", "pull_subscribe", "open_session", "start_sftp_client", "get_channel",
+    "create_channel", "cursor", "__aenter__",
+])  # fmt: skip
 """Methods of a connection that hand out what hangs on it."""
 
 

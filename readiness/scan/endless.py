@@ -64,7 +64,17 @@ class Endless:
 
     def is_bounded(self, loop: ast.While) -> bool:
         """It hands something out, stops at a deadline or after some tries, or when what it waited for has come."""
-        return any(self._ends(node, loop) for node in inside(loop.body))
+        given = self._bound_before(loop)
+        return any(self._ends(node, loop) or _is_over(node, given) for node in inside(loop.body))
+
+    def _bound_before(self, loop: ast.While) -> set[str]:
+        """Names that the function around binds, and the loop does not: a deadline is one of them."""
+        function = self.tree.function_of(loop)
+        if not isinstance(function, FunctionDef):
+            return set()
+        names = (each for each in inside(function.body) if isinstance(each, ast.Name))
+        bound = {each.id for each in names if isinstance(each.ctx, ast.Store)}
+        return bound - self._bound_in(loop)
 
     def _ends(self, node: ast.AST, loop: ast.While) -> bool:
         if isinstance(node, ast.Yield | ast.YieldFrom):
@@ -104,6 +114,8 @@ class Endless:
     def _is_success(self, node: ast.stmt, loop: ast.While) -> bool:
         """The way on when nothing failed: the end of a `try`, its `else`, or of the loop itself."""
         parent = self.tree.parents[node]
+        while isinstance(parent, ast.With | ast.AsyncWith) and node is parent.body[-1]:
+            node, parent = parent, self.tree.parents[parent]
         if isinstance(parent, ast.Try | ast.TryStar):
             calls = [each for each in inside(parent.body) if isinstance(each, ast.Call)]
             waited = all(last_name(each.func) in SLEEPS for each in calls)  # `wait_for(stop.wait(), 60)`: told to stop
@@ -174,6 +186,16 @@ def _asks_for_state(test: ast.expr) -> bool:
     """Whether it waits until something is as it was asked for: `if self.state in wanted:`."""
     compared = (each for each in below(test) if isinstance(each, ast.Compare))
     return any(isinstance(each.ops[0], ast.In) and isinstance(each.comparators[0], ast.Name) for each in compared)
+
+
+def _is_over(node: ast.AST, given: set[str]) -> bool:
+    """`if monotonic() > deadline: fail()`: a call that does not come back ends the loop when its time is up."""
+    if not isinstance(node, ast.If) or not isinstance(node.body[-1], ast.Expr):
+        return False
+    match node.test:
+        case ast.Compare(left=ast.Call(func=func), ops=[ast.Gt() | ast.GtE()], comparators=[ast.Name(id=name)]):
+            return last_name(func) in CLOCKS and name in given
+    return False
 
 
 def _asks_for_time(test: ast.expr) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from readiness.model import Location
-from readiness.scan.facts import Doubt, Hook, Layer, Made, Option, Route
+from readiness.scan.facts import HANDED_OUT, LOCAL, Doubt, Hook, Layer, Made, Option, Route
+from readiness.scan.resolving import is_parameter, split
 
 if TYPE_CHECKING:
     from readiness.scan.service import Service
@@ -30,22 +32,30 @@ ASKED = {
     "responses",
 }
 """Last parts of paths of completions, where the handler leads to a language model."""
+BEFORE = re.compile(
+    r"api|v\d+\w*|llms?|ai|openai|anthropic|gpt|genai|chat|models?|rag|agents?|assistant|bot|inference|proxy|gateway|\*"
+)
+"""Parts that may stand before these: what is below anything else (`/prompts/chat`) is of that."""
 ASKING = {
-    "create", "acreate", "completion", "acompletion", "stream", "astream", "generate", "agenerate", "chat", "invoke", "ainvoke",  # noqa: E501
-    "generate_content", "generate_content_async", "generate_content_stream", "complete", "acomplete", "parse", "send_message",  # noqa: E501
-    "run", "llm", "allm", "text_completion", "atext_completion", "chat_completion", "converse", "converse_stream", "responses",  # noqa: E501
-    "aresponses",
+    "create", "acreate", "completion", "acompletion", "stream", "astream", "generate", "agenerate", "chat", "invoke",
+    "ainvoke", "generate_content", "generate_content_async", "generate_content_stream", "complete", "acomplete",
+    "parse", "send_message", "run", "llm", "allm", "text_completion", "atext_completion", "chat_completion",
+    "converse", "converse_stream", "responses", "aresponses",
 }  # fmt: skip
 """Methods of model clients that ask for text."""
 PROBES = {
-    "health", "healthz", "livez", "liveness", "readyz", "readiness", "healthcheck", "health-check", "health_check", "_health",  # noqa: E501
-    "__health__", "startupz", "health_status", "liveliness",
+    "health", "healthz", "livez", "liveness", "readyz", "readiness", "healthcheck", "health-check", "health_check",
+    "_health", "__health__", "startupz", "health_status", "liveliness",
 }  # fmt: skip
 """Last parts of paths that tell whether a service is well."""
 VAGUE = {"status", "up", "ping", "alive", "heartbeat", "startup", "live", "ready"}
 """Those that may mean something else further down."""
 READING = {"GET", "HEAD", "MOUNT", "*"}
-SIDE = {"metrics", "docs", "redoc", "openapi.json", "favicon.ico", "version", "robots.txt"}
+STAND_INS = {"mock", "mocks", "mocking", "fake", "fakes", "simulator", "simulators"}
+SIDE = {
+    "metrics", "docs", "redoc", "openapi.json", "openapi.yaml", "asyncapi.json", "asyncapi.yaml", "favicon.ico",
+    "version", "robots.txt",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +132,16 @@ class Endpoint:
         )
 
     @property
+    def is_work(self) -> bool:
+        """Whether the service is there for it: a path of its own, which is more than its front page, is answered.
+
+        A path and a handler that are handed in are of who uses the library that the project is.
+        """
+        front = not self.path.strip("/") and set(self.route.methods) <= {"GET", "HEAD"}
+        given = bool(self.route.handlers) and all(is_parameter(split(each)[0]) for each in self.route.handlers)
+        return not (self.is_side or self.path == "*" or (front and bool(self.route.methods)) or given)
+
+    @property
     def takes_body(self) -> bool:
         """Whether a body is read for it, by the framework or by its own code."""
         return bool(self.route.body) or any({"whole", "chunks"} & set(each.marks) for each in self.functions)
@@ -135,11 +155,13 @@ class Endpoint:
 
     @cached_property
     def completes(self) -> bool:
-        """Whether it is there to complete what a client sends: by its whole path, or by the end of it and what it leads to."""  # noqa: E501
+        """Whether it is there to complete what a client sends: by its whole path, or its end and what it leads to."""
         path = self.path.lower().rstrip("/")
         if self.route.methods and "POST" not in self.route.methods:
             return False
-        return path.endswith(COMPLETIONS) or (path.rpartition("/")[2] in ASKED and self.asks_model)
+        before, _, last = path.rpartition("/")
+        generic = all(BEFORE.fullmatch(each) for each in before.split("/") if each)
+        return path.endswith(COMPLETIONS) or (last in ASKED and generic and self.asks_model)
 
 
 @dataclass(frozen=True)
@@ -153,6 +175,43 @@ class App:
     options: tuple[Option, ...]
     hooks: tuple[Hook, ...]
     doubts: tuple[Doubt, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine reaches it, as its address is written into the code."""
+        return any(each.name == LOCAL for each in self.options)
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether it stands in for a real one while something else is tried out, by the folder that it is in."""
+        return bool(STAND_INS & set(self.made.at.path.lower().split("/")[:-1]))
+
+    def is_handed_out(self, service: Service) -> bool:
+        """Whether it is made for others, who put it where they like.
+
+        A class of applications takes its paths from them; a function that makes one is called by nobody here.
+        """
+        if self.made.ref.endswith("()") and any(each.path == "*" for each in self.endpoints):
+            return True
+        return any(each.name == HANDED_OUT and not service.is_run(each.value or "") for each in self.options)
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether it is made by a function that no server can call, as it is given something."""
+        return any(each.name == HANDED_OUT for each in self.options)
+
+    def untold(self, service: Service) -> str:
+        """Why nothing can be said of it as of a service; empty where it is one."""
+        if self.is_stand_in:
+            return "it stands in for a service that is not there"
+        if not service.is_led_to(self.made.at, given=self.takes_more):
+            return "no program of this project gets to it: who serves it, and how, cannot be read"
+        return ""
+
+    @property
+    def works(self) -> bool:
+        """Whether it answers anything besides its front page, and what tells of itself."""
+        return any(each.is_work for each in self.endpoints)
 
     def option(self, *names: str) -> list[Option]:
         return [each for each in self.options if each.name in {*names, "*"}]

@@ -13,11 +13,13 @@ from readiness.scan.presence import ABSENT, OPEN, PRESENT, UNSURE, VAGUE
 from readiness.scan.project import Project
 from readiness.scan.registration import registered_by_decorator
 from readiness.scan.rule import PythonFile
-from readiness.scan.tree import FunctionDef, below, dotted, last_name
+from readiness.scan.tree import FunctionDef, below, dotted, last_name, text_of
 
 DEEPEST = 3
 """Callers of callers that are looked at."""
 STARTING = ENTERING | {"__await__", "__del__"}
+AFTERWARDS = {"reconnected_cb", "disconnected_cb", "closed_cb"}
+"""Options of a connection: callbacks that run only once it was made."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Outside:
     file: PythonFile
     receiver: str
 
-    def value(self, expression: ast.expr, state: int) -> int:  # noqa: ARG002
+    def value(self, _expression: ast.expr, state: int) -> int:
         return VAGUE if state else state
 
     def made(self, expression: ast.expr | None) -> int:
@@ -82,6 +84,9 @@ class Entries:
         for call in self.file.calls.of(function):
             yield self._at(self.file, call, function, path)
         for reference in self.file.calls.references(function):
+            if option_of(self.file, reference) in AFTERWARDS:
+                yield PRESENT
+                continue
             around = next((each for each in self.file.tree.ancestors(reference) if isinstance(each, ast.Call)), None)
             yield self._at(self.file, around, function, path) if around is not None else OPEN
 
@@ -90,7 +95,10 @@ class Entries:
         if self.holder.owner is None or function.name.startswith("_") or not isinstance(project, Project):
             return
         calls = project.callers(self.file.names.key(function))
-        for file, node in [*calls.sure, *calls.maybe] if calls is not None else []:
+        if calls is None:
+            yield VAGUE
+            return
+        for file, node in [*calls.sure, *calls.maybe]:
             yield self._at(file, node, function, ()) if isinstance(node, ast.Call) else OPEN
 
     def _at(self, file: PythonFile, call: ast.Call, function: FunctionDef, path: tuple[ast.AST, ...]) -> int:
@@ -151,11 +159,21 @@ class Entries:
     def _lost(self) -> str | None:
         for node in self.holder.clears:
             function = self.holder.outermost(node)
-            if function is None or function.name in ENTERING or function in self.setters:
+            if function is None or function.name in ENTERING or self._fails_to_connect(node):
                 continue
             if self.holder.passage(function).present & ABSENT and self._in_operation(node, function):
                 return f"{function.name}() takes it away when the connection fails"
         return None
+
+    def _fails_to_connect(self, node: ast.AST) -> bool:
+        """Whether it is cleared where connecting failed: in a handler of the `try` that connects."""
+        child = node
+        for each in self.file.tree.ancestors(node):
+            if isinstance(each, ast.Try) and isinstance(child, ast.ExceptHandler):
+                inside = {one for statement in each.body for one in below(statement)}
+                return any(value in inside for value in self.holder.sets)
+            child = each
+        return False
 
     def _in_operation(self, node: ast.AST, function: FunctionDef) -> bool:
         """Whether it is cleared while work goes on: in a handler or a loop, by a callback, by who is called there."""
@@ -196,9 +214,9 @@ class Entries:
 
     def _is_unheeded(self, function: FunctionDef) -> bool:
         """Whether somebody calls it and does not look at what it returns, or it returns nothing to look at."""
-        told = any(isinstance(each, ast.Return) and each.value is not None for each in below(function, functions=False))
         calls = [call for _, call in self._calls(function)]
-        return not told or any(is_dropped_or_waited(self.file, call) for call in calls if isinstance(call, ast.Call))
+        dropped = any(is_dropped_or_waited(self.file, call) for call in calls if isinstance(call, ast.Call))
+        return dropped or not tells(function)
 
     def _calls(self, function: FunctionDef) -> Iterator[tuple[PythonFile, ast.AST]]:
         for call in self.file.calls.of(function):
@@ -216,6 +234,7 @@ class Entries:
                 if (
                     isinstance(call, ast.Call)
                     and not file.guards.escape(call, ["OSError"])
+                    and not (tells(setter) and not is_dropped_or_waited(file, call))
                     and self._goes_on(file, call)
                 ):
                     return f"{setter.name}() may fail at the start, and its caller goes on without a connection"
@@ -226,24 +245,78 @@ class Entries:
         receiver = dotted(call.func).rpartition(".")[0]
         if not isinstance(function, FunctionDef) or not receiver:
             return False
-        return bool(self.foreign(file, function, receiver, ABSENT).left & ABSENT)
+        flow = self.foreign(file, function, receiver, ABSENT)
+        guarding = (each for each in file.tree.ancestors(call) if isinstance(each, ast.Try))
+        end = next((each.end_lineno or 0 for each in guarding), call.lineno)
+        later = (state for each, state in flow.calls.items() if isinstance(each, ast.Call) and each.lineno > end)
+        return any(state & ABSENT for state in [flow.left, *later])
 
     def _checked(self) -> str | None:
+        if self._is_readied():
+            return None
         for function in self.holder.mentions:
             if function in self.setters or function.name in ENTERING or self.is_ending(function):
                 continue
             flow = self.holder.flow(function)
-            if not flow.tested or function.name in self.holder.flags:
+            if not flow.tested or function.name in self.holder.flags or not self._refuses(function):
                 continue
             if any(state == PRESENT and not is_closing(self.file, use) for use, state in flow.uses.items()):
                 return f"{function.name}() checks it, this place does not"
         return None
+
+    def _refuses(self, function: FunctionDef) -> bool:
+        """Whether a function asks in earnest, and does without or leaves; an assert only speaks to a type checker."""
+        asserted = {one for each in below(function) if isinstance(each, ast.Assert) for one in below(each)}
+        return any(use not in asserted and self._is_asked(use) for use in self.holder.mentions[function])
+
+    def _is_asked(self, use: ast.AST) -> bool:
+        """Whether a place stands in the test of a branch."""
+        child = use
+        for each in self.file.tree.ancestors(use):
+            if isinstance(each, ast.If | ast.IfExp | ast.While):
+                return child is each.test
+            if isinstance(each, ast.stmt):
+                return False
+            child = each
+        return False
+
+    def _is_readied(self) -> bool:
+        """Whether the project makes such objects itself, and connects each where it makes it."""
+        project, owner = self.file.finder, self.holder.owner
+        if owner is None or not isinstance(project, Project):
+            return False
+        calls = project.callers(self.file.names.key(owner))
+        made = [*calls.sure, *calls.maybe] if calls is not None else []
+        return bool(made) and all(self._connects_at_once(file, call) for file, call in made)
+
+    def _connects_at_once(self, file: PythonFile, call: ast.AST) -> bool:
+        function, statement = file.tree.function_of(call), file.tree.statement_of(call)
+        kept = dotted(statement.targets[0]) if isinstance(statement, ast.Assign) and statement.value is call else ""
+        if not kept or not isinstance(function, FunctionDef):
+            return False
+        left = self.foreign(file, function, kept, PRESENT).left
+        return bool(left) and not left & ABSENT
 
 
 def is_closing(file: PythonFile, use: ast.AST) -> bool:
     """`x.close` of a use `x`."""
     parent = file.tree.parents[use]
     return isinstance(parent, ast.Attribute) and parent.attr in CLOSING
+
+
+def tells(function: FunctionDef) -> bool:
+    """Whether a function returns something that its caller can look at."""
+    return any(isinstance(each, ast.Return) and each.value is not None for each in below(function, functions=False))
+
+
+def option_of(file: PythonFile, value: ast.expr) -> str:
+    """The name under which a value is passed: of a keyword, or of an entry in a dict of options."""
+    parent = file.tree.parents[value]
+    if isinstance(parent, ast.keyword):
+        return parent.arg or ""
+    if isinstance(parent, ast.Dict) and value in parent.values:
+        return text_of(parent.keys[parent.values.index(value)]) or ""
+    return ""
 
 
 def is_dropped_or_waited(file: PythonFile, call: ast.Call) -> bool:

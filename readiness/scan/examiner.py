@@ -10,7 +10,7 @@ from readiness.scan.bandit import Bandit
 from readiness.scan.collect import collect, is_wanted
 from readiness.scan.facts import Fact
 from readiness.scan.files import Source
-from readiness.scan.outcomes import Examined
+from readiness.scan.outcomes import Examined, Outcome
 from readiness.scan.project import Project
 from readiness.scan.rule import PythonRule
 from readiness.scan.service_rule import ServiceRule
@@ -31,15 +31,14 @@ class Examiner:
 
     def examine(self, source: Source) -> Examined:
         """Parse a file and let everything look at it. Nothing in a file ends the run."""
-        module = python.parse(source)
+        module = self.project.module(source.name) or python.parse(source)
         if not isinstance(module, ast.Module):
             return Examined(source.name, problem=module)
         if not python.holds_code(module):
             return Examined(source.name, code=False)
         self.project.begin(source.name)
         try:
-            wanted = python.wanted(source, self.rules)
-            outcomes = python.examine(self.project.add(source, module), wanted) if wanted else []
+            outcomes = self.apply(source, module)
             found = self.bandit.examine(source, module) if self.bandit else ()
             facts = self.gather(source, module) if self.gathers else None
             hangs = self.project.hangs(source.name)
@@ -48,6 +47,14 @@ class Examiner:
             return Examined(source.name, problem=f"cannot be parsed: {type(problem).__name__}: {problem}")
         finally:
             self.project.end()
+
+    def apply(self, source: Source, module: ast.Module) -> list[Outcome]:
+        """What the rules say of a file."""
+        outcomes: list[Outcome] = []
+        for rule in python.wanted(source, self.rules):
+            outcomes.append(python.examine(self.project.add(source, module), rule))
+            self.project.rest()
+        return outcomes
 
     def gather(self, source: Source, module: ast.Module) -> tuple[Fact, ...]:
         """What a file tells of its service. What breaks here breaks the rules about the service, nothing else."""

@@ -19,7 +19,6 @@ ALIASES = {
     "select.error": "OSError",
     "requests.ConnectTimeout": "requests.ConnectTimeout",
     "pydantic_core.ValidationError": "pydantic.ValidationError",
-    "nats.aio.errors.NatsError": "nats.errors.Error",
 }
 MODULES = (
     ("requests.exceptions.", "requests."),
@@ -55,8 +54,6 @@ PARENTS = {
     "httpx.HTTPStatusError": ("httpx.HTTPError",),
     "httpx.RequestError": ("httpx.HTTPError",),
     "httpx.TransportError": ("httpx.RequestError",),
-    "nats.errors.TimeoutError": ("nats.errors.Error", "TimeoutError"),
-    "nats.errors.NoRespondersError": ("nats.errors.Error",),
     "redis.ConnectionError": ("redis.RedisError",),
     "redis.TimeoutError": ("redis.RedisError",),
     "sqlite3.OperationalError": ("sqlite3.DatabaseError",),
@@ -68,6 +65,71 @@ PARENTS = {
     "serial.SerialException": ("OSError",),
     "asyncio.CancelledError": ("BaseException",),
 }
+NATS = {
+    "nats.errors.Error": """
+        errors.NoRespondersError errors.StaleConnectionError errors.OutboundBufferLimitError
+        errors.ConnectionClosedError errors.SecureConnRequiredError errors.SecureConnWantedError
+        errors.SecureConnFailedError
+        errors.BadSubscriptionError errors.BadSubjectError errors.BadHeaderError errors.SlowConsumerError
+        errors.BadTimeoutError errors.AuthorizationError errors.NoServersError errors.JsonParseError
+        errors.MaxPayloadError errors.ConnectionDrainingError errors.ConnectionReconnectingError
+        errors.InvalidUserCredentialsError errors.InvalidCallbackTypeError errors.ProtocolError
+        errors.ServerNotInPoolError errors.NotJSMessageError errors.MsgAlreadyAckdError js.errors.Error
+        aio.errors.NatsError
+    """,
+    "nats.errors.StaleConnectionError": "errors.UnexpectedEOF aio.errors.ErrStaleConnection",
+    "nats.errors.TimeoutError": """
+        errors.FlushTimeoutError errors.DrainTimeoutError js.errors.FetchTimeoutError aio.errors.ErrTimeout
+    """,
+    "nats.js.errors.Error": """
+        js.errors.APIError js.errors.NoStreamResponseError js.errors.TooManyStalledMsgsError
+        js.errors.ConsumerSequenceMismatchError js.errors.InvalidKeyError js.errors.InvalidBucketNameError
+        js.errors.InvalidObjectNameError js.errors.BadObjectMetaError js.errors.LinkIsABucketError
+        js.errors.DigestMismatchError js.errors.ObjectAlreadyExists
+        js.errors.KeyValueLimitMarkerTTLNotSupportedError
+    """,
+    "nats.js.errors.APIError": """
+        js.errors.ServiceUnavailableError js.errors.ServerError js.errors.NotFoundError js.errors.BadRequestError
+        js.errors.BadBucketError js.errors.KeyValueError
+    """,
+    "nats.js.errors.BadRequestError": "js.errors.ConsumerInvalidResetError js.errors.KeyWrongLastSequenceError",
+    "nats.js.errors.NotFoundError": """
+        js.errors.BucketNotFoundError js.errors.ObjectNotFoundError js.errors.ObjectDeletedError
+        js.errors.KeyDeletedError js.errors.KeyNotFoundError
+    """,
+    "nats.js.errors.KeyValueError": """
+        js.errors.KeyDeletedError js.errors.KeyNotFoundError js.errors.KeyWrongLastSequenceError js.errors.NoKeysError
+        js.errors.KeyHistoryTooLargeError
+    """,
+    **{
+        f"nats.errors.{name}Error": f"aio.errors.Err{name}"
+        for name in [
+            "ConnectionClosed",
+            "DrainTimeout",
+            "InvalidUserCredentials",
+            "InvalidCallbackType",
+            "ConnectionReconnecting",
+            "ConnectionDraining",
+            "MaxPayload",
+            "JsonParse",
+            "SecureConnRequired",
+            "SecureConnWanted",
+            "SecureConnFailed",
+            "BadSubscription",
+            "BadSubject",
+            "SlowConsumer",
+            "BadTimeout",
+            "Authorization",
+            "NoServers",
+        ]
+    },
+}
+"""What inherits from each class of nats-py; the classes of `nats.aio.errors` are old names that nothing raises."""
+PARENTS["nats.errors.Error"] = ("Exception",)
+PARENTS["nats.errors.TimeoutError"] = ("nats.errors.Error", "TimeoutError")
+for _parent, _children in NATS.items():
+    for _child in _children.split():
+        PARENTS[f"nats.{_child}"] = (*PARENTS.get(f"nats.{_child}", ()), _parent)
 UNKNOWN = "?"
 """The class of what an unknown function may raise; `lib.*` stands for an unknown class of a library."""
 NARROW = {

@@ -1,11 +1,11 @@
-"""What one file tells of the service that it is a part of: plain values, which travel between processes and into the cache.
+"""What one file tells of its service: plain values, which travel between processes and into the cache.
 
 Things are named by references: `<file:name>` is a function or class of the project, `<file:name>()` an instance of such
 a class, `file:line:column` what a framework's constructor makes there (an application, a router, a route object),
-`file:function(parameter)` what is passed for a parameter or a field, `~file~dotted.path` what a file imports. `.name` and
-`()` may follow: an attribute, and what a call hands out. `resolving` follows them; what is left then and is not of the
-project is a dotted origin, `slowapi.Limiter().limit`.
-"""  # noqa: E501
+`file:function(parameter)` what is passed for a parameter or a field, `~file~dotted.path` what a file imports.
+`.name` and `()` may follow: an attribute, and what a call hands out. `resolving` follows them; what is left then and
+is not of the project is a dotted origin, `slowapi.Limiter().limit`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from typing import Any
 from readiness.model import Location
 
 Refs = tuple[str, ...]
+LOCAL = "served to this machine"
+"""The name of an `Option`: the function that makes an application serves it too, and lets in this machine alone."""
+HANDED_OUT = "made by"
+"""The name of an `Option`: its value is the function that makes an application out of what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Made:
     library: str
     """fastapi, starlette, aiohttp, flask, quart, litestar; asgi for a plain application."""
     role: str
-    """app or router."""
+    """app, router, or passing: an application that is served for a moment only."""
     path: str | None
     """The prefix that it is made with; None where it is no constant."""
     at: Location
@@ -100,7 +104,8 @@ class Layer:
 
     owners: Refs
     kind: str
-    """middleware, hook (before_request), dependency, guard, decorator, wrapper, plugin (an extension given the application)."""  # noqa: E501
+    """middleware, hook (before_request), dependency, guard, decorator, wrapper, plugin (an extension given the
+    application)."""
     what: Refs
     """What is put there: of the project, or the dotted origin of what a library brings."""
     options: tuple[tuple[str, str], ...]
@@ -153,21 +158,24 @@ class Deeds:
     parameters: tuple[str, ...]
     """Those that positional arguments are bound to, without `self`."""
     to: tuple[tuple[str, int], ...]
-    """What it calls or hands on, and in which line; `.name` is a method of something unknown. Inner functions are called."""  # noqa: E501
+    """What it calls or hands on, and in which line; `.name` is a method of something unknown. Inner functions are
+    called."""
     caught: Refs
     """What of that is only called where an exception of any kind, or a missing key, is caught."""
     needs: Refs
     """What its signature depends on (`Depends`)."""
     answers: tuple[tuple[int, int, str], ...]
-    """Statuses from 400 on that it answers with, their lines, and `own`, or `relayed` where another's failure is told on."""  # noqa: E501
+    """Statuses from 400 on that it answers with, their lines, and `own`, or `relayed` where another's failure is told
+    on."""
     raises: tuple[tuple[str, int], ...]
     """Classes that are raised or returned, and in which line."""
     fills: Refs
     """Classes that are made from a mapping as it came: `Model(**body)`."""
     body: str
-    """How FastAPI or Litestar would read a body for it: upload, form, model, any; empty where its signature asks for none."""  # noqa: E501
+    """How FastAPI or Litestar would read a body for it: upload, form, model, any; empty where its signature asks for
+    none."""
     marks: tuple[str, ...]
-    """What else is known of it: see `deeds.MARKS`."""
+    """What else is known of it: see `marks.MARKS`."""
     at: Location
 
 
@@ -201,7 +209,8 @@ class Lookup:
 
     function: str
     how: str
-    """`bare` where a missing key raises and nothing catches it, `sure` where it was asked for or is caught; else `unknown`."""  # noqa: E501
+    """`bare` where a missing key raises and nothing catches it, `sure` where it was asked for or is caught; else
+    `unknown`."""
     at: Location
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from readiness.scan import libraries
 from readiness.scan.calls import RUNNING_HERE, Calls
@@ -13,7 +15,7 @@ from readiness.scan.guards import Guards, is_generator
 from readiness.scan.libraries import ANYTHING, LATE, NOTHING, Classes
 from readiness.scan.names import Defined, Names
 from readiness.scan.scopes import decorated
-from readiness.scan.tree import FunctionDef, Tree, argument, below, inside, last_name
+from readiness.scan.tree import FunctionDef, Tree, argument, below, dotted, inside, is_none, last_name
 
 LOGGING = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "success", "trace"}
 LOGGING |= {f"a{each}" for each in LOGGING}
@@ -39,6 +41,7 @@ QUIET_AWAITS = {"sleep", "wait", "acquire", "join", "get", "wait_closed", "aclos
 TOGETHER = {"asyncio.gather"}
 DEADLINES = {"asyncio.wait_for"}
 THROUGH = {"asyncio.shield"}
+MAKING = {"create_task", "ensure_future"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +112,17 @@ class Failures:
             return NOTHING.union(*(self.function(each, depth + 1) for each in functions))
         known = {each for each in origins if each[0] not in "<@" and libraries.top(each) not in UNSPOKEN}
         if not known:
-            return NOTHING if last_name(call.func) in QUIET_AWAITS else ANYTHING
-        return NOTHING.union(*(libraries.raised(each) for each in known))
+            quiet = last_name(call.func) in QUIET_AWAITS or self._is_wrapped(call.func)
+            return NOTHING if quiet else ANYTHING
+        raised = NOTHING.union(*(libraries.raised(each) for each in known))
+        if isinstance(call.func, ast.Attribute) and dotted(call.func.value) == "self":
+            return frozenset(each for each in raised if not each.endswith(".*"))  # a base that nobody read may catch
+        return raised
 
     def called(self, call: ast.Call, depth: int) -> Classes:
         """What a call raises that nobody awaits. What the project does not know is taken to be harmless."""
         raised = set[str]()
-        silent = is_logging(call) or last_name(call.func) in QUIET
+        silent = is_logging(call) or last_name(call.func) in QUIET or self._is_bound_logging(call)
         for origin in () if silent else self.names.origins(call.func):
             for each in self.names.defined(origin):
                 raised |= self.entered_function(each, depth)
@@ -129,8 +136,9 @@ class Failures:
     def entered_function(self, defined: Defined, depth: int) -> Classes:
         node = defined.node
         if isinstance(node, ast.ClassDef):
-            made = [each for home, each in defined.names.members(node, "__init__") if isinstance(each, FunctionDef)]
-            return NOTHING.union(*(self.function(Defined(defined.names, each), depth + 1) for each in made[:1]))
+            made = defined.names.members(node, "__init__")
+            own = [Defined(home, each) for home, each in made if isinstance(each, FunctionDef)]  # of a base, perhaps
+            return NOTHING.union(*(self.function(each, depth + 1) for each in own[:1]))
         if isinstance(node, ast.AsyncFunctionDef) or is_generator(node):
             return NOTHING  # it raises where it is awaited or iterated
         return self.function(defined, depth + 1)
@@ -147,7 +155,7 @@ class Failures:
         raised = NOTHING
         for each in arguments:
             inner = each.value if isinstance(each, ast.Starred) else each
-            for value in self.names.values(inner):
+            for value in self._kept(inner) or self.names.values(inner):
                 raised |= self._coroutine(value, depth)
         return raised
 
@@ -170,6 +178,32 @@ class Failures:
 
     # ---- inside
 
+    def _is_bound_logging(self, call: ast.Call) -> bool:
+        """`error("no answer: %r", problem)` where `error = logger.error`."""
+        if not isinstance(call.func, ast.Name) or call.func.id not in LOGGING or not _is_text(call):
+            return False
+        bound = self.names.values(call.func)
+        return any(isinstance(each, ast.Attribute) and each.attr == call.func.id for each in bound)
+
+    def _is_wrapped(self, callee: ast.expr) -> bool:
+        """`job.callback`, of a job made with `callback=` what a function of the project gave: that may catch."""
+        given = self._given.get(callee.attr, []) if isinstance(callee, ast.Attribute) else []
+        return bool(given) and all(self._is_given(each) for each in given)
+
+    def _is_given(self, value: ast.expr) -> bool:
+        """Whether a function of the project, or a method of this object, handed it out."""
+        bound = self.names.bindings(value) if isinstance(value, ast.Name) else []
+        makers = [each.node.func for each in bound if isinstance(each.node, ast.Call)]
+        return any(dotted(each).startswith("self.") or self.names.functions(each) for each in makers)
+
+    @cached_property
+    def _given(self) -> dict[str, list[ast.expr]]:
+        """Keyword -> all that calls of this file pass for it."""
+        found: dict[str, list[ast.expr]] = defaultdict(list)
+        for each in self.tree.all(ast.keyword):
+            found[each.arg or ""].append(each.value)
+        return found
+
     def _is_unread(self, origin: str) -> bool:
         """A method of a class that stands in this very package, in a module that is not at hand."""
         return "(" in origin and libraries.top(origin) in self.names.path.split("/")
@@ -182,6 +216,20 @@ class Failures:
             return False
         params = {each.arg for each in [*function.args.args, *function.args.kwonlyargs]} - {"self", "cls"}
         return any(isinstance(each, ast.Name) and each.id in params for each in below(parent.test))
+
+    def _kept(self, task: ast.expr) -> list[ast.expr]:
+        """The coroutines of a task that an object keeps: `tick()` of `self.task = create_task(tick())`."""
+        owner = self.tree.class_of(task)
+        if not isinstance(task, ast.Attribute) or owner is None or dotted(task.value) != "self":
+            return []
+        values = self.names.scopes.attributes.get((owner, task.attr), [])
+        made = [each for each in values if not is_none(each) and not self._is_annotation(each)]
+        tasks = [each for each in made if isinstance(each, ast.Call) and last_name(each.func) in MAKING and each.args]
+        return [each.args[0] for each in tasks] if len(tasks) == len(made) else []
+
+    def _is_annotation(self, node: ast.AST) -> bool:
+        parent = self.tree.parents[node]
+        return isinstance(parent, ast.AnnAssign) and node is parent.annotation
 
     def _coroutine(self, value: ast.expr, depth: int) -> Classes:
         if isinstance(value, ast.Call):
@@ -226,9 +274,13 @@ def is_soft(raises: Classes) -> bool:
 
 
 def is_logging(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in LOGGING and _is_text(call)
+
+
+def _is_text(call: ast.Call) -> bool:
+    """Whether a text comes first."""
     first = call.args[0] if call.args else None
-    text = isinstance(first, ast.JoinedStr) or (isinstance(first, ast.Constant) and isinstance(first.value, str))
-    return isinstance(call.func, ast.Attribute) and call.func.attr in LOGGING and text
+    return isinstance(first, ast.JoinedStr) or (isinstance(first, ast.Constant) and isinstance(first.value, str))
 
 
 def keeps_exceptions(call: ast.Call) -> bool:

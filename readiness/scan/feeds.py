@@ -53,7 +53,19 @@ class Feeds:
         decorators = (each.func if isinstance(each, ast.Call) else each for each in function.decorator_list)
         if any(isinstance(each, ast.Attribute) and each.attr in DECORATORS for each in decorators):
             return True
-        return any(self._takes(each) for each in self.file.calls.references(function))
+        if any(self._takes(each) for each in self.file.calls.references(function)):
+            return True
+        return any(Feeds(file)._takes(each) for file, each in self._elsewhere(function))  # noqa: SLF001
+
+    def _elsewhere(self, function: FunctionDef) -> Iterator[tuple[PythonFile, ast.expr]]:
+        """Where other files name it, unless its name stands in many."""
+        project, key = self.file.finder, self.file.names.key(function)
+        if not isinstance(project, Project) or len(project.naming(function.name)) > COMMON:
+            return
+        for other in project.holding(function.name):
+            if other is not self.file:
+                uses = other.calls.mentions(function.name)
+                yield from ((other, each) for each in uses if key in other.names.origins(each))
 
     def _takes(self, reference: ast.expr) -> bool:
         parent = self.file.tree.parents[reference]
@@ -71,6 +83,9 @@ class Feeds:
 
     def _is_foreign(self, taking: ast.Call) -> bool:
         """Whether a call reaches out: a bus of the process itself only notes the function, and is not awaited."""
+        known = self.file.names.functions(taking.func)
+        if known and all(notes_only(each.node) for each in known):
+            return False
         if isinstance(self.file.tree.parents[taking], ast.Await):
             return True
         return any(each[0] not in "<@" for each in self.file.names.origins(taking.func))
@@ -92,7 +107,11 @@ class Feeds:
             return True
         if depth == DEEPEST:
             return False
-        passing = ((file, call) for file, call in self._calls(function) if passes_on(file, call))
+        passing = (
+            (file, call)
+            for file, call in self._calls(function)
+            if passes_on(file, call) and not is_in_handler(file, call)
+        )
         within = ((file, file.tree.function_of(call)) for file, call in passing)
         return any(isinstance(each, FunctionDef) and Feeds(file)._is_fed(each, depth + 1) for file, each in within)  # noqa: SLF001
 
@@ -145,3 +164,32 @@ def passes_on(file: PythonFile, call: ast.Call) -> bool:
     """Whether a call hands on something that its function was given or made."""
     function = file.tree.function_of(call)
     return function is not None and bool(given_to(call) & bound_by(function))
+
+
+def notes_only(definition: ast.AST) -> bool:
+    """Whether a function of the project only writes down what it is given: it awaits nothing and subscribes nowhere."""
+    if not isinstance(definition, FunctionDef) or is_unwritten(definition):
+        return False
+    if not any(isinstance(each, ast.Assign | ast.Call) for each in below(definition)):
+        return False
+    return not any(
+        isinstance(each, ast.Await) or (isinstance(each, ast.Call) and last_name(each.func) in TAKING)
+        for each in below(definition)
+    )
+
+
+def is_unwritten(function: FunctionDef) -> bool:
+    """Whether another class is to say what it does."""
+    if any(last_name(each) == "abstractmethod" for each in function.decorator_list):
+        return True
+    return isinstance(function.body[-1], ast.Raise)
+
+
+def is_in_handler(file: PythonFile, call: ast.Call) -> bool:
+    """Whether it answers to a failure: once, and not for each message."""
+    for parent in file.tree.ancestors(call):
+        if isinstance(parent, FunctionDef):
+            return False
+        if isinstance(parent, ast.ExceptHandler):
+            return True
+    return False

@@ -60,9 +60,19 @@ def collect(paths: Sequence[Path], settings: Settings) -> Found:
         if os.path.isdir(path):
             walk.folder(os.path.realpath(path))
         else:
-            walk.named(os.path.join(os.path.realpath(path.parent), path.name))
+            walk.named(_place(path))
     walk.read()
     return Found(tuple(walk.sources), tuple(walk.skipped.values()), len(walk.asked) == len(paths))
+
+
+def named(path: Path, settings: Settings) -> str:
+    """What the report calls a file that was named itself."""
+    return _Walk(settings).name(_place(path))
+
+
+def _place(path: Path) -> str:
+    """Where a file stands; a link is not followed."""
+    return os.path.join(os.path.realpath(path.parent), path.name)
 
 
 class _Walk:

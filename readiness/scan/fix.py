@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from readiness.model import Edit, Location
@@ -101,6 +101,11 @@ def with_argument(file: Text, call: ast.Call, name: str, value: str) -> Edit:
     given = next((each for each in call.keywords if each.arg == name), None)
     if given is not None:
         return replace(file, given.value, value)
+    return with_arguments(file, call, {name: value})
+
+
+def with_arguments(file: Text, call: ast.Call, values: Mapping[str, str]) -> Edit:
+    """Pass keyword arguments, none of which is passed yet."""
     import libcst
 
     try:
@@ -109,12 +114,14 @@ def with_argument(file: Text, call: ast.Call, name: str, value: str) -> Edit:
         return IMPOSSIBLE
     if not isinstance(node, libcst.Call):
         return IMPOSSIBLE
-    new = libcst.Arg(
-        libcst.parse_expression(value),
-        keyword=libcst.Name(name),
-        equal=libcst.AssignEqual(libcst.SimpleWhitespace(""), libcst.SimpleWhitespace("")),
-    )
-    return replace(file, call, libcst.Module([]).code_for_node(node.with_changes(args=_with(node, new))))
+    for name, value in values.items():
+        new = libcst.Arg(
+            libcst.parse_expression(value),
+            keyword=libcst.Name(name),
+            equal=libcst.AssignEqual(libcst.SimpleWhitespace(""), libcst.SimpleWhitespace("")),
+        )
+        node = node.with_changes(args=_with(node, new))
+    return replace(file, call, libcst.Module([]).code_for_node(node))
 
 
 def _with(call: cst.Call, new: cst.Arg) -> list[cst.Arg]:

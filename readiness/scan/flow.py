@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from readiness.scan.presence import ABSENT, PRESENT, VAGUE, Presence, World
+from readiness.scan.presence import ABSENT, OPEN, PRESENT, VAGUE, Presence, World
 from readiness.scan.tree import Function, FunctionDef, children, dotted
 
 BROAD = {"Exception", "BaseException", "OSError", "ConnectionError", "TimeoutError", "IOError", "Error", "RuntimeError"}
@@ -34,7 +34,8 @@ class Flow(Presence):
         """The state in which the function is left."""
         if isinstance(function, ast.Lambda):
             return self.expression(function.body, state)
-        self.left |= self.block(function.body, state)
+        through = self.block(function.body, state)
+        self.left |= through
         return self.left
 
     def block(self, statements: list[ast.stmt], state: int) -> int:
@@ -187,4 +188,5 @@ def _is_broad(handler: ast.ExceptHandler) -> bool:
 
 
 def _settled(state: int) -> int:
-    return state & ~ABSENT if state & PRESENT else state
+    """What is there when something else failed than to connect: if it was connected at all before, the connection."""
+    return state & ~(ABSENT | OPEN) if state & PRESENT else state

@@ -65,8 +65,9 @@ LITESTAR = {
 }
 
 ADDING = {
-    "add_api_route", "add_route", "add_url_rule", "add_websocket_route", "add_api_websocket_route", "add_get", "add_post",  # noqa: E501
-    "add_put", "add_patch", "add_delete", "add_head", "add_options", "add_view", "add_static", "add_resource",
+    "add_api_route", "add_route", "add_url_rule", "add_websocket_route", "add_api_websocket_route", "add_get",
+    "add_post", "add_put", "add_patch", "add_delete", "add_head", "add_options", "add_view", "add_static",
+    "add_resource",
 }  # fmt: skip
 """Methods that add one route."""
 JOINING = {
@@ -147,3 +148,12 @@ def status_of(name: str) -> int:
     if name.startswith("HTTP_") and name[5:8].isdigit():
         return int(name[5:8])
     return NAMED.get(name, 0)
+
+
+SERVING = {
+    "uvicorn.run", "uvicorn.Config", "uvicorn.config.Config", "aiohttp.web.run_app", "aiohttp.web.TCPSite",
+    "aiohttp.web_runner.TCPSite",
+}  # fmt: skip
+"""Calls that are told which addresses a server listens on: `host`, or the second argument."""
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+"""Addresses of this machine, which no other one reaches."""

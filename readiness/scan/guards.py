@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from readiness.scan.calls import Calls
+from readiness.scan.calls import RUNNING_HERE, Calls
 from readiness.scan.exceptions import NARROW, canonical, family, is_vague
 from readiness.scan.names import Names
 from readiness.scan.registration import (
@@ -18,10 +18,12 @@ from readiness.scan.registration import (
     yields,
 )
 from readiness.scan.scopes import decorated
-from readiness.scan.tree import Function, FunctionDef, Tree, below, in_body, within
+from readiness.scan.tree import Function, FunctionDef, Tree, below, in_body, last_name, within
 
 DEEPEST = 4
 """Callers of callers that are looked at."""
+FORGETTING = {"discard", "remove", "pop"}
+"""Callbacks of a task that only take it off where it was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class Guards:
         function = self.tree.function_of(place)
         if not escape or (isinstance(function, FunctionDef) and self.guarded_by_framework(function)):
             return GUARDED
+        if isinstance(function, ast.Lambda) and len(path) < DEEPEST:
+            return self._judge_lambda(function, escape.unseen | escape.reraised, path)
         if not isinstance(function, FunctionDef) or len(path) >= DEEPEST:
             return UNGUARDED
         if self.is_wrapped_elsewhere(function):
@@ -133,10 +137,19 @@ class Guards:
             return UNKNOWN if handed else Judgement(Guard.LEFT, (Left(function, remaining),))
         return _worst(self.judge_call(call, function, remaining, (*path, function)) for call in calls)
 
+    def _judge_lambda(self, function: ast.Lambda, raises: frozenset[str], path: tuple[ast.AST, ...]) -> Judgement:
+        """What becomes of what leaves a lambda: it is run where it stands, registered, or kept by nobody knows whom."""
+        parent = self.tree.parents[function]
+        if isinstance(parent, ast.Call) and last_name(parent.func) in RUNNING_HERE:
+            return self.judge(parent, raises, (*path, function))
+        return UNGUARDED if registers(self.names, function) else UNKNOWN
+
     def judge_call(
         self, call: ast.AST, function: FunctionDef, raises: frozenset[str], path: tuple[ast.AST, ...] = ()
     ) -> Judgement:
         """What a call of a function makes of what the function lets out."""
+        if self._is_reported(call):
+            return UNKNOWN
         if self.calls.detached(call):
             return UNGUARDED
         made_only = isinstance(self.tree.parents[call], ast.Assign | ast.Return)  # awaited who knows where
@@ -145,6 +158,22 @@ class Guards:
         if is_generator(function) and not self.is_iterated(call):
             return UNKNOWN
         return self.judge(call, raises, path)
+
+    def _is_reported(self, call: ast.AST) -> bool:
+        """Whether it makes a coroutine for a task whose callback looks at how it ended, here or in a helper."""
+        started = self.tree.parents[call]
+        if not isinstance(started, ast.Call) or call is started.func:
+            return False
+        if any(_adds_callback(below(each.node)) for each in self.names.functions(started.func)):
+            return True
+        assign = self.tree.parents[started]
+        target = assign.targets[0] if isinstance(assign, ast.Assign) else None
+        if not isinstance(target, ast.Name):
+            return False
+        here = self.tree.function_of(started)
+        uses = (self.tree.parents[each] for each in self.calls.uses.get(target.id, ()))
+        asked = (self.tree.parents[each] for each in uses if isinstance(each, ast.Attribute))
+        return _adds_callback(each for each in asked if self.tree.function_of(each) is here)
 
     def is_iterated(self, call: ast.AST) -> bool:
         """Whether a generator is run where it is made: `for x in call():`."""
@@ -243,6 +272,12 @@ def _wraps_in_try(decorator: ast.AST) -> bool:
         isinstance(node, ast.Try) and any(not raises_again(handler) for handler in node.handlers)
         for node in below(decorator)
     )
+
+
+def _adds_callback(nodes: Iterable[ast.AST]) -> bool:
+    """Whether a task is given a callback that may do more than forget it."""
+    adding = (each for each in nodes if isinstance(each, ast.Call) and last_name(each.func) == "add_done_callback")
+    return any(each.args and last_name(each.args[0]) not in FORGETTING for each in adding)
 
 
 def is_generator(function: FunctionDef) -> bool:

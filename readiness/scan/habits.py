@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from readiness.scan.assembly import Look
+from readiness.scan.endless import Endless
 from readiness.scan.facts import Fact, Habit
 from readiness.scan.frameworks import DECLARING
 from readiness.scan.tree import FunctionDef, argument, below, inside, last_name, text_of
@@ -20,16 +21,19 @@ KINDS = {
     "retry": "a loop that tries a call again; `what` is called in it",
     "retry-given": "a loop that tries again what the function was given",
     "fallback": "a loop that tries one thing after the other",
+    "degrades": "a call whose failure is answered with nothing: whoever asked goes on without",
     "wrapped": "a function that is decorated with `what`",
     "breaker": "a check that holds back until the time has passed that a failure set; `what` sets it",
     "kept": "an answer is looked up and kept under a digest",
     "digest": "a digest is made",
     "traceparent": "it names the header of a trace",
+    "trace-id": "it hands an id of a trace on, in a form of its own",
     "json-format": "a formatter or handler of logs, `what`, that writes JSON",
     "format": "how logs are written: `what` is set as formatter or handler; `json` for a pattern that is JSON",
     "json-line": "it prints JSON",
     "set-up": "it calls `what`, which by its name sets logs, metrics or traces up",
-    "starts": "it starts an event loop, or the file is one that is run",
+    "starts": "it starts an event loop with `what`, or the file is one that is run and calls `what`",
+    "stays": "it waits for ever, or for its end",
     "unread-format": "logs are set up by something that cannot be read",
 }
 """The kinds of habits, and what each says."""
@@ -38,11 +42,23 @@ STATUSES = {"status", "status_code"}
 SETTING_UP = re.compile(
     r"(?i)_*(?:set_?up|configure|init|initiali[sz]e|enable|install|instrument|start|add|register)_?(?:[a-z]+_)*"
     r"(?:log(?:s|ging|gers?)?|metrics?|trac\w*|telemetry|otel|observability|prometheus|monitor(?:s|ing)?)(?:_\w+)?"
+    r"|(?:\w+_)?(?:logging|metrics|tracing|telemetry|otel)_(?:set_?up|init|start|config)"
 )
 """Names of functions that set something up; they decide only for what comes from elsewhere, never against a service."""
+LOGGING = re.compile(r"(?i)(?:set_?up|configure|init|install)_?(?:from|by|with|as|for)?_?(?:\w*)")
+"""The same of a module that is about logs: `logging_config.configure_from_file`."""
+OF_LOGS = re.compile(r"(?i)[.~_]log(?:s|ging|gers?)?(?:_\w+)?$")
 FAILING = ("fail", "error", "trip", "open")
 """In the names of functions that note a failure; they decide only beside the structure of a breaker."""
 RUNNING = {"asyncio.run", "anyio.run", "trio.run", "uvloop.run", "asyncio.Runner().run"}
+STAYING = re.compile(rb"nats|asyncio\.run|run_until_complete|__main__")
+"""What stands in a file that may start something, or take messages in: only there it matters what waits."""
+WAITING = {
+    "wait", "gather", "join", "run_forever", "serve_forever", "serve", "Future", "create_future", "pause", "idle",
+    "sleep_forever", "run_until_disconnected", "create_task_group", "TaskGroup", "run_app",
+}  # fmt: skip
+"""Calls in which a program may spend its days."""
+SENDING = {"get", "post", "put", "patch", "request", "send", "urlopen", "stream", "create"}
 Loop = ast.For | ast.AsyncFor | ast.While
 
 
@@ -51,6 +67,7 @@ class Habits(Look):
 
     def facts(self) -> Iterator[Fact]:
         yield from self.retries()
+        yield from self.degrading()
         yield from self.wrapped()
         yield from self.breakers()
         yield from self.keeping()
@@ -58,6 +75,7 @@ class Habits(Look):
         yield from self.formats()
         yield from self.set_ups()
         yield from self.starts()
+        yield from self.staying() if STAYING.search(self.file.data) is not None else ()
 
     def habit(self, kind: str, node: ast.AST, what: tuple[str, ...] = ()) -> Habit:
         return Habit(kind, self.around(node), what, self.file.location(node))
@@ -92,6 +110,13 @@ class Habits(Look):
         }
         if kind == "retry" and any(isinstance(each.func, ast.Name) and each.func.id in given for each in calls):
             yield self.habit("retry-given", loop)
+
+    def degrading(self) -> Iterator[Fact]:
+        for guard in self.tree.all(ast.Try):
+            if guard.handlers and all(_gives_nothing(each.body[-1]) for each in guard.handlers):
+                calls = (each for each in inside(guard.body) if isinstance(each, ast.Call))
+                if any(last_name(each.func) in SENDING for each in calls):
+                    yield self.habit("degrades", guard)
 
     def wrapped(self) -> Iterator[Fact]:
         for function in self.tree.functions:
@@ -130,7 +155,7 @@ class Habits(Look):
         for call in self.file.calls.named(*CLOCKS):
             found.add((self.outer(call), ""))
             parent = self.tree.parents.get(call)
-            while isinstance(parent, ast.BinOp):
+            while isinstance(parent, ast.BinOp | ast.IfExp | ast.BoolOp):
                 parent = self.tree.parents.get(parent)
             if isinstance(parent, ast.Assign):
                 found |= {(self.outer(call), each.id) for each in parent.targets if isinstance(each, ast.Name)}
@@ -208,15 +233,38 @@ class Habits(Look):
     def starts(self) -> Iterator[Fact]:
         for call in self.file.calls.named("run", "run_until_complete", "run_forever"):
             if last_name(call.func) != "run" or any(ref.rpartition("~")[2] in RUNNING for ref in self.refs(call.func)):
-                yield self.habit("starts", call)
-        for compare in self.tree.all(ast.Compare) if b"__main__" in self.file.data else ():
-            if isinstance(compare.left, ast.Name) and compare.left.id == "__name__":
-                yield self.habit("starts", compare)
+                yield self.habit("starts", call, self.called(call.args))
+        for branch in self.tree.all(ast.If) if b"__main__" in self.file.data else ():
+            match branch.test:
+                case ast.Compare(left=ast.Name(id="__name__")):
+                    yield self.habit("starts", branch, self.called(branch.body))
+
+    def staying(self) -> Iterator[Fact]:
+        """Loops without an end, and calls that wait for one."""
+        endless = Endless(self.tree, self.names, self.file.guards)
+        for loop in self.tree.all(ast.While):
+            if endless.is_endless(loop):
+                yield self.habit("stays", loop)
+        for each in self.tree.all(ast.AsyncFor):
+            if last_name(each.iter) in {"messages", "listen"}:
+                yield self.habit("stays", each)
+        for call in self.file.calls.named(*WAITING):
+            yield self.habit("stays", call)
+
+    def called(self, nodes: Sequence[ast.AST]) -> tuple[str, ...]:
+        """The functions and classes of the project that are called there."""
+        calls = [each.func for one in nodes for each in below(one, functions=False) if isinstance(each, ast.Call)]
+        return tuple(dict.fromkeys(ref for each in calls for ref in self.refs(each) if ref[0] in "<~"))
 
     def set_ups(self) -> Iterator[Fact]:
         names = [each for each in self.file.calls.uses if SETTING_UP.fullmatch(each)]
         for call in self.file.calls.named(*names):
             if refs := self.refs(call.func):
+                yield self.habit("set-up", call, refs)
+        verbs = [each for each in self.file.calls.uses if each not in names and LOGGING.fullmatch(each)]
+        for call in self.file.calls.named(*verbs):
+            refs = self.refs(call.func)
+            if any(ref[0] == "~" and OF_LOGS.search(ref.rpartition(".")[0]) for ref in refs):
                 yield self.habit("set-up", call, refs)
         for call in self.file.calls.named("dictConfig", "fileConfig"):
             given = self.names.values(call.args[0]) if call.args else []
@@ -224,6 +272,8 @@ class Habits(Look):
                 yield self.habit("unread-format", call)
 
     def traces(self) -> Iterator[Fact]:
+        if b"trace_id" in self.file.data:
+            yield from self.ids()
         if b"traceparent" not in self.file.data.lower():
             return
         for constant in self.tree.all(ast.Constant):
@@ -233,6 +283,15 @@ class Habits(Look):
                 and not self.is_fixed(constant)
             ):
                 yield self.habit("traceparent", constant)
+
+    def ids(self) -> Iterator[Fact]:
+        """`trace_id=trace_id` in a call, or `"trace_id": trace_id` in a message."""
+        for call in self.tree.all(ast.Call):
+            if any(each.arg == "trace_id" for each in call.keywords):
+                yield self.habit("trace-id", call)
+        for entries in self.tree.all(ast.Dict):
+            if any(text_of(each) == "trace_id" for each in entries.keys if each is not None):
+                yield self.habit("trace-id", entries)
 
     def is_fixed(self, key: ast.Constant) -> bool:
         """Whether a header always has the same value."""
@@ -298,6 +357,15 @@ def _parameters(function: FunctionDef) -> list[ast.arg]:
 def _goes_on(handler: ast.ExceptHandler) -> bool:
     """Whether the loop around goes on after an exception."""
     return not isinstance(handler.body[-1], ast.Raise | ast.Return | ast.Break)
+
+
+def _gives_nothing(statement: ast.stmt) -> bool:
+    """`return None`, `return ""`, `return []`."""
+    match statement:
+        case ast.Return(value=None | ast.Constant(value=None | "") | ast.List(elts=[]) | ast.Dict(keys=[])):
+            return True
+        case _:
+            return False
 
 
 def _is_counted(loop: Loop) -> bool:

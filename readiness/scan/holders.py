@@ -18,16 +18,16 @@ from readiness.scan.scopes import How
 from readiness.scan.tree import Function, FunctionDef, below, dotted, is_none, last_name
 
 CLOSING = {
-    "close", "aclose", "drain", "disconnect", "stop", "shutdown", "terminate", "quit", "cancel", "wait_closed", "__aexit__",  # noqa: E501
-    "__exit__", "cleanup", "dispose", "abort", "loop_stop", "unsubscribe", "release",
+    "close", "aclose", "drain", "disconnect", "stop", "shutdown", "terminate", "quit", "cancel", "wait_closed",
+    "__aexit__", "__exit__", "cleanup", "dispose", "abort", "loop_stop", "unsubscribe", "release",
 }  # fmt: skip
 """Methods that end a connection."""
 ENTERING = {"__aenter__", "__enter__", "__init__", "__post_init__", "setup_method", "setUp", "asyncSetUp"}
 
 
 NAMED = (
-    "conn", "client", "session", "pool", "redis", "nats", "broker", "db", "database", "mqtt", "socket", "channel", "stream",  # noqa: E501
-    "producer", "consumer", "engine",
+    "conn", "client", "session", "pool", "redis", "nats", "broker", "db", "database", "mqtt", "socket", "channel",
+    "stream", "producer", "consumer", "engine",
 )  # fmt: skip
 """A function of another file is looked into where its name says one of these; what it returns decides."""
 
@@ -238,7 +238,7 @@ class Inside:
     def value(self, expression: ast.expr, state: int) -> int:
         return assigned(self.holder.names, expression, state)
 
-    def made(self, expression: ast.expr | None) -> int:  # noqa: ARG002
+    def made(self, _expression: ast.expr | None) -> int:
         return VAGUE
 
     def effect(self, call: ast.Call, state: int) -> int:
@@ -400,13 +400,13 @@ class Alone:
             return ABSENT | PRESENT
         return assigned(self.names, expression, state)
 
-    def made(self, expression: ast.expr | None) -> int:  # noqa: ARG002
+    def made(self, _expression: ast.expr | None) -> int:
         return VAGUE
 
-    def effect(self, call: ast.Call, state: int) -> int:  # noqa: ARG002
+    def effect(self, _call: ast.Call, state: int) -> int:
         return state
 
-    def implies(self, test: ast.expr) -> bool:  # noqa: ARG002
+    def implies(self, _test: ast.expr) -> bool:
         return False
 
     def correlates(self, test: ast.expr) -> bool:

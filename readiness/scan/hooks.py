@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from readiness.scan.belongings import ENDINGS, is_closed_outside, is_mentioned
 from readiness.scan.endless import Endless
-from readiness.scan.registration import decorators
+from readiness.scan.registration import decorators, yields
 from readiness.scan.resources import opened
 from readiness.scan.rule import PythonFile
 from readiness.scan.scopes import decorated
@@ -49,7 +49,7 @@ class Half:
 
 
 def lifespans(file: PythonFile) -> Iterator[Half]:
-    """The functions that an application runs round its life: all before their `yield` is start-up, all behind it the end."""  # noqa: E501
+    """The functions that an application runs round its life: before their `yield` is start-up, behind it the end."""
     for function in file.tree.all(ast.AsyncFunctionDef):
         yielding = [each for each in inside(function.body) if isinstance(each, ast.Yield)]
         if len(yielding) == 1 and _is_lifespan(file, function):
@@ -80,9 +80,12 @@ def _started(file: PythonFile, nodes: Iterator[ast.AST], depth: int = 0) -> Iter
             yield each
         elif depth == 0:
             for defined in file.names.functions(each.func):
-                if defined.names is file.names and isinstance(defined.node, FunctionDef):  # noqa: SIM102
-                    if any(True for _ in _started(file, inside(defined.node.body), 1)):
-                        yield each
+                if (
+                    defined.names is file.names
+                    and isinstance(defined.node, FunctionDef)
+                    and any(True for _ in _started(file, inside(defined.node.body), 1))
+                ):
+                    yield each
 
 
 def _starts(file: PythonFile, call: ast.Call) -> bool:
@@ -91,13 +94,33 @@ def _starts(file: PythonFile, call: ast.Call) -> bool:
         return True
     if last_name(call.func) == "start" and any(each.startswith(SCHEDULERS) for each in origins):
         return True
-    kind = opened(file, call)
+    kind = opened(file.names, call)
     parent = file.tree.parents[call]
     in_with = isinstance(parent, ast.withitem) or last_name(getattr(parent, "func", parent)) in {
         "enter_async_context",
         "enter_context",
     }
-    return kind is not None and not kind.late and not kind.functions and kind.name != "open" and not in_with
+    lasting = kind is not None and not kind.late and not kind.functions and kind.name != "open"
+    return lasting and not in_with and not _is_closed_here(file, call)
+
+
+def _is_closed_here(file: PythonFile, call: ast.Call) -> bool:
+    """Whether what is opened is closed by the function that opened it: `db = open(); ...; db.close()`."""
+    parent = file.tree.parents[call]
+    holder = file.tree.parents[parent] if isinstance(parent, ast.Await) else parent
+    function = file.tree.function_of(call)
+    if not isinstance(function, FunctionDef) or yields(function):
+        return False
+    if not isinstance(holder, ast.Assign) or not isinstance(holder.targets[0], ast.Name):
+        return False
+    name = holder.targets[0].id
+    return any(
+        isinstance(each.func, ast.Attribute)
+        and isinstance(each.func.value, ast.Name)
+        and each.func.value.id == name
+        and file.tree.function_of(each) is function
+        for each in file.calls.named(*ENDINGS)
+    )
 
 
 def _ends(file: PythonFile, function: FunctionDef, yielding: ast.Yield) -> bool:
@@ -159,15 +182,27 @@ def _is_hook(function: FunctionDef, event: str) -> bool:
 
 def closes_with_work(file: PythonFile) -> Iterator[tuple[ast.Call, bool]]:
     """Where a connection of NATS is closed on which callbacks answer; and whether it is drained instead."""
-    if not any(_answers(function) for call in file.calls.named("subscribe") for function in _callbacks(file, call)):
-        return
-    drained = [each for each in file.calls.named("drain") if _is_nats(file, each)]
+    answering = {
+        key
+        for call in file.calls.named("subscribe")
+        if isinstance(call.func, ast.Attribute) and any(_answers(function) for function in _callbacks(file, call))
+        for key in _keys(file, call.func.value)
+    }
+    drained = [each for each in file.calls.named("drain") if answering and _is_nats(file, each)]
     for each in drained:
         yield each, True
-    for each in file.calls.named("close") if not drained else ():
+    for each in file.calls.named("close") if answering and not drained else ():
         handling = any(isinstance(parent, ast.ExceptHandler) for parent in file.tree.ancestors(each))
-        if _is_nats(file, each) and not handling:
+        same = isinstance(each.func, ast.Attribute) and not answering.isdisjoint(_keys(file, each.func.value))
+        if same and _is_nats(file, each) and not handling:
             yield each, False
+
+
+def _keys(file: PythonFile, owner: ast.expr) -> set[object]:
+    """By what two expressions are known to mean the same connection: where a name is bound, or how it is written."""
+    if isinstance(owner, ast.Name):
+        return {each.node for each in file.names.bindings(owner)}
+    return {dotted(owner)}
 
 
 def _is_nats(file: PythonFile, call: ast.Call) -> bool:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from readiness.scan.endpoints import App, Endpoint
 from readiness.scan.facts import Doubt, Hook, Joined, Layer, Made, Option, Route
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DEEPEST = 12
 """Applications in applications that are followed."""
+Owned = TypeVar("Owned", Route, Layer, Option, Hook, Doubt)
 
 
 @dataclass
@@ -50,29 +51,32 @@ class Joining:
     def _owners(self, refs: Iterable[str]) -> frozenset[str]:
         return self._resolver.all(refs, passed=True)
 
+    def _owned(self, facts: Iterable[Owned]) -> Iterator[tuple[str, Owned]]:
+        """Each fact with each of its owners."""
+        for fact in facts:
+            for ref in self._owners(fact.owners):
+                yield ref, fact
+
     @cached_property
-    def _index(self) -> _Index:  # noqa: C901
+    def _index(self) -> _Index:
         index = _Index()
-        for route in self.service.all(Route):
-            for ref in self._owners(route.owners):
-                index.routes[ref].append(route)
-        for layer in map(self._layer, self.service.all(Layer)):
-            for ref in self._owners(layer.owners) if layer.what else ():
-                index.layers[ref].append(layer)
-        for option in self.service.all(Option):
-            for ref in self._owners(option.owners):
-                index.options[ref].append(option)
-        for hook in self.service.all(Hook):
-            for ref in self._owners(hook.owners):
-                index.hooks[ref].append(self.hook(hook))
-        for doubt in self.service.all(Doubt):
-            for ref in self._owners(doubt.owners):
-                index.doubts[ref].append(doubt)
+        for ref, route in self._owned(self.service.all(Route)):
+            index.routes[ref].append(route)
+        for ref, layer in self._owned(each for each in map(self._layer, self.service.all(Layer)) if each.what):
+            index.layers[ref].append(layer)
+        for ref, option in self._owned(self.service.all(Option)):
+            index.options[ref].append(option)
+        for ref, hook in self._owned(self.service.all(Hook)):
+            index.hooks[ref].append(self.hook(hook))
+        for ref, doubt in self._owned(self.service.all(Doubt)):
+            index.doubts[ref].append(doubt)
         for joined in self.service.all(Joined):
             inner = frozenset[str]().union(*(self._resolver.followed(each) for each in joined.inner))
             known = {each for each in inner if each in self._made or each in self._objects}
             for ref in self._owners(joined.outer):
                 index.joined[ref] += [(each, joined) for each in sorted(known or inner) if each != ref]
+                if all(map(is_parameter, known or inner)):
+                    index.doubts[ref].append(Doubt((), "routes", "what is put in here is handed in", joined.at))
         return index
 
     def _layer(self, layer: Layer) -> Layer:

@@ -104,7 +104,7 @@ class Layers(Look):
 
     # ---- calls of methods
 
-    def calls(self) -> Iterator[Fact]:  # noqa: C901
+    def calls(self) -> Iterator[Fact]:
         for call in self.file.calls.named("add_middleware", "add_asgi_middleware"):
             owners = self.receiver(call)
             if owners and call.args:
@@ -112,21 +112,32 @@ class Layers(Look):
         for call in self.file.calls.named("append", "extend", "insert"):
             yield from self.put(call)
         for call in self.file.calls.named(*BEFORE):
-            outer = self.tree.parents[call]
-            owners = self.receiver(call)
-            if owners and isinstance(outer, ast.Call) and outer.func is call and outer.args:
-                yield Layer(
-                    owners,
-                    BEFORE[last_name(call.func)],
-                    self.refs(outer.args[0]),
-                    (),
-                    self.is_conditional(call),
-                    self.file.location(outer),
-                )
-            elif owners and last_name(call.func) == "before_request" and call.args:
-                yield Layer(
-                    owners, "hook", self.refs(call.args[0]), (), self.is_conditional(call), self.file.location(call)
-                )
+            yield from self.before(call)
+        yield from self.handlers()
+        for call in self.file.calls.named("include_router", "register_blueprint"):
+            if call.args:
+                yield from Routing(self.file).layers(call, self.owners(call.args[0]))
+
+    def before(self, call: ast.Call) -> Iterator[Fact]:
+        """`app.middleware("http")(f)`, `app.before_request(f)`."""
+        outer = self.tree.parents[call]
+        owners = self.receiver(call)
+        if owners and isinstance(outer, ast.Call) and outer.func is call and outer.args:
+            yield Layer(
+                owners,
+                BEFORE[last_name(call.func)],
+                self.refs(outer.args[0]),
+                (),
+                self.is_conditional(call),
+                self.file.location(outer),
+            )
+        elif owners and last_name(call.func) == "before_request" and call.args:
+            yield Layer(
+                owners, "hook", self.refs(call.args[0]), (), self.is_conditional(call), self.file.location(call)
+            )
+
+    def handlers(self) -> Iterator[Fact]:
+        """Handlers of events and of exceptions that are added."""
         for call in self.file.calls.named("add_event_handler"):
             if (owners := self.receiver(call)) and len(call.args) > 1:
                 yield Hook(
@@ -139,9 +150,6 @@ class Layers(Look):
         for call in self.file.calls.named("add_exception_handler", "register_error_handler"):
             if (owners := self.receiver(call)) and len(call.args) > 1:
                 yield Hook(owners, "error", self.of(call.args[0]), self.refs(call.args[1]), self.file.location(call))
-        for call in self.file.calls.named("include_router", "register_blueprint"):
-            if call.args:
-                yield from Routing(self.file).layers(call, self.owners(call.args[0]))
 
     def receiver(self, call: ast.Call) -> tuple[str, ...]:
         return self.owners(call.func.value) if isinstance(call.func, ast.Attribute) else ()
@@ -258,7 +266,7 @@ class Layers(Look):
 
 
 def _is_asgi(owner: ast.ClassDef) -> bool:
-    """Whether a class is an application: `__call__(self, scope, receive, send)`, or `(self, environ, start_response)`."""  # noqa: E501
+    """Whether a class is an app: `__call__(self, scope, receive, send)`, or `(self, environ, start_response)`."""
     for each in owner.body:
         if isinstance(each, FunctionDef) and each.name == "__call__":
             params = [one.arg for one in each.args.args]

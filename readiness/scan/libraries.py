@@ -22,6 +22,7 @@ TABLE: dict[str, Classes] = {
     "open().": OS,
     "io.open": OS,
     "os.": OS,
+    "os.stat": frozenset({"FileNotFoundError"}),
     "os.environ.": NOTHING,
     "os.path.": NOTHING,
     "os.getenv": NOTHING,
@@ -83,7 +84,13 @@ TABLE: dict[str, Classes] = {
 """By the beginning of an origin, the longest first; names that end with a dot stand for all below."""
 
 METHODS: dict[str, dict[str, Classes]] = {
-    "requests.": {"raise_for_status": frozenset({"requests.HTTPError"}), "json": NOTHING, "close": NOTHING},
+    "requests.": {
+        "raise_for_status": frozenset({"requests.HTTPError"}),
+        "json": NOTHING,
+        "close": NOTHING,
+        "update": NOTHING,
+        "mount": NOTHING,
+    },
     "httpx.": {"raise_for_status": frozenset({"httpx.HTTPStatusError"}), "json": NOTHING, "aclose": NOTHING},
     "httpx2.": {"raise_for_status": frozenset({"httpx.HTTPStatusError"}), "json": NOTHING, "aclose": NOTHING},
     "aiohttp.": {"raise_for_status": frozenset({"aiohttp.ClientResponseError"}), "close": NOTHING},

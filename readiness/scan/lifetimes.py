@@ -11,12 +11,15 @@ from readiness.scan.rule import PythonFile
 from readiness.scan.tree import Function, FunctionDef, dotted, inside, last_name
 
 MAINS = {
-    "main", "_main", "amain", "async_main", "main_async", "_async_main", "_amain", "cli", "lifespan", "_lifespan", "entrypoint",  # noqa: E501
-    "run_forever", "start_server", "run_server", "serve", "serve_forever", "app_lifespan", "server_lifespan", "__main__",  # noqa: E501
+    "main", "_main", "amain", "async_main", "main_async", "_async_main", "_amain", "cli", "lifespan", "_lifespan",
+    "entrypoint", "run_forever", "start_server", "run_server", "serve", "serve_forever", "app_lifespan",
+    "server_lifespan", "__main__",
 }  # fmt: skip
 """Names of what a program is started with."""
-COMMANDS = {"command", "group", "callback", "on_event", "on_startup", "before_serving", "before_server_start", "startup", "main",  # noqa: E501
-            "after_server_start", "before_first_request", "after_startup", "listener", "on_after_startup"}  # fmt: skip
+COMMANDS = {
+    "command", "group", "callback", "on_event", "on_startup", "before_serving", "before_server_start", "startup",
+    "main", "after_server_start", "before_first_request", "after_startup", "listener", "on_after_startup",
+}  # fmt: skip
 """Decorators of what is run by an operator, or when a service comes up."""
 RUNNERS = {"run", "run_until_complete", "run_forever", "async_to_sync", "Thread", "Process"}
 APPLICATIONS = {"FastAPI", "Starlette", "Litestar", "Quart", "Flask", "Application", "FastMCP", "FastStream", "Server"}

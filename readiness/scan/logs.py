@@ -9,7 +9,8 @@ from readiness.scan.fix import importing
 from readiness.scan.rule import PythonFile
 
 MAKERS = {"logging.getLogger", "structlog.get_logger", "structlog.getLogger", "structlog.stdlib.get_logger"}
-LOGGERS = {"loguru.logger", "logging.getLogger()", "structlog.get_logger()"}
+LOGURU = "loguru.logger"
+LOGGERS = {LOGURU, "logging.getLogger()", "structlog.get_logger()"}
 
 
 def logger_of(file: PythonFile) -> tuple[str, list[Edit]]:
@@ -25,3 +26,11 @@ def logger_of(file: PythonFile) -> tuple[str, list[Edit]]:
                     if file.names.exported(name) & LOGGERS:
                         return name, []
     return "logging.getLogger(__name__)", importing(file, "import logging")
+
+
+def telling(file: PythonFile, text: str, problem: str) -> tuple[str, list[Edit]]:
+    """A statement that logs an exception at hand with its traceback, and the import that it needs."""
+    log, imported = logger_of(file)
+    if log.isidentifier() and LOGURU in file.names.exported(log):
+        return f'{log}.opt(exception={problem}).error("{text}")', imported
+    return f'{log}.error("{text}", exc_info={problem})', imported

@@ -10,8 +10,8 @@ from readiness.scan.facts import Fact, Lookup
 from readiness.scan.tree import FunctionDef, below, dotted, last_name, text_of
 
 NAMES = {
-    "model", "model_name", "model_id", "model_alias", "provider", "provider_name", "provider_id", "deployment", "backend",  # noqa: E501
-    "backend_name", "engine",
+    "model", "model_name", "model_id", "model_alias", "provider", "provider_name", "provider_id", "deployment",
+    "backend", "backend_name", "engine",
 }  # fmt: skip
 """What a request calls whom it wants to ask."""
 MISSING = "KeyError"
@@ -73,7 +73,7 @@ class Lookups(Look):
 
 
 def is_named(node: ast.expr) -> bool:
-    """Whether an expression is called a model or provider: `model`, `request.model`, `body["model"]`, `body.get("model")`."""  # noqa: E501
+    """Whether an expression is called a model or provider: `model`, `x.model`, `x["model"]`, `x.get("model")`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name in NAMES

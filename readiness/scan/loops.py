@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
 from readiness.scan.endless import OF_QUEUES, SLEEPS, body_of
-from readiness.scan.failures import Failures, is_logging
+from readiness.scan.failures import UNSPOKEN, Failures, is_logging, is_soft
 from readiness.scan.guards import Guards, raises_again
-from readiness.scan.libraries import Classes
+from readiness.scan.libraries import Classes, top
 from readiness.scan.names import Defined, Names
-from readiness.scan.tree import Tree, below, inside, last_name, within
+from readiness.scan.tree import Tree, below, dotted, inside, last_name, within
 
 PAUSES = SLEEPS | {
     "get", "aget", "acquire", "select", "poll", "accept", "join", "next_msg", "fetch", "blpop", "brpop", "xread",
@@ -90,7 +91,8 @@ class Loops:
         call = place.value if isinstance(place, ast.Await) else place
         if not isinstance(call, ast.Call) or self.tree.loop_of(place) is not loop:
             return False
-        known = [each for each in self.names.origins(call.func) if each[0] not in "<@"]
+        origins = self.names.origins(call.func)
+        known = [each for each in origins if each[0] not in "<@" and top(each) not in UNSPOKEN]
         if last_name(call.func) in SENDS:
             return all(each.startswith(CONNECTIONS) for each in known)
         functions = self.names.functions(call.func)
@@ -102,14 +104,29 @@ class Loops:
         return bool(calls) and all(isinstance(each, ast.Call) and last_name(each.func) in SENDS for each in calls)
 
     def faults(self, loop: ast.While | ast.AsyncFor) -> list[Fault]:
-        """Every place of a loop that can fail, with what becomes of the loop."""
-        tested = (
-            [Fault(each, Fate.LOST, self.failures.at(each)) for each in below(loop.test)]
-            if isinstance(loop, ast.While)
-            else []
-        )
+        """Every place of a loop that can fail, with what becomes of the loop; what talks to others first."""
+        tests = below(loop.test) if isinstance(loop, ast.While) else ()
+        tested = [Fault(each, Fate.LOST, self.failures.at(each)) for each in tests]
         found = [self.fate(each.node, each.raises, loop) for each in self.failures.of(loop.body)]
-        return [each for each in tested if each.raises] + found
+        every = [each for each in tested if each.raises] + [
+            each for each in found if isinstance(each.node, ast.Raise) or not self._on_the_way_out(each.node, loop)
+        ]
+        grave = [each for each in every if not (is_soft(each.raises) and self._in_handler(each.node, loop))]
+        return sorted(grave, key=lambda each: (is_soft(each.raises), not isinstance(each.node, ast.Await)))
+
+    def _on_the_way_out(self, place: ast.AST, loop: ast.AST) -> bool:
+        """Whether it stands in a handler that leaves the loop: it cannot end what is over."""
+        for parent in itertools.takewhile(lambda each: each is not loop, self.tree.ancestors(place)):
+            if isinstance(parent, ast.ExceptHandler):
+                last = parent.body[-1]
+                if isinstance(last, ast.Return) or (isinstance(last, ast.Break) and self.tree.loop_of(last) is loop):
+                    return True
+        return False
+
+    def _in_handler(self, place: ast.AST, loop: ast.AST) -> bool:
+        """Whether it only deals with a failure: what the project itself raises there is left aside."""
+        around = itertools.takewhile(lambda each: each is not loop, self.tree.ancestors(place))
+        return any(isinstance(each, ast.ExceptHandler) for each in around)
 
     def fate(self, place: ast.AST, raises: Classes, loop: ast.AST) -> Fault:
         """What becomes of `loop` when `place` raises these."""
@@ -192,7 +209,18 @@ class Loops:
         if self.waits(elsewhere) or not self.waits(guard.body, strictly=True):
             return False
         first = min(getattr(each, "lineno", 0) for each in self.waits(guard.body))
-        return getattr(place, "lineno", 0) < first
+        return getattr(place, "lineno", 0) < first and not self._is_throttled(place, guard)
+
+    def _is_throttled(self, place: ast.AST, guard: ast.Try) -> bool:
+        """Whether the next turn passes by: `if self.last + 60 <= now: self.last = now; await load()`."""
+        for parent in itertools.takewhile(lambda each: each is not guard, self.tree.ancestors(place)):
+            asked = {dotted(each) for each in below(parent.test)} - {""} if isinstance(parent, ast.If) else set()
+            for each in parent.body if isinstance(parent, ast.If) and asked else ():
+                if each.lineno >= getattr(place, "lineno", 0):
+                    break
+                if isinstance(each, ast.Assign) and any(dotted(target) in asked for target in each.targets):
+                    return True
+        return False
 
     def _around(self, guard: ast.Try, loop: ast.While, handler: ast.ExceptHandler) -> Iterator[ast.stmt]:
         """The statements of the loop that are reached when the guard has caught something."""

@@ -17,10 +17,15 @@ RUNNERS = {"run", "run_until_complete", "run_sync"}
 SIGNALS = ("SIGTERM", "open_signal_receiver", "install_signal_handlers")
 """Names that stand in a program that is told of its end."""
 SERVERS = {
-    "uvicorn", "hypercorn", "gunicorn", "granian", "waitress", "faststream", "daphne", "aiogram", "telegram", "twisted", "tornado",  # noqa: E501
-    "sanic", "celery", "aiorun", "discord", "dramatiq", "huey", "arq", "locust", "gevent", "quart", "aiohttp.web",
+    "uvicorn", "hypercorn", "gunicorn", "granian", "waitress", "faststream", "daphne", "aiogram", "telegram",
+    "twisted", "tornado", "sanic", "celery", "aiorun", "discord", "dramatiq", "huey", "arq", "locust", "gevent",
+    "quart", "aiohttp.web",
 }  # fmt: skip
 """Servers and frameworks that handle signals by themselves."""
+PRINTING = {"print", "info", "debug", "warning", "error", "exception", "echo", "log", "critical"}
+ENDED_ANYWAY = {"server_close", "exit"}
+"""Calls that do what the system does when a process ends."""
+LEAVING = {"close", "drain", "disconnect", "unsubscribe"}
 DEEPEST = 4
 """Callers of callers, and calls of calls, that are followed."""
 
@@ -111,22 +116,31 @@ def guard_of(file: PythonFile, place: ast.AST) -> ast.Try | None:
 
 
 def _cleans(guard: ast.Try) -> bool:
+    return bool(_cleaning(guard))
+
+
+def _cleaning(guard: ast.Try) -> set[str]:
+    """The last names of what is called behind it, as far as it does anything that the end of the process does not."""
     blocks = [guard.finalbody, *(each.body for each in guard.handlers)]
-    return any(isinstance(each, ast.Call) and not _prints(each) for block in blocks for each in inside(block))
+    called = {last_name(each.func) for block in blocks for each in inside(block) if isinstance(each, ast.Call)}
+    return called - PRINTING - ENDED_ANYWAY
 
 
-def _prints(call: ast.Call) -> bool:
-    return last_name(call.func) in {
-        "print",
-        "info",
-        "debug",
-        "warning",
-        "error",
-        "exception",
-        "echo",
-        "log",
-        "critical",
-    }
+def only_shows(file: PythonFile, waiting: Waiting) -> bool:
+    """Whether a program shows what it subscribes to, and only takes its leave at the end: nothing is in flight."""
+    if waiting.guard is None or not _cleaning(waiting.guard) <= LEAVING:
+        return False
+    given = [
+        one
+        for each in below(waiting.function)
+        if isinstance(each, ast.Call) and "subscribe" in last_name(each.func)
+        for one in (*each.args, *(keyword.value for keyword in each.keywords))
+        if isinstance(one, ast.Name | ast.Attribute)
+    ]
+    callbacks = [each for one in given for each in file.names.local_functions(one)]
+    return bool(callbacks) and not any(
+        isinstance(node, ast.Await | ast.AsyncWith) for each in callbacks for node in inside(each.body)
+    )
 
 
 def is_program(file: PythonFile, function: FunctionDef, depth: int = 0) -> bool:
@@ -148,7 +162,7 @@ def _is_run(file: PythonFile, call: ast.Call) -> bool:
 
 
 def is_told(file: PythonFile, function: FunctionDef) -> bool:
-    """Whether the program handles signals, or a server does it for the program: in its files as far as they are followed."""  # noqa: E501
+    """Whether the program's files, as far as they are followed, handle signals, or a server does it for them."""
     return any(_handles(each) for each in _files(file, function))
 
 

@@ -9,14 +9,16 @@ from dataclasses import astuple
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from readiness.cache import Cache, digest, stamp
 from readiness.model import Edit, Evidence, Finding, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
-from readiness.scan.facts import facts_in, facts_out
 from readiness.scan.files import Found, Source
 from readiness.scan.outcomes import Deferred, Examined, Hangs, Outcome
+
+if TYPE_CHECKING:
+    from readiness.scan.facts import Fact
 
 FEW = 40
 """Files that an outcome may hang on by name; of more, any change in the project counts."""
@@ -187,7 +189,7 @@ def examined_out(examined: Examined) -> dict[str, Any]:
         "problem": examined.problem,
         "code": examined.code,
         "hangs": list(astuple(examined.hangs)),
-        "facts": facts_out(examined.facts) if examined.facts is not None else None,
+        "facts": _facts_out(examined.facts) if examined.facts is not None else None,
         "bandit": [finding_out(each) for each in examined.bandit],
         "outcomes": [
             [
@@ -221,8 +223,20 @@ def examined_in(name: str, data: Mapping[str, Any]) -> Examined:
     ]
     bandit = tuple(finding_in(each) for each in data["bandit"])
     files, *others = data["hangs"]
-    facts = facts_in(data["facts"]) if data["facts"] is not None else None
+    facts = _facts_in(data["facts"]) if data["facts"] is not None else None
     return Examined(name, data["problem"], data["code"], tuple(outcomes), bandit, Hangs(tuple(files), *others), facts)
+
+
+def _facts_out(facts: Sequence[Fact]) -> list[list[Any]]:
+    from readiness.scan.facts import facts_out  # single files have none, and the many classes take time to make
+
+    return facts_out(facts)
+
+
+def _facts_in(data: Sequence[Sequence[Any]]) -> tuple[Fact, ...]:
+    from readiness.scan.facts import facts_in
+
+    return facts_in(data)
 
 
 def run_out(run: Run) -> dict[str, Any]:

@@ -168,6 +168,16 @@ class Names:
         found = NOTHING.union(*(self._bound(each, depth) for each in bound))
         return found or self._starred(name, depth)
 
+    def of_module(self, node: ast.Attribute) -> list[ast.AST]:
+        """What `module.NAME` is bound to in a module of the project."""
+        found: list[ast.AST] = []
+        for origin in self.origins(node.value) if self._finder else ():
+            located = self._finder.located(f"{origin}.{node.attr}", self.path) if self._finder else None
+            home = self._home(located[0]) if located else None
+            if home is not None and located is not None:
+                found += [each.node for each in home.scopes.at_module(located[1])]
+        return found
+
     def results(self, function: FunctionDef) -> list[ast.expr]:
         """The expressions that a function of this file returns or yields."""
         if function not in self._results:
@@ -192,7 +202,7 @@ class Names:
         found = self._finder.file(path) if self._finder else None
         return found.names if found else None
 
-    def _origins(self, node: ast.AST, depth: int) -> Iterator[str]:  # noqa: C901  one case a node type
+    def _origins(self, node: ast.AST, depth: int) -> Iterator[str]:
         match node:
             case ast.Name():
                 yield from self._name(node, depth)
@@ -207,12 +217,8 @@ class Names:
                 yield from self.origins(inner, depth)
             case ast.Subscript(value=value):
                 yield from (f"{base}[]" for base in self.origins(value, depth))
-            case ast.ListComp(elt=each) | ast.SetComp(elt=each) | ast.GeneratorExp(elt=each) | ast.DictComp(value=each):
-                yield from self.origins(each, depth)
-            case ast.IfExp(body=one, orelse=other):
-                yield from self.origins(one, depth) | self.origins(other, depth)
-            case ast.BoolOp(values=values):
-                yield from NOTHING.union(*(self.origins(each, depth) for each in values))
+            case _:
+                yield from NOTHING.union(*(self.origins(each, depth) for each in _results(node)))
 
     def _name(self, node: ast.Name, depth: int) -> Origins:
         bound = self.bindings(node)
@@ -424,3 +430,16 @@ class Names:
             if outer.rpartition(".")[2] not in {"AsyncIterator", "Iterator", "AsyncGenerator", "Generator"}:
                 return self._instances(function.returns, depth)
         return NOTHING.union(*(self.origins(each, depth) for each in self.results(function))) - {PARAMETER}
+
+
+def _results(node: ast.AST) -> list[ast.expr]:
+    """What a comprehension is made of, and what a choice or `a or b` may give."""
+    match node:
+        case ast.ListComp(elt=each) | ast.SetComp(elt=each) | ast.GeneratorExp(elt=each) | ast.DictComp(value=each):
+            return [each]
+        case ast.IfExp(body=one, orelse=other):
+            return [one, other]
+        case ast.BoolOp(values=values):
+            return values
+        case _:
+            return []

@@ -1,9 +1,9 @@
 """Which objects an expression may be, as far as its own file tells: told apart by where they are made.
 
 `names` knows what kind of thing an expression is, and follows it into other files. Here nothing but the file is looked
-at, and what is imported is left as it is written, so that the facts of a file hang on nothing else; `resolving` puts the
-files together. See `facts` for how a reference is written.
-"""  # noqa: E501
+at, and what is imported is left as it is written, so that the facts of a file hang on nothing else; `resolving` puts
+the files together. See `facts` for how a reference is written.
+"""
 
 from __future__ import annotations
 
@@ -91,6 +91,15 @@ class Objects:
         """What a function of this file hands out."""
         found = (each for each in self.names.definitions.get(function, ()) if isinstance(each, FunctionDef))
         return NOTHING.union(*(self._returned(each, 0) for each in found))
+
+    def route_class(self, ref: str) -> str:
+        """The class of route objects of a framework that a class of this file derives from; empty for every other."""
+        for each in self.names.definitions.get(ref[1:-1].rpartition(":")[2], ()):
+            for base in each.bases if isinstance(each, ast.ClassDef) else ():
+                for told in self.refs(base):
+                    if told[0] == "~" and told.rpartition("~")[2] in ROUTE_OBJECTS:
+                        return told.rpartition("~")[2]
+        return ""
 
     # ---- expressions
 
@@ -252,6 +261,8 @@ class Objects:
                 found.add(self.site(node))
             elif ref[0] == "~" and path in PARTIAL:
                 found = found.union(*(self.refs(each, depth) for each in node.args[:2]))
+            elif ref.endswith(">") and self.route_class(ref):
+                found.add(self.site(node))
             elif ref.endswith(">"):
                 found |= self._made(ref, depth)
             elif not _is_site(ref):

@@ -1,9 +1,14 @@
 """What comes out of one file, before its project is asked."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from readiness.model import Finding
-from readiness.scan.facts import Fact
+
+if TYPE_CHECKING:
+    from readiness.scan.facts import Fact
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from enum import Enum, auto
 
 from readiness.scan.names import PARAMETER
 from readiness.scan.project import Project
 from readiness.scan.reach import calls, handles_requests
+from readiness.scan.registration import registers
 from readiness.scan.rule import PythonFile
 from readiness.scan.scopes import How
-from readiness.scan.tree import FunctionDef, argument, below
+from readiness.scan.tree import FunctionDef, argument, below, last_name
 
 INSIDE = (
     "open()", "io.open()", "codecs.open()", "aiofiles.open()", "gzip.open()", "os.environ", "os.getenv", "os.fdopen()",
@@ -22,7 +24,7 @@ INSIDE = (
 """Beginnings of origins that are the operator's or the service's own."""
 OWN_STEPS = {
     "read_text", "read_bytes", "fetchone", "fetchall", "fetchrow", "fetchval", "scalar", "scalars", "scalar_one",
-    "execute", "dumps", "model_dump_json", "to_json",
+    "execute", "dumps", "model_dump_json", "to_json", "get_item", "batch_get_item",
 }  # fmt: skip
 """Methods that read a file by its path or a row of a database, or that write JSON, whatever the object is called."""
 SENT = (
@@ -39,6 +41,10 @@ UPSTREAM = (
     "ollama.", "groq.", "aiobotocore.",
 )  # fmt: skip
 """Those of them that answer because they were asked."""
+VERBS = ("get", "post", "put", "patch", "delete")
+"""Methods of a client, whatever it is called, whose answer has a `text` or a `content`."""
+REPLY = re.compile(r"(?:^|[._])(?:request\w*|Request\w+)\(\)")
+"""In the origin of what a peer answered: `await nc.request(subject)`."""
 READS = {
     "recv", "receive", "receive_text", "receive_bytes", "readline", "readuntil", "readexactly", "body", "next_msg",
     "iter_lines", "aiter_lines", "iter_content", "get_data", "aread", "aiter_sse", "iter_sse", "pubsub", "get_message",
@@ -104,7 +110,18 @@ class Outside:
         roots = list(self.roots(data))
         if any(_parts(each)[-2:] in MODEL_PARTS for each in roots):
             return True
-        return any(origin.startswith(UPSTREAM) for root in roots for origin in self._origins(root))
+        origins = {origin for root in roots for origin in self._origins(root)}
+        if any(origin.startswith(UPSTREAM) or REPLY.search(origin) for origin in origins):
+            return True
+        return bool(roots) and all(self._is_reply(each) for each in roots)
+
+    def _is_reply(self, root: ast.expr) -> bool:
+        """`reply.data` of `reply = await self._request(subject)`, `answer.text` of `answer = session.get(url)`."""
+        if not isinstance(root, ast.Attribute):
+            return False
+        calls = [each.value if isinstance(each, ast.Await) else each for each in self.file.names.values(root.value)]
+        asking = VERBS if root.attr in {"text", "content"} else ()
+        return bool(calls) and all(isinstance(each, ast.Call) and _asks(each, asking) for each in calls)
 
     def passing(self, data: ast.expr) -> list[tuple[PythonFile, ast.Call]]:
         """The calls that pass outside data for the parameter that is parsed, where it is one and no handler's."""
@@ -192,7 +209,22 @@ class Outside:
         origins = {origin for root in roots for origin in self._origins(root)}
         if origins and all(_is_own(origin) for origin in origins):
             return True
-        return any(self._is_written_here(each) for each in [data, *roots])
+        return any(self._is_written_here(each) or self._is_kept(each) for each in [data, *roots])
+
+    def _is_kept(self, value: ast.expr) -> bool:
+        """The value of an entry in a bucket, a store as a database is: `entry = await kv.get(key)`."""
+        if not isinstance(value, ast.Attribute) or value.attr != "value":
+            return False
+        sources = [each.value if isinstance(each, ast.Await) else each for each in self.file.names.values(value.value)]
+        buckets = [
+            each.func.value
+            for each in sources
+            if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == "get"
+        ]
+        return any(
+            last_name(each).lower().endswith("kv") or any("key_value" in origin for origin in self._origins(each))
+            for each in buckets
+        )
 
     def _is_written_here(self, value: ast.expr) -> bool:
         """Read from a store into which this file puts `json.dumps(...)` itself."""
@@ -230,7 +262,7 @@ class Outside:
 
     def _is_in_entry(self, root: ast.expr) -> bool:
         function = self.tree.function_of(root)
-        if function is None:
+        if function is None or (isinstance(function, ast.Lambda) and not registers(self.file.names, function)):
             return False
         handles = isinstance(function, FunctionDef) and handles_requests(self.file, function)
         return handles or self.file.guards.is_entry(function)
@@ -253,6 +285,11 @@ def _handed(call: ast.Call, name: str, function: FunctionDef) -> ast.expr | None
     """What a caller passes for a parameter."""
     names = [param.arg for param in function.args.args if param.arg not in {"self", "cls"}]
     return argument(call, name, names.index(name) if name in names else None)
+
+
+def _asks(call: ast.Call, verbs: Collection[str]) -> bool:
+    name = last_name(call.func).lstrip("_")
+    return name.startswith("request") or (name in verbs and isinstance(call.func, ast.Attribute) and bool(call.args))
 
 
 def _is_own(origin: str) -> bool:

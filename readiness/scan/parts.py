@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from readiness.scan.names import Defined, Names
 from readiness.scan.scopes import How
-from readiness.scan.tree import FunctionDef, last_name, text_of
+from readiness.scan.tree import FunctionDef, Tree, last_name, text_of, within
 
 DEEPEST = 24
 """Steps after which following stops."""
@@ -82,8 +82,8 @@ class _Walk:
         self.seen.add(key)
         if not keys:
             yield part
-            if not self.follow(part):
-                return
+        if not self.follow(part):
+            return
         for inner, wanted in self.inner(part, keys):
             yield from self.go(inner, wanted, depth + 1)
 
@@ -173,11 +173,10 @@ def _of_dict(part: Part, node: ast.Dict, keys: tuple[str, ...]) -> Iterator[tupl
 def _of_constructor(part: Part, call: ast.Call, keys: tuple[str, ...]) -> Iterator[tuple[Part, tuple[str, ...]]]:
     """What an object is made from, or the field of it that is taken."""
     named = {each.arg: each.value for each in call.keywords if each.arg}
-    if keys and keys[0] in named:
+    if not keys:
+        yield from ((part.at(each), keys) for each in [*call.args, *named.values()])
+    elif keys[0] in named:
         yield part.at(named[keys[0]]), keys[1:]
-        return
-    if not keys or not named:
-        yield from ((part.at(each), keys[1:]) for each in [*call.args, *named.values()])
     yield from ((part.at(each.value), keys) for each in call.keywords if not each.arg)
 
 
@@ -217,7 +216,27 @@ def _comes_before(part: Part, value: ast.expr) -> bool:
     tree = part.names.tree
     if tree.function_of(value) is not tree.function_of(part.node):
         return True
-    return value.lineno <= part.node.lineno or tree.loop_of(value) is not None
+    before = value.lineno <= part.node.lineno or tree.loop_of(value) is not None
+    return before and not _exclude_each_other(tree, value, part.node)
+
+
+def _exclude_each_other(tree: Tree, one: ast.AST, other: ast.AST) -> bool:
+    """Whether two places stand in branches of which only one runs."""
+    branches = dict(_branches(tree, one))
+    return any(branches.get(parent, branch) != branch for parent, branch in _branches(tree, other))
+
+
+def _branches(tree: Tree, node: ast.AST) -> Iterator[tuple[ast.AST, int]]:
+    """The `if` and `try` round a place, with the number of the branch that it stands in."""
+    child = node
+    for parent in tree.ancestors(node):
+        if isinstance(parent, ast.If):
+            yield parent, 1 if within(child, parent.body) else 2 if within(child, parent.orelse) else 0
+        elif isinstance(parent, ast.ExceptHandler):
+            yield tree.parents[parent], parent.lineno
+        elif isinstance(parent, FunctionDef):
+            return
+        child = parent
 
 
 def _passed(frame: Frame, names: Names, param: ast.arg) -> Iterator[Part]:

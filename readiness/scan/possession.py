@@ -14,8 +14,8 @@ from readiness.scan.rule import PythonFile
 from readiness.scan.tree import FunctionDef, below, dotted, is_none, last_name
 
 ASYNCHRONOUS = (
-    "aiohttp.", "httpx.AsyncClient", "httpx2.AsyncClient", "nats.", "redis.asyncio", "websockets.", "asyncpg.", "aio_pika.",  # noqa: E501
-    "asyncio.create_subprocess", "aiosqlite.", "aiokafka.",
+    "aiohttp.", "httpx.AsyncClient", "httpx2.AsyncClient", "nats.", "redis.asyncio", "websockets.", "asyncpg.",
+    "aio_pika.", "asyncio.create_subprocess", "aiosqlite.", "aiokafka.",
 )  # fmt: skip
 WRITING = {
     f"os.{each}"
@@ -23,9 +23,10 @@ WRITING = {
 }
 """What a full disk or a lost peer lets fail; other calls of the system hardly do between two lines."""
 LENDING = {
-    "print", "len", "str", "repr", "bool", "isinstance", "hasattr", "id", "type", "getattr", "iter", "aiter", "next", "anext",  # noqa: E501
-    "wait_for", "shield", "gather", "ioctl", "fcntl", "fstat", "read", "write", "isatty", "set_blocking", "select", "fsync",  # noqa: E501
-    "ftruncate", "lseek", "setwinsize", "add_reader", "remove_reader", "tcsetattr", "tcgetattr", "flock", "lockf", "fchmod",  # noqa: E501
+    "print", "len", "str", "repr", "bool", "isinstance", "hasattr", "id", "type", "getattr", "iter", "aiter", "next",
+    "anext", "wait_for", "shield", "gather", "ioctl", "fcntl", "fstat", "read", "write", "isatty", "set_blocking",
+    "select", "fsync", "ftruncate", "lseek", "setwinsize", "add_reader", "remove_reader", "tcsetattr", "tcgetattr",
+    "flock", "lockf", "fchmod",
 }  # fmt: skip
 """Calls that use what they are given and do not keep it."""
 STARTING = {"Popen", "create_subprocess_exec", "create_subprocess_shell", "run", "call", "check_call", "check_output"}
@@ -233,7 +234,7 @@ class Local:
         return method.attr in self.kind.closes and isinstance(outer, ast.Call | ast.keyword | ast.Tuple | ast.List)
 
     def _lends(self, call: ast.Call) -> bool:
-        """Whether a call only uses what it is given: by its name, or as a function of the project that keeps nothing."""  # noqa: E501
+        """Whether a call only uses what it is given: by name, or as a function of the project that keeps nothing."""
         if last_name(call.func) in LENDING or (self.kind.functions and last_name(call.func) in STARTING):
             return True
         functions = self.names.functions(call.func)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,8 +22,10 @@ from readiness.scan.rule import PythonFile
 from readiness.scan.tree import FunctionDef, last_name
 
 PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
-KEPT = 1_500_000
+KEPT = 4_000_000
 """Bytes of source whose syntax trees are kept between files; a tree takes some fifty times its source."""
+MANY = 30
+"""Files in which a name stands, above which nobody looks for who calls it: it names too many things."""
 ROUNDS = 4
 """Callers of callers in other files that are followed."""
 IMPLICIT = {
@@ -30,6 +33,8 @@ IMPLICIT = {
     "__getitem__", "__exit__", "__aexit__",
 }  # fmt: skip
 """Methods that are called without their name."""
+DEFINED = re.compile(rb"\b(?:def|class)\s+([A-Za-z_]\w*)")
+WORDS = re.compile(rb"[A-Za-z_]\w*")
 LETTERS = frozenset(bytes([each]) for each in range(128) if chr(each).isalnum() or chr(each) == "_")
 """Bytes that go on with a name."""
 ASKING = {"isinstance", "issubclass", "cast", "super", "type", "hasattr"}
@@ -53,6 +58,8 @@ class Project:
         self._given = list(sources)
         self._others = others
         self._files: dict[str, PythonFile | None] = {}
+        self._held = 0
+        """Bytes of source of the files that are parsed just now."""
         self._imported: dict[tuple[str, str], tuple[str, str] | None] = {}
         self._looked_into: dict[str, set[str]] = defaultdict(set)
         self._followed: set[str] = set()
@@ -96,15 +103,23 @@ class Project:
     def _parsed(self, path: str) -> PythonFile | None:
         source = self._sources.get(path)
         module = python.parse(source) if source is not None else None
-        known = source is not None and isinstance(module, ast.Module)
-        return PythonFile(path, module, source.data, self) if known else None  # type: ignore[arg-type,union-attr]
+        if source is None or not isinstance(module, ast.Module):
+            return None
+        self._held += len(source.data)
+        return PythonFile(path, module, source.data, self)
 
     def add(self, source: Source, module: ast.Module) -> PythonFile:
         """Take in a file that is parsed already."""
         found = self._files.get(source.name)
         if found is None:
+            self._held += len(source.data)
             found = self._files[source.name] = PythonFile(source.name, module, source.data, self)
         return found
+
+    def module(self, path: str) -> ast.Module | None:
+        """The syntax tree of a file that is parsed just now; None for every other."""
+        file = self._files.get(path)
+        return file.tree.module if file is not None else None
 
     def imported(self, origin: str, importer: str) -> tuple[PythonFile, str] | None:
         """The file of a module that a dotted import of `importer` names, and the rest of the name within it."""
@@ -132,6 +147,14 @@ class Project:
         """Whether there is such a file."""
         return path in self._sources
 
+    def says(self, path: str, word: bytes) -> bool:
+        """Whether a word stands in the text of a file."""
+        return path in self._sources and _holds(self._sources[path].data, word)
+
+    def text(self, path: str) -> bytes:
+        """What stands in a file; nothing where it is not of the project."""
+        return self._sources[path].data if path in self._sources else b""
+
     def size(self, path: str) -> int:
         """Bytes of a file."""
         return len(self._sources[path].data) if path in self._sources else 0
@@ -141,19 +164,23 @@ class Project:
         self._looking_at = path
 
     def end(self) -> None:
-        """What was asked for is known; forget the files that were not used for longest, down to KEPT."""
+        """What was asked for is known, and the file is not needed any more."""
         if self._looking_at in self._whole:
             self._whole |= self.needs(self._looking_at)
         self._looking_at = None
-        held = sum(len(each.data) for each in self._files.values() if each is not None)
-        if held > KEPT:
-            self._callers.clear()
-        for path in list(self._files):
-            if held <= KEPT:
+        self.rest()
+
+    def rest(self) -> None:
+        """Forget the other files that were not used for longest, down to KEPT; nobody may hold on to a part of one."""
+        if self._held <= KEPT:
+            return
+        self._callers.clear()
+        for path in [each for each in self._files if each != self._looking_at]:
+            if self._held <= KEPT:
                 break
             gone = self._files.pop(path)
             if gone is not None:
-                held -= len(gone.data)
+                self._held -= len(gone.data)
                 gone.forget()
 
     def hangs(self, path: str) -> Hangs:
@@ -275,15 +302,24 @@ class Project:
         return file.guards.judge(node, raises)
 
     def callers(self, origin: str) -> Callers | None:
-        """Who calls a function of the project outside its own file; None where there is no such function."""
+        """Who calls a function of the project outside its own file; None where nobody can tell.
+
+        That is so where there is no such function, and where its name stands in so many files that it names too much.
+        """
         if self._looking_at is not None:
             self._whole.add(self._looking_at)
         if origin not in self._callers:
-            path = origin[1:].rpartition(":")[0]
-            home = self.file(path)
-            found = home.names.defined(origin) if home is not None else []
-            self._callers[origin] = Callers(self, path, origin, found[-1]) if found else None
+            self._callers[origin] = self._find_callers(origin)
         return self._callers[origin]
+
+    def _find_callers(self, origin: str) -> Callers | None:
+        path, _, qualified = origin[1:-1].rpartition(":")
+        outer, _, name = qualified.rpartition(".")
+        if len(self.naming(outer.rpartition(".")[2] if name == "__init__" else name)) > MANY:
+            return None
+        home = self.file(path)
+        found = home.names.defined(origin) if home is not None else []
+        return Callers(self, path, origin, found[-1]) if found else None
 
     def naming(self, word: str) -> list[str]:
         """The files in whose text a word stands."""
@@ -291,12 +327,28 @@ class Project:
             self._whole.add(self._looking_at)
         if word not in self._naming:
             token = word.encode()
-            self._naming[word] = [name for name, source in self._sources.items() if _holds(source.data, token)]
+            known = self._words.get(token)
+            texts = self._sources if known is None else known
+            self._naming[word] = [name for name in texts if known or _holds(self._sources[name].data, token)]
         return self._naming[word]
 
-    def holding(self, name: str) -> Iterator[PythonFile]:
-        """The files in which a name stands."""
+    @cached_property
+    def _words(self) -> dict[bytes, list[str]]:
+        """The names that a file of the project defines -> the files in whose text they stand."""
+        found: dict[bytes, list[str]] = {}
+        for source in self._sources.values():
+            found.update((each, []) for each in DEFINED.findall(source.data))
+        for name, source in self._sources.items():
+            for word in found.keys() & set(WORDS.findall(source.data)):
+                found[word].append(name)
+        return found
+
+    def holding(self, name: str, *, member: bool = False) -> Iterator[PythonFile]:
+        """The files in which a name stands; `member`: behind a dot."""
+        behind_a_dot = re.compile(rb"\.[\s\\]*%b\b" % name.encode()) if member else None
         for path in self.naming(name):
+            if behind_a_dot is not None and not behind_a_dot.search(self._sources[path].data):
+                continue
             if (file := self.file(path)) is not None:
                 yield file
 
@@ -337,7 +389,7 @@ class Callers:
         self.untraceable = function.name in IMPLICIT
         self.overrides = not constructor and self.owner is not None and _derives(defined.names, self.owner)
         """The class has bases of which nobody knows, so that a call on any of those may be meant."""
-        for file in project.holding(self.name):
+        for file in project.holding(self.name, member=self.owner is not None and not constructor):
             for use in file.calls.mentions(self.name):
                 if file.name != path or file.names.origins(use) & self.inherited:
                     self._sort(file, use)

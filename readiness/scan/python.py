@@ -36,12 +36,8 @@ def wanted(source: Source, rules: Sequence[type[PythonRule]]) -> list[type[Pytho
     return [rule for rule in rules if not rule.tokens or any(each.encode() in source.data for each in rule.tokens)]
 
 
-def examine(file: PythonFile, rules: Sequence[type[PythonRule]]) -> list[Outcome]:
-    """What each rule says of a file. A rule that breaks is an Outcome with an error, and the others go on."""
-    return [_apply(rule, file) for rule in rules]
-
-
-def _apply(rule: type[PythonRule], file: PythonFile) -> Outcome:
+def examine(file: PythonFile, rule: type[PythonRule]) -> Outcome:
+    """What a rule says of a file. A rule that breaks is an Outcome with an error, and the others go on."""
     try:
         instance = rule(file)
         instance.run()

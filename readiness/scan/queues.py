@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from readiness.scan.keepers import Keepers
 from readiness.scan.rule import PythonFile
-from readiness.scan.tree import FunctionDef, argument, is_none, last_name, within
+from readiness.scan.tree import FunctionDef, argument, dotted, is_none, last_name, within
 
 QUEUES = {
     "asyncio.Queue", "asyncio.LifoQueue", "asyncio.PriorityQueue", "queue.Queue", "queue.LifoQueue",
@@ -27,6 +27,14 @@ class Queues:
         size = argument(call, "maxsize", 0)
         zero = isinstance(size, ast.Constant) and isinstance(size.value, int) and size.value <= 0
         return size is not None and not zero and not is_none(size) and last_name(call.func) != "SimpleQueue"
+
+    def taken(self, call: ast.Call) -> list[ast.Call]:
+        """Where the function that makes a queue for itself takes something out of it."""
+        function, name = self.file.tree.function_of(call), self.keepers.kept_as(call)
+        if function is None or not name or name.startswith("self."):
+            return []
+        gets = (each for each in self.file.calls.named("get") if self.file.tree.function_of(each) is function)
+        return [each for each in gets if dotted(each.func) == f"{name}.get"]
 
     def puts(self, call: ast.Call) -> Iterator[ast.Call]:
         """Where something is put into the queue that a call makes."""

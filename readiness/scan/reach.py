@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from itertools import islice
 
 from readiness.scan.calls import RUNNING_HERE
+from readiness.scan.endless import Endless
 from readiness.scan.guards import is_generator
 from readiness.scan.project import Callers, Project
 from readiness.scan.registration import decorators
@@ -42,18 +44,24 @@ REQUESTS = (
 )  # fmt: skip
 """Beginnings of what a handler's parameter is annotated with."""
 CARRIERS = {"Request", "HttpRequest", "WebSocket", "Msg", "BaseRequest", "HTTPConnection"}
-COMMANDS = {"command", "group", "callback"}
+COMMANDS = {"command", "group"}
 """Decorators of a command line."""
+COMMAND_LINES = ("click.", "asyncclick.", "typer.", "cyclopts.")
+"""Libraries that have them: where coroutines and callbacks are so decorated by others, a chat or a page calls them."""
 LIFE = {"lifespan", "on_startup", "on_shutdown", "on_cleanup", "cleanup_ctx", "startup", "shutdown"}
 """Where an application is told what to do before it serves, and after."""
 RUNNERS = {"to_thread": 1, "run_in_threadpool": 1, "submit": 1, "partial": 1, "run_sync": 1, "run_in_executor": 2}
 """Calls that run a function which they are given, and where its own arguments begin."""
+STARTERS = {"run", "run_sync", "run_until_complete"}
+"""Calls that run a coroutine, and return when it is over."""
 PASSING = {"to_thread", "run_in_threadpool", "submit", "partial"}
 """Those that hand keywords on."""
 DEEPEST = 4
 """Callers of callers that are looked at."""
-MANY = 30
-"""Files in which a name stands, above which callers in other files are not looked for: it names too many things."""
+SEVERAL = 8
+"""Coroutines that lead to a place of which one is chosen."""
+FEW = 4
+"""Files in which a name stands, up to which a call of a method of that name is taken for a call of this one."""
 
 
 def calls(file: PythonFile, function: FunctionDef, *, far: bool = True) -> Iterator[tuple[PythonFile, ast.Call]]:
@@ -77,9 +85,7 @@ def possible_calls(file: PythonFile, function: FunctionDef) -> Iterator[tuple[Py
 
 def _callers(file: PythonFile, function: FunctionDef) -> Callers | None:
     project = file.finder
-    if not isinstance(project, Project) or len(project.naming(file.calls.name_of(function))) > MANY:
-        return None
-    return project.callers(file.names.key(function))
+    return project.callers(file.names.key(function)) if isinstance(project, Project) else None
 
 
 def is_on_a_request_path(
@@ -133,19 +139,27 @@ def _carries_request(file: PythonFile, param: ast.arg) -> bool:
 
 
 def coroutine_of(file: PythonFile, place: ast.AST, levels: int) -> tuple[PythonFile, ast.Call] | None:
-    """The call in a coroutine by which a place in a plain function runs on the event loop."""
+    """The call in a coroutine by which a place in a plain function runs on the event loop; one that serves, if any."""
+    found = list(islice(_coroutines(file, place, levels), SEVERAL))
+    serving = (each for each in found if not is_starting(*each) and not is_one_shot(*each))
+    return next(serving, found[0]) if found else None
+
+
+def _coroutines(file: PythonFile, place: ast.AST, levels: int) -> Iterator[tuple[PythonFile, ast.Call]]:
+    """The nearest first."""
     function = file.tree.function_of(place)
     if not isinstance(function, ast.FunctionDef) or levels < 1 or not _may_lead_to_coroutine(file, function, levels):
-        return None
-    for other, call in calls(file, function):
-        if is_generator(function) and not other.guards.is_iterated(call):
-            continue
+        return
+    leading = [
+        (other, call)
+        for other, call in calls(file, function)
+        if not is_generator(function) or other.guards.is_iterated(call)
+    ]
+    for other, call in leading:
         if isinstance(other.tree.function_of(call), ast.AsyncFunctionDef):
-            return other, call
-        found = coroutine_of(other, call, levels - 1)
-        if found is not None:
-            return found
-    return None
+            yield other, call
+    for other, call in leading:
+        yield from _coroutines(other, call, levels - 1)
 
 
 def _may_lead_to_coroutine(file: PythonFile, function: FunctionDef, levels: int) -> bool:
@@ -163,13 +177,16 @@ def is_starting(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()
     function = file.tree.function_of(place)
     if not isinstance(function, FunctionDef) or function in path or len(path) >= DEEPEST:
         return False
-    if file.tree.loop_of(place) is not None:
+    if _is_repeated(file, place):
         return False
     if _starts_or_ends(file, function):
         return True
     leading = list(calls(file, function))
     deeper = (*path, function)
-    return bool(leading) and all(_is_run(other, call) or is_starting(other, call, deeper) for other, call in leading)
+    run = isinstance(function, ast.AsyncFunctionDef) and _is_given_to_runner(file, function)
+    return (run or bool(leading)) and all(
+        _is_run(other, call) or is_starting(other, call, deeper) for other, call in leading
+    )
 
 
 def _starts_or_ends(file: PythonFile, function: FunctionDef) -> bool:
@@ -185,27 +202,43 @@ def _starts_or_ends(file: PythonFile, function: FunctionDef) -> bool:
     return False
 
 
+def _is_given_to_runner(file: PythonFile, function: FunctionDef) -> bool:
+    """`anyio.run(main)`, `loop.run_sync(partial(main, arguments))`."""
+    for reference in file.calls.uses.get(function.name, ()):
+        parent = file.tree.parents[reference]
+        if isinstance(parent, ast.Call) and last_name(parent.func) == "partial":
+            parent = file.tree.parents[parent]
+        if isinstance(parent, ast.Call) and reference is not parent.func and last_name(parent.func) in STARTERS:
+            return True
+    return False
+
+
 def _is_run(file: PythonFile, call: ast.Call) -> bool:
     """`asyncio.run(call())`, or a task that is made before `loop.run_forever()`."""
     parent = file.tree.parents[call]
     if not isinstance(parent, ast.Call) or call is parent.func:
         return False
-    if last_name(parent.func) in {"run", "run_until_complete"}:
+    if last_name(parent.func) in STARTERS:
         return True
     outer = file.tree.function_of(parent)
     later = (each for each in file.calls.named("run_forever") if file.tree.function_of(each) is outer)
     return last_name(parent.func) in {"ensure_future", "create_task"} and any(later)
 
 
-def is_serving(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()) -> bool:
-    """Whether a handler, a task or an endless loop gets here, as far as the project shows or lets one guess."""
+def is_serving(
+    file: PythonFile, place: ast.AST, raises: frozenset[str] = frozenset(), path: tuple[ast.AST, ...] = ()
+) -> bool:
+    """Whether a handler, a task or an endless loop gets here, as far as the project shows or lets one guess.
+
+    `raises`: a call that is guarded against all of these does not count.
+    """
     function = file.tree.function_of(place)
     if isinstance(function, FunctionDef) and _is_command(file, function):
         return False
-    if isinstance(file.tree.loop_of(place), ast.While | ast.AsyncFor) or file.calls.detached(place):
+    if _is_in_endless_loop(file, place) or file.calls.detached(place):
         return True
     if isinstance(function, ast.Lambda):
-        return is_serving(file, function, path)
+        return is_serving(file, function, raises, path)
     if function is None or function in path or len(path) >= DEEPEST:
         return False
     outer = file.tree.function_of(function)
@@ -213,14 +246,32 @@ def is_serving(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ())
         return True
     if file.guards.is_entry(function):
         return True
-    leading = [*calls(file, function), *possible_calls(file, function)]
-    return any(is_serving(other, call, (*path, function)) for other, call in leading)
+    leading = [*calls(file, function), *(possible_calls(file, function) if _is_rare(file, function) else ())]
+    return any(
+        is_serving(other, call, raises, (*path, function))
+        for other, call in leading
+        if not (raises and other.guards.guarded(call, raises))
+    )
+
+
+def _is_rare(file: PythonFile, function: FunctionDef) -> bool:
+    """Whether so few files name it that a call by its name likely means it: not `connect` or `query`."""
+    project = file.finder
+    return isinstance(project, Project) and len(project.naming(file.calls.name_of(function))) <= FEW
+
+
+def _is_in_endless_loop(file: PythonFile, place: ast.AST) -> bool:
+    """Whether a loop that consumes or goes on for ever is around it; one over pages or tries ends."""
+    loop = file.tree.loop_of(place)
+    if isinstance(loop, ast.While):
+        return Endless(file.tree, file.names, file.guards).is_endless(loop)
+    return isinstance(loop, ast.AsyncFor)
 
 
 def is_one_shot(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()) -> bool:
     """Whether a place only runs once in a command or script, which then ends: with an error that somebody sees."""
     function = file.tree.function_of(place)
-    if file.tree.loop_of(place) is not None or (isinstance(function, FunctionDef) and function in path):
+    if _is_repeated(file, place) or (isinstance(function, FunctionDef) and function in path):
         return False
     if function is None:
         return _is_main(file, place)
@@ -234,17 +285,45 @@ def is_one_shot(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()
     return bool(leading) and all(is_one_shot(other, call, (*path, function)) for other, call in leading)
 
 
+def is_shown(file: PythonFile, place: ast.AST) -> bool:
+    """Whether a command prints what arrives: who looks at the console sees its end, and starts it again."""
+    function, loop = file.tree.function_of(place), file.tree.loop_of(place)
+    if not isinstance(function, FunctionDef) or not isinstance(loop, ast.AsyncFor):
+        return False
+    owners = [(other, other.tree.function_of(call)) for other, call in calls(file, function)] or [(file, function)]
+    if not all(isinstance(each, FunctionDef) and _is_command(other, each) for other, each in owners):
+        return False
+    called = [each for each in below(loop) if isinstance(each, ast.Call)]
+    inner = [each for call in called for one in file.names.local_functions(call.func) for each in below(one)]
+    return any(isinstance(each, ast.Call) and last_name(each.func) == "print" for each in [*called, *inner])
+
+
+def _is_repeated(file: PythonFile, place: ast.AST) -> bool:
+    """Whether a loop round it may go on for ever: not one over things, nor a talk with somebody at a console."""
+    loop = file.tree.loop_of(place)
+    while loop is not None:
+        if not isinstance(loop, ast.For):
+            asked = (each for each in file.calls.named("input") if isinstance(each.func, ast.Name))
+            return not any(file.tree.loop_of(each) is loop for each in asked)
+        loop = file.tree.loop_of(loop)
+    return False
+
+
 def _is_command(file: PythonFile, function: FunctionDef) -> bool:
-    """Decorated as one, given the arguments of the command line, or reading them."""
-    if any(last_name(each) in COMMANDS for each in decorators(function)):
-        return True
+    """Decorated as one, given the arguments of the command line, reading them, or asking somebody at a console."""
+    for each in decorators(function):
+        if isinstance(function, ast.FunctionDef) and last_name(each) in COMMANDS:
+            return True
+        if any(origin.startswith(COMMAND_LINES) for origin in file.names.origins(each)):
+            return True
     given = (each.annotation for each in function.args.args if each.annotation is not None)
     if any("argparse.Namespace" in file.names.origins(each) for each in given):
         return True
     parents = (file.tree.parents[file.tree.parents[each]] for each in file.calls.references(function))
     if any(isinstance(each, ast.Call) and last_name(each.func) == "set_defaults" for each in parents):
         return True
-    return any(file.tree.function_of(each) is function for each in file.calls.named("parse_args", "parse_known_args"))
+    console = file.calls.named("parse_args", "parse_known_args", "input")
+    return any(file.tree.function_of(each) is function for each in console)
 
 
 def _is_main(file: PythonFile, place: ast.AST) -> bool:

@@ -12,20 +12,31 @@ from readiness.scan.connections import keeps
 from readiness.scan.libraries import Classes
 from readiness.scan.rule import PythonFile
 from readiness.scan.scopes import How
-from readiness.scan.tree import FunctionDef, below, dotted, inside, is_none, last_name, text_of
+from readiness.scan.tree import FunctionDef, below, dotted, inside, is_none, last_name, within
 
 FILLING = {"update", "append", "extend", "add", "setdefault", "insert", "appendleft"}
 EMPTY = {"dict", "list", "set", "collections.defaultdict", "collections.OrderedDict", "tuple", "frozenset"}
-READING = {"json", "loads", "load", "safe_load", "read", "read_text", "read_bytes", "fetchall", "fetchone", "fetchmany", "scalars",  # noqa: E501
+READING = {"json", "open", "read", "read_text", "read_bytes", "fetchall", "fetchone", "fetchmany", "scalars",
            "urlopen", "check_output", "glob", "iterdir", "listdir"}  # fmt: skip
 """Calls that read what others wrote."""
-STARTING = {"create_task", "ensure_future", "gather", "connect", "open_connection", "wait", "sleep", "create_subprocess_exec", "start",  # noqa: E501
-            "acquire", "create_pool", "get_running_loop", "wait_for"}  # fmt: skip
+STARTING = {
+    "create_task", "ensure_future", "gather", "connect", "open_connection", "wait", "sleep", "create_subprocess_exec",
+    "start", "acquire", "create_pool", "get_running_loop", "wait_for",
+}  # fmt: skip
 """Awaited calls that bring no data."""
 DEEPEST = 4
 """Names of names that are followed."""
-BEGINNING = {"__init__", "__post_init__", "__new__", "__enter__", "__aenter__", "setUp", "reset", "clear"}
-"""Functions before which there is nothing to lose, or that are there to lose it."""
+BEGINNING = {
+    "__init__", "__post_init__", "__new__", "__enter__", "__aenter__", "setUp", "reset", "clear", "__next__",
+    "__anext__",
+}  # fmt: skip
+"""Functions before which there is nothing to lose, or that are there to lose it, or to go on to the next page."""
+PREPARING = ("init", "setup", "set_up")
+"""Beginnings of the names of functions that come before the first data."""
+OF_THE_TURN = ("last_", "current_", "previous_")
+"""Beginnings of the names of what tells of the latest turn, whatever it brought."""
+EMPTYING = ("connect", "login", "logout", "reset", "invalidate", "drop", "delete", "clear", "purge", "wipe", "flush")
+"""In the names of such functions."""
 PARSED = (".json()", "json.loads()", "json.load()", "yaml.safe_load()", "yaml.load()", "tomllib.load")
 """In the origin of data that came from outside."""
 
@@ -69,8 +80,9 @@ class State:
 
 def states(file: PythonFile) -> Iterator[State]:
     """What a file keeps: attributes that are assigned data or filled, and names of the module that functions change."""
+    changed = _changed(file)
     for owner, name in list(file.names.scopes.attributes):
-        if isinstance(owner, ast.ClassDef):
+        if name in changed and isinstance(owner, ast.ClassDef):
             yield State(file, owner, name)
     named = {name for each in file.tree.all(ast.Global) for name in each.names}
     named |= {
@@ -79,6 +91,15 @@ def states(file: PythonFile) -> Iterator[State]:
     for name in sorted(named - {""}):
         if file.names.scopes.at_module(name):
             yield State(file, None, name)
+
+
+def _changed(file: PythonFile) -> set[str]:
+    """The attributes that something but a beginning binds anew or empties: of the others nothing is ever lost."""
+    found = {each.func.value for each in file.calls.named("clear") if isinstance(each.func, ast.Attribute)}
+    places = [each for each in file.tree.all(ast.Attribute) if isinstance(each.ctx, ast.Store | ast.Del)]
+    places += [each for each in found if isinstance(each, ast.Attribute)]
+    functions = ((each.attr, file.tree.function_of(each)) for each in places)
+    return {name for name, function in functions if isinstance(function, FunctionDef) and not is_beginning(function)}
 
 
 def _bound(statement: ast.stmt) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -136,7 +157,7 @@ class Emptied:
                 return self.file.failures.at(node)
         return None
 
-    def tells(self, test: ast.expr) -> bool | None:  # noqa: ARG002
+    def tells(self, _test: ast.expr) -> bool | None:
         return None
 
     def denies(self, test: ast.expr) -> bool | None:
@@ -212,7 +233,20 @@ def fills(file: PythonFile, node: ast.AST, text: str) -> bool:
         case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.AugAssign(target=target, value=value):
             return _into(target, text) and is_loaded(file, value, [target])
         case ast.Call(func=ast.Attribute(value=value, attr=attr), args=args):
-            return attr in FILLING and dotted(value) == text and any(is_loaded(file, each) for each in args)
+            data = [each for each in args if not _is_said(each)]
+            return attr in FILLING and dotted(value) == text and any(is_loaded(file, each) for each in data)
+    return False
+
+
+def _is_said(value: ast.expr) -> bool:
+    """A sentence about the data: `f"{path} is missing"`, `"%s is missing" % path`."""
+    match value:
+        case ast.JoinedStr():
+            return True
+        case ast.BinOp(left=ast.Constant(value=str()), op=ast.Mod()):
+            return True
+        case ast.Call(func=ast.Attribute(value=ast.Constant(value=str()), attr="format")):
+            return True
     return False
 
 
@@ -245,6 +279,10 @@ def _reads(file: PythonFile, call: ast.Call, depth: int) -> bool:
     return any(is_loaded(file, each, depth=depth + 2) for each in returned if each is not None)
 
 
+def _sets(node: ast.AST, text: str) -> bool:
+    return isinstance(node, ast.Assign) and any(dotted(each) == text for each in node.targets)
+
+
 def _into(target: ast.expr, text: str) -> bool:
     if isinstance(target, ast.Tuple):
         return any(_into(each, text) for each in target.elts)
@@ -262,14 +300,124 @@ def _empties(file: PythonFile, node: ast.AST, text: str) -> bool:
 
 def emptied(state: State) -> Iterator[Emptied]:
     """The places where data is thrown away that the same function, or what it calls, loads again."""
-    read_by = {function for use, function in state.uses() if isinstance(getattr(use, "ctx", None), ast.Load)}
-    for function in dict.fromkeys(function for _, function in state.uses()):
-        if function.name in BEGINNING | ENDINGS or not read_by - {function}:
+    if is_of_the_turn(state):
+        return
+    uses = list(state.uses())
+    read_by = {function for use, function in uses if isinstance(getattr(use, "ctx", None), ast.Load)}
+    for function in dict.fromkeys(function for _, function in uses):
+        if is_beginning(function) or not read_by - {function}:
             continue
         text = state.text(function)
         for each in inside(function.body):
-            if _empties(state.file, each, text):
+            if not _empties(state.file, each, text) or _is_worthless(state.file, each, text):
+                continue
+            if not _turns_elsewhere(state.file, function, each):
                 yield Emptied(state, function, each)
+
+
+def is_beginning(function: FunctionDef) -> bool:
+    """Whether a function begins or ends something: what was there before is of no use afterwards."""
+    name = function.name.lower().lstrip("_")
+    if function.name in BEGINNING | ENDINGS or name.startswith(PREPARING):
+        return True
+    return any(word in name for word in EMPTYING)
+
+
+def is_of_the_turn(state: State) -> bool:
+    """Whether it tells of the latest turn only, and nobody wants the one before: `self.last_response`."""
+    return state.name.lstrip("_").lower().startswith(OF_THE_TURN)
+
+
+def is_first_load(place: ast.AST, state: State, function: FunctionDef) -> bool:
+    """Whether it runs only while there is nothing yet: `if not self.models: self.models = load()`."""
+    tree, child = state.file.tree, place
+    while child is not function:
+        parent = tree.parents[child]
+        if (
+            isinstance(parent, ast.If)
+            and within(child, parent.body)
+            and any(_asks_if_empty(parent.test, each, absent=True) for each in _kept_by(parent, state, function))
+        ):
+            return True
+        if _is_left_before(tree.block_of(child) if isinstance(child, ast.stmt) else [], child, state.text(function)):
+            return True
+        child = parent
+    return False
+
+
+def _is_left_before(block: list[ast.stmt], place: ast.AST, text: str) -> bool:
+    """`if self.models is not None: return self.models`."""
+    for each in block:
+        if each is place:
+            return False
+        if (
+            isinstance(each, ast.If)
+            and isinstance(each.body[-1], ast.Return)
+            and _asks_if_empty(each.test, text, absent=False)
+        ):
+            return True
+    return False
+
+
+def _kept_by(branch: ast.If, state: State, function: FunctionDef) -> set[str]:
+    """What a branch fills: the state, and what the same owner keeps beside it."""
+    text = state.text(function)
+    owner = text.rpartition(".")[0]
+    filled = {
+        dotted(each)
+        for each in inside(branch.body)
+        if isinstance(each, ast.Attribute | ast.Name) and isinstance(each.ctx, ast.Store)
+    }
+    return {text} | ({each for each in filled if each.rpartition(".")[0] == owner} if owner else set())
+
+
+def _asks_if_empty(test: ast.expr, text: str, *, absent: bool) -> bool:
+    """Whether a test asks for nothing else than whether the state is there; `absent`: whether it is not."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return _asks_if_empty(inner, text, absent=not absent)
+        case ast.Compare(left=left, ops=[operator], comparators=[right]) if is_none(right):
+            return dotted(left) == text and isinstance(operator, ast.Is if absent else ast.IsNot)
+        case ast.BoolOp(op=operator, values=values) if isinstance(operator, ast.And if absent else ast.Or):
+            return any(_asks_if_empty(each, text, absent=absent) for each in values)
+    return not absent and dotted(test) == text
+
+
+def _turns_elsewhere(file: PythonFile, function: FunctionDef, place: ast.AST) -> bool:
+    """Whether the object is told just before to stand for something else: `self.path = path; self.data = {}`."""
+    given = {each.arg for each in [*function.args.args[1:], *function.args.kwonlyargs]}
+    first = function.args.args[0].arg if function.args.args else ""
+    for each in file.tree.block_of(file.tree.statement_of(place)):
+        if each is place:
+            return False
+        for target, value in _bound(each):
+            if isinstance(value, ast.Name) and value.id in given and dotted(target).startswith(f"{first}."):
+                return True
+    return False
+
+
+def _is_worthless(file: PythonFile, place: ast.AST, text: str) -> bool:
+    """Whether the data is empty there anyway, is over, belongs to somebody else, or was found to be wrong."""
+    child: ast.AST = place
+    for parent in file.tree.ancestors(place):
+        if isinstance(parent, FunctionDef):
+            return False
+        if isinstance(parent, ast.ExceptHandler):
+            return True
+        if isinstance(parent, ast.Try) and within(child, parent.finalbody):
+            return True
+        if isinstance(parent, ast.If):
+            other = parent.orelse if within(child, parent.body) else parent.body if within(child, parent.orelse) else []
+            if any(_sets(each, text) for each in inside(other)):
+                return True
+        if isinstance(parent, ast.If) and any(each is child for each in parent.body):
+            tests = list(below(parent.test))
+            if any(dotted(each) == text for each in tests) or any(
+                isinstance(each, ast.NotEq) for test in tests for each in getattr(test, "ops", ())
+            ):
+                return True
+        child = parent
+    return False
 
 
 def holds_connection(state: State) -> bool:
@@ -279,6 +427,3 @@ def holds_connection(state: State) -> bool:
     else:
         nodes = state.file.names.scopes.attributes.get((state.owner, state.name), [])
     return any(keeps(state.file.names, origin) for node in nodes for origin in state.file.names.member_of(node, 1))
-
-
-__all__ = ["Emptied", "State", "below", "emptied", "fills", "holds_connection", "is_empty", "states", "text_of"]

@@ -10,12 +10,14 @@ from readiness.scan.libraries import NOTHING, Classes
 from readiness.scan.project import Project
 from readiness.scan.resources import CLOSES
 from readiness.scan.rule import PythonFile
-from readiness.scan.tree import FunctionDef, below, dotted, inside, last_name
+from readiness.scan.tree import FunctionDef, below, dotted, inside, last_name, within
 
 PUTS = {"add", "append", "appendleft"}
 """Methods that put in what they are given."""
-TAKES = frozenset({"discard", "remove", "pop", "popitem", "popleft", "clear", "delete", "expire", "difference_update", "intersection_update",  # noqa: E501
-         "evict", "prune", "cleanup", "purge"})  # fmt: skip
+TAKES = frozenset({
+    "discard", "remove", "pop", "popitem", "popleft", "clear", "delete", "expire", "difference_update",
+    "intersection_update", "evict", "prune", "cleanup", "purge",
+})  # fmt: skip
 EMPTY = {
     "dict",
     "list",
@@ -27,8 +29,10 @@ EMPTY = {
     "collections.deque",
     "deque",
 }
-FRESH = {"uuid.uuid4", "uuid.uuid1", "uuid.uuid7", "secrets.token_hex", "secrets.token_urlsafe", "time.time_ns", "time.time", "ulid.ULID",  # noqa: E501
-         "ulid.new", "nanoid.generate", "shortuuid.uuid"}  # fmt: skip
+FRESH = {
+    "uuid.uuid4", "uuid.uuid1", "uuid.uuid7", "secrets.token_hex", "secrets.token_urlsafe", "time.time_ns",
+    "time.time", "ulid.ULID", "ulid.new", "nanoid.generate", "shortuuid.uuid",
+}  # fmt: skip
 """Calls that never give the same twice."""
 
 
@@ -41,6 +45,10 @@ class Entry:
     opening: ast.AST
     takers: frozenset[str]
     """Methods that take it out again."""
+    when: frozenset[str] = frozenset()
+    """The tests under which it is put in: where one of them does not hold, it is not there."""
+    helpers: frozenset[str] = frozenset()
+    """Other functions of the file that take something out of the table."""
     closing: list[ast.AST] = field(default_factory=list)
 
     def opens(self, node: ast.AST) -> bool:
@@ -48,10 +56,13 @@ class Entry:
 
     def ends(self, node: ast.AST) -> bool:
         nodes = below(node) if isinstance(node, FunctionDef | ast.Lambda) else [node]
-        found = any(_ends(each, self.table, self.takers) for each in nodes)
+        found = any(_ends(each, self.table, self.takers) or self._is_helped(each) for each in nodes)
         if found:
             self.closing.append(node)
         return found
+
+    def _is_helped(self, node: ast.AST) -> bool:
+        return isinstance(node, ast.Call) and last_name(node.func) in self.helpers
 
     def fails(self, node: ast.AST) -> Classes | None:
         """Other endings before it may fail, but hardly do."""
@@ -59,7 +70,9 @@ class Entry:
         return NOTHING if isinstance(call, ast.Call) and last_name(call.func) in CLOSES else None
 
     def tells(self, test: ast.expr) -> bool | None:
-        """`if key in table` before taking it out."""
+        """`if key in table` before taking it out, or the test under which it was put in."""
+        if ast.dump(test) in self.when:
+            return True
         match test:
             case ast.Compare(ops=[ast.In()], comparators=[other]) if dotted(other) == self.table:
                 return True
@@ -72,8 +85,9 @@ class Entry:
 
 
 PAIRS = {
-    "add_consumer": frozenset({"delete_consumer"}), "subscribe": frozenset({"unsubscribe"}), "attach": frozenset({"detach"}),  # noqa: E501
-    "register": frozenset({"unregister", "deregister"}), "add_listener": frozenset({"remove_listener"}),
+    "add_consumer": frozenset({"delete_consumer"}), "subscribe": frozenset({"unsubscribe"}),
+    "attach": frozenset({"detach"}), "register": frozenset({"unregister", "deregister"}),
+    "add_listener": frozenset({"remove_listener"}),
     "add_handler": frozenset({"remove_handler"}), "add_reader": frozenset({"remove_reader"}),
     "addHandler": frozenset({"removeHandler"}),
 }  # fmt: skip
@@ -91,7 +105,81 @@ def entries(file: PythonFile, function: FunctionDef) -> Iterator[Entry]:
         table, key, takers = _put_into(each)
         if any((table, key, taker) in taken for taker in takers) and _outlives(file, function, table):
             parent = file.tree.parents[each]
-            yield Entry(table, parent if isinstance(parent, ast.Await) else each, takers)
+            opening = parent if isinstance(parent, ast.Await) else each
+            yield Entry(table, opening, takers, _tests(file, each), _helpers(file, function, table, takers))
+
+
+def _helpers(file: PythonFile, function: FunctionDef, table: str, takers: frozenset[str]) -> frozenset[str]:
+    """The functions beside one that take something out of its table."""
+    found = set()
+    for use in file.calls.uses.get(table.rpartition(".")[2], ()):
+        other = file.tree.function_of(use)
+        taking = _ends(file.tree.parents[use], table, takers)
+        if taking and isinstance(other, FunctionDef) and other is not function:
+            found.add(other.name)
+    return frozenset(found)
+
+
+def _tests(file: PythonFile, node: ast.AST) -> frozenset[str]:
+    """The tests of names that hold where a node stands, and are not made anew."""
+    found, child = set(), node
+    for parent in file.tree.ancestors(node):
+        if isinstance(parent, FunctionDef):
+            break
+        if isinstance(parent, ast.If) and isinstance(parent.test, ast.Name) and within(child, parent.body):
+            found.add(ast.dump(parent.test))
+        child = parent
+    return frozenset(found)
+
+
+def is_taken_up_again(file: PythonFile, entry: Entry, function: FunctionDef) -> bool:
+    """Whether something walks the table and hands what is left in it to this function, or to one that calls it."""
+    callers = {file.tree.function_of(each) for each in file.calls.of(function)}
+    names = {each.name for each in [function, *callers] if isinstance(each, FunctionDef)}
+    for use in file.calls.uses.get(entry.table.rpartition(".")[2], ()):
+        walk = _walk(file, use)
+        if walk is not None and any(
+            isinstance(each, ast.Call) and last_name(each.func) in names for each in below(walk)
+        ):
+            return True
+    return False
+
+
+def _walk(file: PythonFile, use: ast.expr) -> ast.AST | None:
+    """The loop or comprehension that goes through what is used."""
+    for parent in file.tree.ancestors(use):
+        if isinstance(parent, ast.For | ast.AsyncFor):
+            return parent if use in set(below(parent.iter)) else None
+        if isinstance(parent, ast.comprehension):
+            return file.tree.parents[parent]
+        if isinstance(parent, ast.stmt):
+            return None
+    return None
+
+
+def is_over(file: PythonFile, place: ast.AST) -> bool:
+    """Whether a place is only reached when the object itself is closed, and its tables with it."""
+    parent = file.tree.parents.get(place)
+    if not isinstance(place, ast.Raise) or not isinstance(parent, ast.If):
+        return False
+    return isinstance(parent.test, ast.Attribute) and "clos" in parent.test.attr
+
+
+def is_emptied_at_exit(file: PythonFile, entry: Entry) -> bool:
+    """Whether the context that the object is empties the table."""
+    owner = file.tree.class_of(entry.opening)
+    body = owner.body if isinstance(owner, ast.ClassDef) else []
+    exits = [each for each in body if isinstance(each, FunctionDef) and each.name in {"__aexit__", "__exit__"}]
+    return any(_empties(node, entry.table) for each in exits for node in below(each))
+
+
+def _empties(node: ast.AST, table: str) -> bool:
+    match node:
+        case ast.Assign(targets=[ast.Subscript(value=value, slice=ast.Slice())]) | ast.Assign(targets=[value]):
+            return dotted(value) == table
+        case ast.Call(func=ast.Attribute(value=value, attr="clear")):
+            return dotted(value) == table
+    return False
 
 
 def _outlives(file: PythonFile, function: FunctionDef, table: str) -> bool:
@@ -153,7 +241,7 @@ class Growth:
 
 
 def growing(file: PythonFile) -> Iterator[Growth]:
-    """The places of a file where a table grows with a fresh key, or by one more at its end, and nothing is taken out here."""  # noqa: E501
+    """Places of a file where a table grows, by a fresh key or at its end, and nothing is taken out in this file."""
     for (owner, name), values in file.names.scopes.attributes.items():
         if not isinstance(owner, ast.ClassDef) or not any(_is_empty(file, each) for each in values):
             continue
@@ -271,3 +359,31 @@ def _may_prune(file: PythonFile, use: ast.expr) -> bool:
                 "enumerate",
             }
     return True
+
+
+# ---- subscriptions
+
+
+def resubscribing(file: PythonFile) -> Iterator[tuple[FunctionDef, ast.Call]]:
+    """Callbacks that a NATS client calls when it has reconnected, and in which somebody subscribes again."""
+    for call in file.calls.named("connect"):
+        callback = next((each.value for each in call.keywords if each.arg == "reconnected_cb"), None)
+        for function in file.names.local_functions(callback) if isinstance(callback, ast.Name | ast.Attribute) else ():
+            found = _subscribing(file, function)
+            if found is not None:
+                yield function, found
+
+
+def _subscribing(file: PythonFile, function: FunctionDef, depth: int = 0) -> ast.Call | None:
+    calls = [each for each in inside(function.body) if isinstance(each, ast.Call)]
+    if any(last_name(each.func) in {"unsubscribe", "close", "drain", "connect"} for each in calls):
+        return None
+    for each in calls:
+        if last_name(each.func) == "subscribe" and any(
+            origin.startswith("nats.") for origin in file.names.origins(each.func)
+        ):
+            return each
+        for called in file.names.local_functions(each.func) if depth < 2 else ():
+            if called is not function and (found := _subscribing(file, called, depth + 1)) is not None:
+                return found
+    return None

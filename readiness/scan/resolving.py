@@ -1,8 +1,8 @@
-"""What references stand for, once all files are known: imports led to their files, parameters to what is passed for them.
+"""What references stand for, once all files are known: imports led to files, parameters to what is passed.
 
-The common cases are answered by facts. For the rest (what a factory returns, what is passed for a parameter) the file in
-question is looked at again, through the project.
-"""  # noqa: E501
+The common cases are answered by facts. For the rest (what a factory returns, what is passed for a parameter) the
+file in question is looked at again, through the project.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ MOST = 20
 """Objects that one parameter may be, and files that may pass it, beyond which it is not followed."""
 BUDGET = 1_000_000
 """Bytes of source that are looked at again."""
+ASKED = 400_000
+"""Bytes of the files in which one name is looked for."""
 STARTED = {
     "main",
     "amain",
@@ -116,7 +118,7 @@ class Resolver:
             return frozenset({f"{ref}{step}"})
         return NOTHING if ref in self.made or is_site(ref) else frozenset({f"{ref}{step}"})
 
-    # ---- imports  # noqa: ERA001
+    # ---- from other files
 
     def _imported(self, head: str, tail: str, passed: bool, depth: int) -> Iterator[str]:
         _, importer, dotted = head.split("~", 2)
@@ -177,7 +179,7 @@ class Resolver:
         return True
 
     def is_mentioned(self, function: str) -> bool:
-        """Whether the name of a function stands anywhere but in its definition and in imports; True where that is not known."""  # noqa: E501
+        """Whether a function's name stands anywhere but in its definition and in imports; True where nobody knows."""
         if function not in self._mentioned:
             self._mentioned[function] = self._is_mentioned(function)
         return self._mentioned[function]
@@ -185,16 +187,19 @@ class Resolver:
     def _is_mentioned(self, function: str) -> bool:
         path, _, qualified = function[1:-1].rpartition(":")
         word = qualified.rpartition(".")[2]
-        holding = self.project.naming(word) if self.project is not None else []
-        home = self.file(path)
-        if home is None or not holding or len(holding) > MOST or word.startswith("__") or word in STARTED:
+        if self.project is None or word.startswith("__") or word in STARTED:
             return True
-        if any(
+        holding = self.project.naming(word)
+        # bounded for each question by itself: an answer never hangs on what was asked before
+        if not holding or len(holding) > MOST or sum(map(self.project.size, holding)) > ASKED:
+            return True
+        home = self.project.file(path)
+        if home is None or any(
             isinstance(each, FunctionDef) and each.decorator_list for each in home.names.definitions.get(qualified, ())
         ):
             return True
-        files = [self.file(each) for each in holding]
-        return None in files or any(each.calls.mentions(word) for each in files if each is not None)
+        files = map(self.project.file, sorted(holding, key=self.project.size))
+        return any(each is None or each.calls.mentions(word) for each in files)
 
     # ---- classes and functions
 

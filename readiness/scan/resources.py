@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from typing import Protocol
 
-from readiness.scan.rule import PythonFile
 from readiness.scan.tree import argument, last_name
 
 CLOSES = {
-    "close", "aclose", "stop", "astop", "shutdown", "disconnect", "drain", "terminate", "quit", "dispose", "adispose", "release",  # noqa: E501
-    "wait_closed", "__aexit__", "__exit__", "async_close", "close_async", "unsubscribe", "kill", "cleanup", "loop_stop", "exit",  # noqa: E501
-    "close_all", "detach", "remove", "abort", "logout", "bye", "punsubscribe", "end", "delete", "closing", "async_stop", "join",  # noqa: E501
+    "close", "aclose", "stop", "astop", "shutdown", "disconnect", "drain", "terminate", "quit", "dispose", "adispose",
+    "release", "wait_closed", "__aexit__", "__exit__", "async_close", "close_async", "unsubscribe", "kill", "cleanup",
+    "loop_stop", "exit", "close_all", "detach", "remove", "abort", "logout", "bye", "punsubscribe", "end", "delete",
+    "closing", "async_stop", "join",
 }  # fmt: skip
 """Methods after which nothing is left to close."""
 
@@ -121,6 +122,8 @@ FILE = Kind("open")
 FILES = {"open", "io.open", "codecs.open", "gzip.open", "bz2.open", "lzma.open"}
 RESPONSE = Kind("send", frozenset({"aclose", "close", "aread", "read"}))
 SUBSCRIPTION = Kind("subscribe", frozenset({"unsubscribe", "drain"}))
+LISTENER = Kind("subscribe", SUBSCRIPTION.closes)
+"""A subscription with a callback: as long-lived as the service, unless it is made for a request."""
 PUBSUB = Kind("pubsub", frozenset({"close", "aclose", "reset", "unsubscribe", "punsubscribe"}))
 METHODS = {"open", "send", "subscribe", "pull_subscribe", "pubsub"}
 """Methods of connections that hand out something to close."""
@@ -128,9 +131,15 @@ LAST_NAMES = tuple(sorted({each.rpartition(".")[2] for each in KINDS if not each
 """What a call that opens something ends with; `SessionLocal()` may be called anything."""
 
 
-def opened(file: PythonFile, call: ast.Call) -> Kind | None:
+class Named(Protocol):
+    """What knows where names come from: a file, or its names."""
+
+    def origins(self, node: ast.AST) -> frozenset[str]: ...
+
+
+def opened(names: Named, call: ast.Call) -> Kind | None:
     """What a call opens, by where its function comes from."""
-    origins = sorted(file.names.origins(call.func))
+    origins = sorted(names.origins(call.func))
     found = [KINDS[each] for each in origins if each in KINDS]
     if not found and last_name(call.func) in METHODS:
         found = [kind for each in origins if (kind := _handed_out(each, call)) is not None]
@@ -147,6 +156,6 @@ def _handed_out(origin: str, call: ast.Call) -> Kind | None:
         return RESPONSE if isinstance(streams, ast.Constant) and streams.value is True else None
     if last == "pubsub" and origin.startswith(("redis.", "aioredis.", "valkey.")):
         return PUBSUB
-    if last in {"subscribe", "pull_subscribe"} and origin.startswith("nats.") and argument(call, "cb") is None:
-        return SUBSCRIPTION
+    if last in {"subscribe", "pull_subscribe"} and origin.startswith("nats."):
+        return SUBSCRIPTION if argument(call, "cb") is None else LISTENER
     return None

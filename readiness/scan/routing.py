@@ -12,6 +12,8 @@ from readiness.scan.tree import FunctionDef, argument, last_name, text_of
 
 LIMITS = {"max_body_size", "request_max_body_size"}
 LAYERING = {"dependencies": "dependency", "middleware": "middleware", "guards": "guard"}
+WRAPPING = {"Depends", "Security", "Middleware", "DefineMiddleware"}
+"""Calls that name what stands before a route, and how it is made."""
 
 
 class Routing(Look):
@@ -28,22 +30,27 @@ class Routing(Look):
                 yield from self.declared(call, self.refs(outer.args[0]))
         for call in self.file.calls.named(*ADDING):
             yield from self.added(call)
-        for call in self.file.calls.named(*last_names(ROUTE_OBJECTS)):
-            for origin in self.is_of(call.func, ROUTE_OBJECTS):
+        derived = [each.name for each in self.tree.all(ast.ClassDef) if self.is_route(each)]
+        for call in self.file.calls.named(*last_names(ROUTE_OBJECTS), *derived):
+            own = (self.file.objects.route_class(ref) for ref in self.refs(call.func) if ref.endswith(">"))
+            for origin in [*self.is_of(call.func, ROUTE_OBJECTS), *filter(None, own)]:
                 yield from self.route_object(call, origin)
+
+    def is_route(self, owner: ast.ClassDef) -> bool:
+        """Whether a class of this file is one of route objects."""
+        named = any(last_name(base).endswith("Route") for base in owner.bases)
+        return named and bool(self.file.objects.route_class(self.names.key(owner)))
 
     # ---- declared by decorators
 
     def decorated(self, node: ast.ClassDef | FunctionDef) -> Iterator[Fact]:
         key = self.names.key(node)
-        found = []
+        found: list[Fact] = []
         for decorator in node.decorator_list:
             call = decorator if isinstance(decorator, ast.Call) else None
-            func = call.func if call else decorator
-            if call is not None and self.is_of(func, LITESTAR):
-                found += [*self.litestar(call, node)]
-            elif call is not None and isinstance(func, ast.Attribute) and func.attr in DECLARING:
-                found += [*self.declared(call, (key,))]
+            if call is None or last_name(call.func) not in DECLARING:
+                continue
+            found += self.litestar(call, node) if self.is_of(call.func, LITESTAR) else self.declared(call, (key,))
         if found:
             yield from found
             yield from self.decorators(node, key)
@@ -94,14 +101,8 @@ class Routing(Look):
 
     def layer(self, node: ast.expr, kind: str, owners: tuple[str, ...], call: ast.AST) -> Iterator[Fact]:
         inner, options = node, self.options(node) if isinstance(node, ast.Call) else ()
-        if isinstance(node, ast.Call) and last_name(node.func) in {
-            "Depends",
-            "Security",
-            "Middleware",
-            "DefineMiddleware",
-        }:
-            first = node.args[0] if node.args else argument(node, "dependency") or argument(node, "cls")
-            inner = first or node
+        if isinstance(node, ast.Call) and last_name(node.func) in WRAPPING:
+            inner = (node.args[0] if node.args else argument(node, "dependency") or argument(node, "cls")) or node
         yield Layer(owners, kind, self.refs(inner), options, self.is_conditional(call), self.file.location(node))
 
     def litestar(self, call: ast.Call, node: ast.ClassDef | FunctionDef) -> Iterator[Fact]:

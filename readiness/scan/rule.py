@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -63,7 +64,11 @@ class PythonFile:
     @cached_property
     def lines(self) -> list[str]:
         """As the parser counts them: every kind of line end is one."""
-        return importlib.util.decode_source(self.data).split("\n")
+        try:
+            text = importlib.util.decode_source(self.data)
+        except (SyntaxError, UnicodeDecodeError):  # the parser reads over what is no text in a comment
+            text = re.sub("\r\n?", "\n", self.data.decode(errors="replace"))
+        return text.split("\n")
 
     def location(self, node: ast.AST) -> Location:
         """Where a node stands. The parser counts columns in bytes of UTF-8, a Location in characters."""
@@ -121,14 +126,18 @@ class PythonRule:
     item: ClassVar[str]
     tokens: ClassVar[tuple[str, ...]] = ()
     """A file in which none of these stands has no place for the rule."""
+    advisory: ClassVar[bool] = False
+    """Whether all it says is advice, which neither fails nor passes its item."""
     callees: ClassVar[tuple[str, ...]] = ()
     """Last names of what is called, as `("loads", "load")`: `visit_Call` sees only these, by any alias. Empty: all."""
-    good: ClassVar[list[str]] = []
+    good: ClassVar[list[str | dict[str, str]]] = []
     """Examples that are examined and clear."""
-    bad: ClassVar[list[str]] = []
+    bad: ClassVar[list[str | dict[str, str]]] = []
     """Examples that are flagged."""
-    silent: ClassVar[list[str]] = []
+    silent: ClassVar[list[str | dict[str, str]]] = []
     """Examples in which there is nothing to judge."""
+    fixed: ClassVar[list[tuple[str | dict[str, str], str]]] = []
+    """Code that is flagged, and what `--fix` makes of it: nothing is flagged any more."""
 
     def __init__(self, file: PythonFile) -> None:
         self.file = file
@@ -175,7 +184,7 @@ class PythonRule:
         elif said == {Guard.GUARDED}:
             self.clear(node)
         elif Guard.UNKNOWN not in said:
-            self.marks.flagged.append(Flag(node, message, advisory, _possible(fix), tuple(left)))
+            self.marks.flagged.append(Flag(node, message, advisory or self.advisory, _possible(fix), tuple(left)))
 
     def _judge(self, file: PythonFile, place: ast.AST, node: ast.AST, raises: Iterable[str]) -> Judgement:
         """What is made of what a place raises; where it is a call of its function, of what leaves the function."""
@@ -191,7 +200,7 @@ class PythonRule:
 
     def flag(self, node: ast.AST, message: str, *, advisory: bool = False, fix: Iterable[Edit] = ()) -> None:
         """This place is at fault. The message says what to do where the rule's page does not; `fix` mends it."""
-        self.marks.flagged.append(Flag(node, message, advisory, _possible(fix)))
+        self.marks.flagged.append(Flag(node, message, advisory or self.advisory, _possible(fix)))
 
     # ---- what the front end asks
 
@@ -209,6 +218,8 @@ class PythonRule:
     @property
     def examined(self) -> int:
         """Places judged here; advice is no judgement, and what callers elsewhere decide counts when they have."""
+        if self.advisory:
+            return 0
         return len(self.marks.clear) + sum(not each.advisory and not each.left for each in self.marks.flagged)
 
     def findings(self) -> tuple[Finding, ...]:

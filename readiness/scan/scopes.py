@@ -80,7 +80,13 @@ class Scopes:
 
     def stored(self, name: ast.Name) -> list[Stored]:
         """What its function puts into the object it holds: `x[key] = value`, `x.append(value)`, `x += value`."""
+        if name.id not in self._storing:
+            return []
         return self._stores.get((self.tree.function_of(name), name.id), [])
+
+    @cached_property
+    def _storing(self) -> set[str]:
+        return {name for _, name in self._stores}
 
     @cached_property
     def _stores(self) -> dict[tuple[Scope, str], list[Stored]]:
@@ -123,12 +129,21 @@ class Scopes:
 
     def _scope(self, node: ast.AST, name: str) -> Scope:
         """The scope in which a statement at `node` binds a name."""
-        scopes = [each for each in self._scopes_of(node) if not isinstance(each, COMPREHENSIONS)]
-        if (scopes[0], name) in self._global:
+        scope = self._innermost(node)
+        if (scope, name) in self._global:
             return None
-        if (scopes[0], name) in self._nonlocal:
-            return next((each for each in scopes[1:] if not isinstance(each, ast.ClassDef)), None)
-        return scopes[0]
+        if scope is not None and (scope, name) in self._nonlocal:
+            return self.tree.function_of(scope)
+        return scope
+
+    def _innermost(self, node: ast.AST) -> Scope:
+        """The function, lambda or class in whose body a node stands; comprehensions are passed over."""
+        while not isinstance(node, ast.stmt):
+            parent = self.tree.parents[node]
+            if isinstance(parent, ast.Lambda) and node is parent.body:
+                return parent
+            node = parent
+        return self.tree.scope_of(node)
 
     def _bind(self, at: ast.AST, name: str, binding: Binding) -> None:
         scope = self._scope(at, name)

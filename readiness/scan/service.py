@@ -2,8 +2,8 @@
 
 Writing a ServiceRule: what is *missing* in a service
 -----------------------------------------------------
-A rule is a file in `rules/python/` with `class Rule(ServiceRule)` (`from readiness.scan import ServiceRule`). It is asked
-once, when all files were looked at and a whole project was given:
+A rule is a file in `rules/python/` with `class Rule(ServiceRule)` (`from readiness.scan import ServiceRule`). It is
+asked once, when all files were looked at and a whole project was given:
 
     class Rule(ServiceRule):
         item = "health-endpoint"
@@ -16,30 +16,31 @@ once, when all files were looked at and a whole project was given:
 
 `clear(location)` says that a place was judged and is right, `flag(location, message)` that it is wrong, `leave(reason)`
 that something which the verdict needs cannot be read: the item stays UNKNOWN. A service without any place for the item
-calls none of the three. A place is an application, a route, a subscription, an upstream call: pick what the item is about.
+calls none of the three. A place is an application, a route, a subscription, an upstream call: pick what the item is
+about.
 
 What a Service offers (all lists are in a stable order; the values are those of `readiness.scan.facts`):
 - `apps`: every `App` that is served by itself and is made in the files that were asked for. `app.made.library`,
-  `app.made.at`; `app.endpoints`: its routes and those of all that is mounted or included, each an `Endpoint` with `path`
-  (prefixes joined; `*` for what is no constant), `route.methods`, `route.body`, `route.at`, `layers` (outermost first),
-  `functions` (what its handlers lead to, dependencies included), `before` (what its layers lead to); `app.layers`,
-  `app.options`, `app.hooks` (startup, shutdown, lifespan, error), `app.doubts`.
+  `app.made.at`; `app.endpoints`: its routes and those of all that is mounted or included, each an `Endpoint` with
+  `path` (prefixes joined; `*` for what is no constant), `route.methods`, `route.body`, `route.at`, `layers`
+  (outermost first), `functions` (what its handlers lead to, dependencies included), `before` (what its layers lead
+  to); `app.layers`, `app.options`, `app.hooks` (startup, shutdown, lifespan, error), `app.doubts`.
 - `endpoints`: those of all apps; `completions`: the ones that ask a language model; `is_probe(endpoint)` and so on tell
   health, metrics and documentation apart from the work.
 - `messages`: every subscription; `service.reach(message.handlers)` what it leads to.
 - `reach(keys)`: the `Function`s that functions lead to, through calls, `Depends`, and parameters that are passed.
-  `function.calls` are calls of libraries by origin, `function.answers` statuses, `function.marks` see `deeds.MARKS`.
+  `function.calls` are calls of libraries by origin, `function.answers` statuses, `function.marks` see `marks.MARKS`.
 - `uses`: every call or decorator of a library of `traffic.MATTERING` anywhere in the project; `service.used(LOGS)`.
-  `begins(origin, LIBRARIES)` of `readiness.scan.traffic` matches an origin. `upstream` are the uses that ask a server or
-  a model, NATS requests included.
+  `begins(origin, LIBRARIES)` of `readiness.scan.traffic` matches an origin. `upstream` are the uses that ask a
+  server or a model, NATS requests included.
 - `served`: whether anything stays up: an application, a subscription, or a server that is not read (`service.unread`).
-- `habits`: what the project does by its own code, see `habits.KINDS`; `is_run(function)`; `upkeep.Upkeep(service)` joins
-  both with `uses` for what is about upstream calls, logs, metrics and traces.
+- `habits`: what the project does by its own code, see `habits.KINDS`; `is_run(function)`; `upkeep.Upkeep(service)`
+  joins both with `uses` for what is about upstream calls, logs, metrics and traces.
 - `doubts`: what of the assembly cannot be read; with `about` routes, layers, server.
 
 Facts are collected while a file is examined (`readiness.scan.collect`). A new kind of fact is a dataclass in `facts`, a
 collector, and a property here; a new mark of a function is a line in `deeds`.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 
@@ -49,11 +50,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from readiness.model import Location
 from readiness.scan.endpoints import ASKING, COMPLETIONS, App, Endpoint, Function
 from readiness.scan.facts import Deeds, Doubt, Fact, Habit, Hook, Lookup, Message, Passed, Use
 from readiness.scan.joining import Joining
+from readiness.scan.programs import Programs
 from readiness.scan.reaching import Reaching
-from readiness.scan.resolving import Resolver
+from readiness.scan.resolving import Resolver, is_parameter
 from readiness.scan.traffic import CLIENTS, MATTERING, MODELS, begins
 
 if TYPE_CHECKING:
@@ -144,7 +147,7 @@ class Service:
 
     @cached_property
     def uses(self) -> tuple[Use, ...]:
-        """Calls of libraries that matter, by the origin that is behind the names; wherever they stand in the project."""  # noqa: E501
+        """Calls of libraries that matter, by the origin behind the names; wherever they stand in the project."""
         found = (
             replace(each, origin=origin) for each in self.all(Use) for origin in sorted(self.resolve([each.origin]))
         )
@@ -175,6 +178,35 @@ class Service:
     def is_run(self, function: str) -> bool:
         """Whether anything mentions a function, so that it may run; what stands at the level of a module does."""
         return not function or self._resolver.is_mentioned(function)
+
+    def is_led_to(self, at: Location, *, given: bool) -> bool:
+        """Whether a program of the project may get to a place.
+
+        A server that is told of a module gets to what stands at its level, or in a function that is given nothing.
+        """
+        near = (each for each in self.all(Deeds) if each.at.path == at.path)
+        inside = [each.key.rpartition(":")[2] for each in near if each.at.line <= at.line <= each.at.end_line]
+        if not inside or (not given and any("." not in each for each in inside)):
+            return True
+        return self._programs is None or self._programs.lead_to(at.path)
+
+    @cached_property
+    def _programs(self) -> Programs | None:
+        project = self._resolver.project
+        return Programs(project) if project is not None else None
+
+    def holds(self, path: str) -> bool:
+        """Whether there is such a file in the project."""
+        return self._resolver.project is not None and self._resolver.project.holds(path)
+
+    def called_parameters(self, function: str) -> set[str]:
+        """What was passed to the functions around one, and is called or handed on in it."""
+        deeds = self._resolver.deeds.get(function)
+        return {ref for ref, _ in deeds.to if is_parameter(ref)} if deeds is not None else set()
+
+    def followed(self, parameter: str) -> frozenset[str]:
+        """What a parameter stands for, whoever passes it."""
+        return self._resolver.followed(parameter)
 
     @cached_property
     def imported(self) -> dict[str, set[str]]:

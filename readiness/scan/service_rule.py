@@ -62,7 +62,6 @@ class ServiceRule:
         return "; ".join(list(self._reasons)[:3]) or None
 
 
-NO_PLACE = "no place for it found"
 PARTIAL = "only single files were given: what is missing cannot be seen from them"
 
 
@@ -78,6 +77,8 @@ def judged(rule: type[ServiceRule], blank: Evidence, service: Service | None) ->
         instance.judge(service)
     except Exception as problem:  # noqa: BLE001  a broken rule is evidence, never the end of the run
         return replace(blank, error=f"{type(problem).__name__}: {problem}")
-    left = "; ".join(filter(None, [blank.left_out, instance.left_out])) or None
-    said = replace(blank, examined=instance.examined, findings=instance.findings(), left_out=left)
-    return replace(said, note=NO_PLACE) if said.found_no_place else said
+    said = replace(blank, examined=instance.examined, findings=instance.findings())
+    if said.examined or said.findings:
+        left = "; ".join(filter(None, [blank.left_out, instance.left_out])) or None
+        return replace(said, left_out=left)
+    return replace(said, note=instance.left_out)

@@ -10,27 +10,38 @@ from readiness.scan.facts import Fact, Message, Use
 from readiness.scan.tree import FunctionDef, argument, last_name
 
 MODELS = (
-    "openai", "anthropic", "litellm", "groq", "mistralai", "cohere", "ollama", "together", "vertexai", "google.generativeai",  # noqa: E501
-    "google.genai", "langchain", "llama_index", "transformers", "vllm", "huggingface_hub", "replicate", "any_llm", "aisuite",  # noqa: E501
-    "instructor", "pydantic_ai", "dashscope", "zhipuai", "microcore",
+    "openai", "anthropic", "litellm", "groq", "mistralai", "cohere", "ollama", "together", "vertexai",
+    "google.generativeai", "google.genai", "langchain", "llama_index", "transformers", "vllm", "huggingface_hub",
+    "replicate", "any_llm", "aisuite", "instructor", "pydantic_ai", "dashscope", "zhipuai", "microcore",
 )  # fmt: skip
 """Clients of language models."""
-CLIENTS = ("httpx", "httpx2", "requests", "aiohttp.ClientSession", "aiohttp.request", "urllib3", "urllib.request", "grpc", "boto3",  # noqa: E501
-           "botocore", "aiobotocore", "aioboto3", "niquests", "curl_cffi")  # fmt: skip
+CLIENTS = (
+    "httpx", "httpx2", "requests", "aiohttp.ClientSession", "aiohttp.request", "urllib3", "urllib.request", "grpc",
+    "boto3", "botocore", "aiobotocore", "aioboto3", "niquests", "curl_cffi",
+)  # fmt: skip
 """Clients of other servers."""
-LOGS = ("logging.basicConfig", "logging.config", "structlog", "loguru", "pythonjsonlogger", "json_log_formatter", "ecs_logging",  # noqa: E501
-        "json_logging", "logging_loki", "google.cloud.logging", "asgi_correlation_id", "logging.Formatter")  # fmt: skip
-METRICS = ("prometheus_client", "prometheus_fastapi_instrumentator", "starlette_exporter", "starlette_prometheus", "aioprometheus",  # noqa: E501
-           "prometheus_flask_exporter", "statsd", "datadog", "ddtrace", "opentelemetry", "logfire", "sentry_sdk", "newrelic",  # noqa: E501
-           "elasticapm", "litestar.plugins.prometheus", "faststream.nats.prometheus", "aiohttp_prometheus", "langfuse",
-           "litestar.contrib", "faststream.opentelemetry", "faststream.nats.opentelemetry", "aws_xray_sdk", "azure.monitor", "traceloop")  # fmt: skip  # noqa: E501
+LOGS = (
+    "logging.basicConfig", "logging.config", "structlog", "loguru", "pythonjsonlogger", "json_log_formatter",
+    "ecs_logging", "json_logging", "logging_loki", "google.cloud.logging", "asgi_correlation_id", "logging.Formatter",
+)  # fmt: skip
+METRICS = (
+    "prometheus_client", "prometheus_fastapi_instrumentator", "starlette_exporter", "starlette_prometheus",
+    "aioprometheus", "prometheus_flask_exporter", "statsd", "datadog", "ddtrace", "opentelemetry", "logfire",
+    "sentry_sdk", "newrelic", "elasticapm", "litestar.plugins.prometheus", "faststream.nats.prometheus",
+    "aiohttp_prometheus", "langfuse", "litestar.contrib", "faststream.opentelemetry", "faststream.nats.opentelemetry",
+    "aws_xray_sdk", "azure.monitor", "traceloop",
+)  # fmt: skip
 """Metrics and tracing."""
-RETRIES = ("tenacity", "backoff", "stamina", "retrying", "urllib3.util.retry", "urllib3.util.Retry", "urllib3.Retry", "retry",  # noqa: E501
-           "aiohttp_retry", "httpx_retries", "requests.adapters", "google.api_core.retry")  # fmt: skip
+RETRIES = (
+    "tenacity", "backoff", "stamina", "retrying", "urllib3.util.retry", "urllib3.util.Retry", "urllib3.Retry",
+    "retry", "aiohttp_retry", "httpx_retries", "requests.adapters", "google.api_core.retry",
+)  # fmt: skip
 BREAKERS = ("pybreaker", "aiobreaker", "circuitbreaker", "purgatory", "pyfailsafe", "aiocircuitbreaker", "resilience")
-CACHES = ("cachetools", "aiocache", "fastapi_cache", "diskcache", "flask_caching", "cashews", "requests_cache", "hishel", "redis",  # noqa: E501
-          "aioredis", "valkey", "aiohttp_client_cache", "functools.lru_cache", "functools.cache", "pymemcache", "aiomcache",  # noqa: E501
-          "litestar.stores", "gptcache", "async_lru", "cacheout")  # fmt: skip
+CACHES = (
+    "cachetools", "aiocache", "fastapi_cache", "diskcache", "flask_caching", "cashews", "requests_cache", "hishel",
+    "redis", "aioredis", "valkey", "aiohttp_client_cache", "functools.lru_cache", "functools.cache", "pymemcache",
+    "aiomcache", "litestar.stores", "gptcache", "async_lru", "cacheout",
+)  # fmt: skip
 LIMITERS = (
     "slowapi",
     "flask_limiter",
@@ -41,7 +52,12 @@ LIMITERS = (
     "ratelimit",
 )
 """What counts requests by client."""
-TELLING = frozenset(["get", "post", "put", "patch", "delete", "request", "send", "urlopen", "stream", "create", "acreate", "completion", "acompletion", "astream", "generate", "agenerate", "chat", "invoke", "ainvoke", "generate_content", "parse", "generate_content_async", "generate_content_stream", "complete", "acomplete", "send_message", "converse", "converse_stream", "inc", "observe", "labels", "mount", "call", "call_async"])  # fmt: skip  # noqa: E501
+TELLING = frozenset([
+    "get", "post", "put", "patch", "delete", "request", "send", "urlopen", "stream", "create", "acreate",
+    "completion", "acompletion", "astream", "generate", "agenerate", "chat", "invoke", "ainvoke", "generate_content",
+    "parse", "generate_content_async", "generate_content_stream", "complete", "acomplete", "send_message", "converse",
+    "converse_stream", "inc", "observe", "labels", "mount", "call", "call_async",
+])  # fmt: skip
 """Methods of clients, metrics and breakers, whatever they are called on."""
 TOLD = {
     "max_retries",
@@ -122,7 +138,7 @@ class Traffic(Look):
     def used(self, func: ast.expr, at: ast.AST) -> Iterator[Use]:
         for ref in self.refs(func):
             path = ref.rpartition("~")[2]
-            known = ref[0] == "~" and (begins(path, MATTERING) or _is_nats_request(path) or self.may_be_own(ref, func))
+            known = ref[0] == "~" and (begins(path, MATTERING) or _is_nats_request(path) or self.may_be_own(func))
             if known or (ref[0] == "<" and last_name(func) in TELLING):
                 inside = self.names.key(at) if isinstance(at, FunctionDef) else self.around(at)
                 yield Use(ref, inside, self.given(at), self.file.location(func))
@@ -132,7 +148,7 @@ class Traffic(Look):
             return ()
         return tuple((each.arg, self.literal(each.value) or "*") for each in at.keywords if each.arg in TOLD)
 
-    def may_be_own(self, ref: str, func: ast.expr) -> bool:  # noqa: ARG002
+    def may_be_own(self, func: ast.expr) -> bool:
         """Whether something of the project's own may stand behind an import, and its method's name is telling."""
         return last_name(func) in TELLING and isinstance(func, ast.Attribute)
 

@@ -6,7 +6,7 @@ The tree is that of the standard library: the parser that bandit needs anyhow, a
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 Node = TypeVar("Node", bound=ast.AST)
 FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
@@ -14,6 +14,7 @@ Function = FunctionDef | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 LEAVES = (ast.Name, ast.Constant, ast.Pass, ast.Break, ast.Continue, ast.Global, ast.Nonlocal, ast.alias)
+LEAF_TYPES = frozenset(LEAVES)
 SINGLETONS = frozenset({"ctx", "op", "ops", "type_ignores"})
 """Fields of nodes that one tree shares in many places."""
 
@@ -24,8 +25,10 @@ def _kinds(top: type[ast.AST]) -> Iterator[type[ast.AST]]:
         yield from _kinds(each)
 
 
+TEXTS = frozenset({"attr", "arg", "module", "level", "type_comment", "kind", "conversion", "rest", "kwd_attrs"})
+"""Fields of nodes that hold text or numbers, whatever the node."""
 FIELDS = {
-    kind: () if kind in LEAVES else tuple(name for name in kind._fields if name not in SINGLETONS)
+    kind: () if kind in LEAVES else tuple(name for name in kind._fields if name not in SINGLETONS | TEXTS)
     for kind in _kinds(ast.AST)
 }
 """The fields of each type that may hold nodes."""
@@ -91,6 +94,7 @@ class Tree:
         self.parents: dict[ast.AST, ast.AST] = {}
         self._by_type: dict[type[ast.AST], list[ast.AST]] = defaultdict(list)
         self._order: list[ast.AST] = []
+        self._scopes: dict[ast.AST, FunctionDef | ast.ClassDef | None] = {module: None}
         self._number()
 
     def _number(self) -> None:
@@ -99,6 +103,37 @@ class Tree:
         The places stand on the nodes themselves: what is below a node is then a piece of a list, and most rules ask
         for that again and again.
         """
+        try:
+            self._visit(self.module)
+        except RecursionError:
+            self.parents.clear()
+            self._by_type.clear()
+            self._order.clear()
+            self._number_deep()
+
+    def _visit(self, node: ast.AST) -> None:
+        """Number a node and what is below it. Every node of every file comes by here: it is written for speed."""
+        parents, by_type, order = self.parents, self._by_type, self._order
+        first = len(order)
+        order.append(node)
+        by_type[node.__class__].append(node)
+        for name in FIELDS[node.__class__]:
+            value: Any = getattr(node, name, None)
+            inner: list[Any] = value if value.__class__ is list else [value]
+            for each in inner:
+                kind: Any = each.__class__
+                if kind in LEAF_TYPES:
+                    parents[each] = node
+                    order.append(each)
+                    by_type[kind].append(each)
+                elif kind in FIELDS:
+                    parents[each] = node
+                    self._visit(each)
+        if len(order) > first + 1:
+            node.preorder, node.first, node.beyond = order, first, len(order)  # type: ignore[attr-defined]
+
+    def _number_deep(self) -> None:
+        """The same for a tree that is deeper than Python calls go."""
         parents, by_type, order = self.parents, self._by_type, self._order
         stack: list[ast.AST | None] = [self.module]
         open_nodes: list[ast.AST] = []
@@ -121,10 +156,16 @@ class Tree:
             stack += under
 
     def forget(self) -> None:
-        """Let go of all nodes, which refer to each other, without waiting for the garbage collector."""
+        """Let go of all nodes, which refer to each other, without waiting for the garbage collector.
+
+        Each is emptied: who still holds one, in a cycle of its own, would hold the tree.
+        """
+        for node in self._order:
+            vars(node).clear()
         self._order.clear()
         self.parents.clear()
         self._by_type.clear()
+        self._scopes.clear()
 
     def all(self, *kinds: type[Node]) -> list[Node]:
         """Every node of exactly these types; those of one type in the order of the source."""
@@ -143,14 +184,38 @@ class Tree:
             yield current
             current = self.parents.get(current)
 
+    def scope_of(self, statement: ast.AST) -> FunctionDef | ast.ClassDef | None:
+        """The function or class whose body a statement stands in; None for the module."""
+        known, parents = self._scopes, self.parents
+        passed = []
+        current = statement
+        while current not in known:
+            passed.append(current)
+            parent = parents[current]
+            if isinstance(parent, FunctionDef | ast.ClassDef):
+                known[current] = parent
+            else:
+                current = parent
+        found = known[current]
+        for each in passed:
+            known[each] = found
+        return found
+
     def function_of(self, node: ast.AST) -> Function | None:
         """The function or lambda whose body (not whose signature or decorators) `node` stands in."""
-        child = node
-        for parent in self.ancestors(node):
-            if in_body(child, parent):
-                return cast("Function", parent)
-            child = parent
-        return None
+        parents = self.parents
+        current = node
+        while not isinstance(current, ast.stmt):
+            parent = parents.get(current)
+            if parent is None:
+                return None
+            if isinstance(parent, ast.Lambda) and current is parent.body:
+                return parent
+            current = parent
+        scope = self.scope_of(current)
+        while isinstance(scope, ast.ClassDef):
+            scope = self.scope_of(scope)
+        return scope
 
     def class_of(self, node: ast.AST) -> ast.ClassDef | None:
         """The nearest class around `node`."""
@@ -228,6 +293,16 @@ def splats(node: ast.Call) -> list[ast.expr]:
 def is_none(node: ast.AST | None) -> bool:
     """The constant None."""
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def entries_of(value: ast.expr) -> list[tuple[str | None, ast.expr]] | None:
+    """Names and values of a dict that is written out; None for one of which not all can be read."""
+    match value:
+        case ast.Dict(keys=keys, values=values) if None not in keys:
+            return [(text_of(key), each) for key, each in zip(keys, values, strict=True)]
+        case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords) if all(each.arg for each in keywords):
+            return [(each.arg, each.value) for each in keywords]
+    return None
 
 
 def text_of(node: ast.AST | None) -> str | None:

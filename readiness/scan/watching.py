@@ -46,11 +46,19 @@ class Watching:
                 _method(parent) == "add_done_callback" and _looks(tree.parents[parent])
             ):
                 return True
-            if self._is_awaited(use, tree.function_of(task)) and not any(
-                each is tree.function_of(use) for each in cancelling
+            awaits = tree.function_of(use)
+            if self._is_awaited(use, tree.function_of(task)) and (
+                not any(each is awaits for each in cancelling) or self._is_its_scope(task, awaits)
             ):
                 return True
         return False
+
+    def _is_its_scope(self, task: ast.Call, awaits: ast.AST | None) -> bool:
+        """Whether a class is there for the task alone: `__aenter__` makes it, `__aexit__` awaits it."""
+        owner, made = self.file.tree.class_of(task), self.file.tree.function_of(task)
+        if owner is None or getattr(made, "name", "") != "__aenter__" or getattr(awaits, "name", "") != "__aexit__":
+            return False
+        return all(each.name.startswith("_") for each in owner.body if isinstance(each, ast.AsyncFunctionDef))
 
     def _named_in(self, around: ast.AST, name: str) -> list[ast.expr]:
         return [

@@ -16,8 +16,8 @@ from readiness.scan.scopes import decorated
 from readiness.scan.tree import FunctionDef, children, dotted
 
 AWAY, OPEN, FAILED = 1, 2, 4
-"""Not opened yet, closed, or owned by somebody else; open, and this function is to close it; still open although something
-failed since. States are sets of these."""  # noqa: E501
+"""Not opened yet, closed, or owned by somebody else; open, and this function is to close it; still open although
+something failed since. States are sets of these."""
 HELD = OPEN | FAILED
 PROGRAMMING: Classes = frozenset({"RuntimeError"})
 """Stands for what `raise` raises where nobody knows better."""
@@ -60,7 +60,7 @@ class Thing(Protocol):
         """Whether it is open where a test holds (True) or where it does not (False); None: the test says nothing."""
 
     def denies(self, test: ast.expr) -> bool | None:
-        """Whether something failed where a test holds (True) or where it does not (False); None: the test says nothing."""  # noqa: E501
+        """Whether something failed if a test holds (True) or if it does not (False); None: the test says nothing."""
 
 
 class Ways:

@@ -6,20 +6,21 @@ thread: `await asyncio.to_thread(...)`.
 
 Judged is what waits without bound or for more than about 50 ms: networks, databases, child processes, other threads,
 sleeping, and work that is large by its nature. Small files are not. A plain function counts where a coroutine calls it;
-what runs in a thread, a plain route of FastAPI, and generators of a stream do not. Before the loop serves anybody it is
-advice only.
+what runs in a thread, a plain route of FastAPI, and generators of a stream do not. Before the loop serves anybody, and at
+a console, it is advice only.
 """
 
 import ast
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from readiness.scan import PythonFile, PythonRule
 from readiness.scan.addresses import opens_data
 from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.fix import importing, replace, segment
-from readiness.scan.reach import coroutine_of, handed_over, is_on_a_request_path, is_one_shot, is_starting
+from readiness.scan.reach import coroutine_of, handed_over, is_one_shot, is_starting
 from readiness.scan.registration import decorators
-from readiness.scan.tree import FunctionDef, below, dotted, last_name
+from readiness.scan.tree import FunctionDef, argument, below, dotted, last_name
 
 FETCHED = (".execute()", ".scalars()")
 """Results that hold what they were asked for."""
@@ -44,7 +45,7 @@ class Blocker(NamedTuple):
 
 WEB = "get post put patch delete head options request"
 QUERIES = "execute executemany executescript fetchone fetchall fetchmany commit rollback"
-ORM = "execute commit flush refresh scalar scalars query rollback"
+ORM = "execute exec commit flush refresh scalar scalars query rollback"
 REDIS = (
     "get set setex setnx mget mset delete exists expire ttl incr decr hget hset hgetall hdel hmget hmset lpush rpush lpop "
     "rpop blpop brpop lrange llen sadd srem smembers zadd zrange zrem publish xadd xread xreadgroup ping keys execute_command"
@@ -86,7 +87,7 @@ BLOCKERS = (
     Blocker("subprocess", ("subprocess",), "run call check_call check_output getoutput getstatusoutput", "waits for a process"),
     Blocker("Popen", ("subprocess.Popen()",), "wait communicate", "waits for a process"),
     Blocker("os.system", ("os",), "system", "waits for a process"),
-    Blocker("input", ("",), "input", "waits for somebody to type"),
+    Blocker("input", ("",), "input", "waits for somebody to type", advice=True),
     Blocker("psycopg", ("psycopg2*", "psycopg", "psycopg.connect()*", "psycopg.Connection*"), f"{QUERIES} connect", DATABASE),
     Blocker("mysql", ("pymysql*", "mysql.connector*"), f"{QUERIES} connect", DATABASE),
     Blocker("ession", ("sqlalchemy.orm*", "sqlmodel.Session*", "sqlmodel.orm*"), ORM, DATABASE),
@@ -153,10 +154,16 @@ class Rule(PythonRule):
         "import subprocess\n\nasync def convert(path):\n    subprocess.run(['convert', path])\n",
         "from fastapi import Depends\nfrom sqlalchemy.orm import Session\n\nasync def users(db: Session = Depends(make)):\n    return db.execute(query).all()\n",
         "import bcrypt\n\nasync def login(password, stored):\n    return bcrypt.checkpw(password, stored)\n",
+        "import socket\n\nasync def find(host):\n    return socket.getaddrinfo(host, 443)\n",
+        "from sqlmodel import Session, select\n\nasync def users(engine):\n    with Session(engine) as session:\n        return session.exec(select(User)).all()\n",
+        "import requests\nfrom discord.ext import commands\nbot = commands.Bot('!')\n\n@bot.command()\nasync def cat(ctx):\n    await ctx.send(requests.get('http://cats', timeout=5).text)\n",
         "async def tail(path):\n    with open(path) as file:\n        return file.readlines()[-50:]\n",
         "import asyncio\n\nasync def ask(work, loop):\n    return asyncio.run_coroutine_threadsafe(work(), loop).result()\n",
     ]
     silent = [
+        "import socket\nFIGURES = socket.AI_NUMERICHOST\n\nasync def parse(host):\n    return socket.getaddrinfo(host, 443, flags=FIGURES), socket.getaddrinfo('127.0.0.1', 443)\n",
+        "import asyncio\n\nasync def ask(work, loop, seen):\n    future = asyncio.run_coroutine_threadsafe(work(), loop)\n    future.add_done_callback(seen.set)\n    await seen.wait()\n    return future.result()\n",
+        "import socket\n\nasync def me():\n    name = socket.gethostname()\n    return socket.gethostbyname(name), socket.getfqdn()\n",
         "import time\n\ndef work():\n    time.sleep(1)\n\nasync def other():\n    return 1\n",
         "import time, threading\n\nasync def start():\n    def work():\n        time.sleep(1)\n    threading.Thread(target=work).start()\n",
         "import asyncio\n\nasync def handler(request):\n    await asyncio.sleep(1)\n",
@@ -198,9 +205,13 @@ class Rule(PythonRule):
             self.look_for_coroutine(node, blocker, function)
 
     def is_small(self, node: ast.Call, blocker: Blocker) -> bool:
-        """An address without a network, or a file that is not read for its last lines only, as one that grows is."""
+        """An address without a network, a result that is there, or a file that is not read for its last lines only."""
         if blocker.mark == "urllib":
             return opens_data(self.file, node)
+        if blocker.mark == "socket":
+            return self.asks_nobody(node)
+        if last_name(node.func) == "result":
+            return self.is_done(node)
         if blocker.mark != "readlines":
             return False
         parent = self.tree.parents[node]
@@ -215,6 +226,39 @@ class Rule(PythonRule):
         return not any(
             each is node or (isinstance(each, ast.Name) and last_name(name or node) == each.id) for each in ends
         )
+
+    def is_done(self, node: ast.Call) -> bool:
+        """Whether it was asked before whether a future is done, or the future was to say so."""
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else node
+        asked = (each for name in ("done", "add_done_callback") for each in self.file.calls.named(name))
+        return any(
+            isinstance(each.func, ast.Attribute)
+            and ast.dump(each.func.value) == ast.dump(owner)
+            and each.lineno <= node.lineno
+            and self.tree.function_of(each) is self.tree.function_of(node)
+            for each in asked
+        )
+
+    def asks_nobody(self, node: ast.Call) -> bool:
+        """Whether a name is not looked up on the network: an address in figures, or the machine's own name."""
+        flags = argument(node, "flags", 5)
+        if flags is not None and any("AI_NUMERICHOST" in ast.unparse(each) for each in self.values(flags)):
+            return True
+        host = argument(node, "host", 0) or argument(node, "name", 0)
+        if host is None:
+            return last_name(node.func) == "getfqdn"
+        return all(self.is_here(each) for each in self.values(host))
+
+    def is_here(self, host: ast.expr) -> bool:
+        if isinstance(host, ast.Constant):
+            return host.value in {None, "", "localhost"} or is_address(str(host.value))
+        return isinstance(host, ast.Call) and bool(self.names(host.func) & {"socket.gethostname", "socket.getfqdn"})
+
+    def values(self, value: ast.expr) -> list[ast.expr]:
+        """What stands in it, or in the name that it is."""
+        bound = [each.node for each in self.file.names.bindings(value)] if isinstance(value, ast.Name) else []
+        known = [each for each in bound if isinstance(each, ast.expr)]
+        return known if known and len(known) == len(bound) else [value]
 
     def blocker(self, node: ast.Call) -> Blocker | None:
         for name in sorted(self.names(node.func)):
@@ -257,8 +301,6 @@ class Rule(PythonRule):
             f"{called} {blocker.does}, and the event loop stands still{route}: await an async version, or use a thread"
         )
         advisory = blocker.advice or is_starting(file, place) or is_one_shot(file, place)
-        if blocker.mark == "input":  # at a console nobody else is kept waiting
-            advisory = not is_on_a_request_path(file, place)
         if (
             through is None
             and blocker.does == "sleeps"
@@ -274,6 +316,15 @@ class Rule(PythonRule):
             )
         else:
             self.flag(node, message, advisory=advisory)
+
+
+def is_address(host: str) -> bool:
+    """`127.0.0.1`, `::1`."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_short(node: ast.Call) -> bool:

@@ -2,7 +2,8 @@
 
 The event loop holds tasks weakly: one that nobody keeps can be collected in the middle of its work, and its exception
 is never seen. Keep it (a set with a done callback, an attribute, a TaskGroup) and look at its exception. A done callback
-alone keeps nothing; a function that hands out its task keeps it only if its callers do.
+alone keeps nothing; a function that hands out its task keeps it only if its callers do. A local name of a function that
+lasts keeps the task, but shows nobody how it ended.
 
 Of asyncio.run_coroutine_threadsafe the caller's thread sees nothing unless it keeps the future: the exception is lost.
 There a coroutine that catches everything by itself is fine.
@@ -14,9 +15,10 @@ from collections.abc import Iterator
 from readiness.model import Edit
 from readiness.scan import PythonRule
 from readiness.scan.fix import after, importing, replace, segment
-from readiness.scan.logs import logger_of
+from readiness.scan.lifetimes import lasts
+from readiness.scan.logs import telling
 from readiness.scan.reach import calls
-from readiness.scan.tree import below, last_name
+from readiness.scan.tree import FunctionDef, below, inside, last_name
 
 MAKERS = {"asyncio.create_task", "asyncio.ensure_future", "asyncio.tasks.create_task"}
 LOOPS = (
@@ -25,6 +27,7 @@ LOOPS = (
 )  # fmt: skip
 LOOP_NAMES = {"loop", "_loop", "event_loop", "_event_loop", "ioloop", "main_loop"}
 """What a loop is called where nothing tells what it is; task groups are never called so."""
+ON_A_LOOP = {"create_task", "ensure_future", "run_coroutine_threadsafe"}
 ACROSS_THREADS = "asyncio.run_coroutine_threadsafe"
 TOGETHER = "asyncio.gather"
 DISCARDING = {
@@ -51,6 +54,8 @@ class Rule(PythonRule):
         "import asyncio\n\ndef start():\n    return asyncio.create_task(work())\n\nasync def main():\n    await start()\n",
         "import asyncio\n\nasync def work():\n    try:\n        await step()\n    except Exception:\n        log()\n\ndef start(loop):\n    asyncio.run_coroutine_threadsafe(work(), loop)\n",
         "import asyncio\n\ndef start(loop):\n    asyncio.run_coroutine_threadsafe(work(), loop).add_done_callback(report)\n",
+        "import asyncio\n\nasync def beat():\n    while True:\n        try:\n            await step()\n        except Exception:\n            log()\n        await asyncio.sleep(1)\n\nasync def main():\n    beating = asyncio.create_task(beat())\n    while True:\n        await asyncio.sleep(60)\n",
+        "import asyncio\nfrom contextlib import asynccontextmanager\n\n@asynccontextmanager\nasync def lifespan(app):\n    task = asyncio.create_task(work())\n    task.add_done_callback(report)\n    yield\n",
     ]
     bad = [
         "import asyncio\n\nasync def main():\n    asyncio.create_task(work())\n",
@@ -66,6 +71,27 @@ class Rule(PythonRule):
         "import asyncio\n\nclass A:\n    def start(self):\n        return asyncio.create_task(self.work())\n\n    def on_message(self):\n        self.start()\n",
         "import asyncio, signal\n\ndef main(loop):\n    loop.add_signal_handler(signal.SIGTERM, lambda: asyncio.create_task(stop()))\n",
         "import asyncio\n\nasync def work():\n    await step()\n\ndef start(loop):\n    asyncio.run_coroutine_threadsafe(work(), loop)\n",
+        "import asyncio\n\nasync def main():\n    beating = asyncio.create_task(beat())\n    while True:\n        await asyncio.sleep(60)\n",
+        "import asyncio\n\nasync def main(queue):\n    while True:\n        job = await queue.get()\n        task = asyncio.create_task(work(job))\n",
+        "import asyncio\n\nasync def work():\n    try:\n        await step()\n    except Exception:\n        log()\n\nasync def start():\n    asyncio.create_task(work())\n",
+    ]
+    fixed = [
+        (
+            "import asyncio\nimport logging\n\nlogger = logging.getLogger(__name__)\n\nasync def start():\n    asyncio.create_task(work())  # kept\n",
+            'import asyncio\nimport logging\n\n_background_tasks: set[asyncio.Future] = set()\n\n\ndef _keep_task(task):\n    """Hold a background task until it is done, and log how it failed."""\n    _background_tasks.add(task)\n    task.add_done_callback(_forget_task)\n    return task\n\n\ndef _forget_task(task):\n    _background_tasks.discard(task)\n    if not task.cancelled() and task.exception() is not None:\n        logger.error("a background task failed", exc_info=task.exception())\n\nlogger = logging.getLogger(__name__)\n\nasync def start():\n    _keep_task(asyncio.create_task(work()))  # kept\n',
+        ),
+        (
+            "import asyncio\nimport signal\n\ndef main(loop):\n    loop.add_signal_handler(signal.SIGTERM, lambda: asyncio.ensure_future(stop()))\n",
+            'import logging\nimport asyncio\nimport signal\n\n_background_tasks: set[asyncio.Future] = set()\n\n\ndef _keep_task(task):\n    """Hold a background task until it is done, and log how it failed."""\n    _background_tasks.add(task)\n    task.add_done_callback(_forget_task)\n    return task\n\n\ndef _forget_task(task):\n    _background_tasks.discard(task)\n    if not task.cancelled() and task.exception() is not None:\n        logging.getLogger(__name__).error("a background task failed", exc_info=task.exception())\n\ndef main(loop):\n    loop.add_signal_handler(signal.SIGTERM, lambda: _keep_task(asyncio.ensure_future(stop())))\n',
+        ),
+        (
+            "import asyncio\nimport structlog\n\nlog = structlog.get_logger()\n\nasync def one():\n    asyncio.gather(\n        first(),  # at once\n        second(),\n    )\n\nasync def other():\n    task = asyncio.create_task(work())\n    task.add_done_callback(report)\n",
+            'import asyncio\nimport structlog\n\n_background_tasks: set[asyncio.Future] = set()\n\n\ndef _keep_task(task):\n    """Hold a background task until it is done, and log how it failed."""\n    _background_tasks.add(task)\n    task.add_done_callback(_forget_task)\n    return task\n\n\ndef _forget_task(task):\n    _background_tasks.discard(task)\n    if not task.cancelled() and task.exception() is not None:\n        log.error("a background task failed", exc_info=task.exception())\n\nlog = structlog.get_logger()\n\nasync def one():\n    _keep_task(asyncio.gather(\n        first(),  # at once\n        second(),\n    ))\n\nasync def other():\n    task = _keep_task(asyncio.create_task(work()))\n    task.add_done_callback(report)\n',
+        ),
+        (
+            "from asyncio import run_coroutine_threadsafe\n\nfrom loguru import logger\n\ndef on_message(loop, message):\n    run_coroutine_threadsafe(work(message), loop)\n",
+            'import asyncio\nfrom asyncio import run_coroutine_threadsafe\n\nfrom loguru import logger\n\n_background_tasks: set[asyncio.Future] = set()\n\n\ndef _keep_task(task):\n    """Hold a background task until it is done, and log how it failed."""\n    _background_tasks.add(task)\n    task.add_done_callback(_forget_task)\n    return task\n\n\ndef _forget_task(task):\n    _background_tasks.discard(task)\n    if not task.cancelled() and task.exception() is not None:\n        logger.opt(exception=task.exception()).error("a background task failed")\n\ndef on_message(loop, message):\n    run_coroutine_threadsafe(work(message), loop).add_done_callback(_forget_task)\n',
+        ),
     ]
     silent = [
         "import asyncio\n\nasync def main():\n    async with asyncio.TaskGroup() as group:\n        group.create_task(work())\n",
@@ -94,22 +120,34 @@ class Rule(PythonRule):
             self.clear(node)
         else:
             self.flag(
-                node, "the future is dropped, and with it every exception of the coroutine", fix=self.report(node)
+                node,
+                "the future is dropped, and with it every exception of the coroutine: log it in a done callback",
+                fix=self.report(node),
             )
 
     def judge_task(self, node: ast.Call) -> None:
         if self.is_task_already(node):
             return
         if self.dropped(node):
-            message = "the task is dropped: it may be collected while it works, and its exception is never seen"
-            self.flag(node, message, fix=self.keep(node))
-        elif self.only_called_back(node):
+            if message := self.told(node):
+                self.flag(node, message, fix=self.keep(node))
+            else:
+                self.clear(node)
+        elif self.only_called_back(node) and not self.is_held(node):
             message = "a done callback keeps no task: it may be collected while it works"
             self.flag(node, message, fix=self.keep(node))
         elif dropper := self.dropped_by_callers(node):
             self.flag(node, f"the task is handed out and dropped by {dropper}: keep it here, or there")
         else:
             self.clear(node)
+
+    def told(self, node: ast.Call) -> str:
+        """What is wrong with a dropped task; empty where it lives as long as it has to, and cannot fail."""
+        fails = not node.args or bool(self.file.failures.run(node.args[:1], 0))
+        if self.is_held(node):
+            return "nobody looks at the task again: when it fails, its exception is never seen" if fails else ""
+        lost = "the task is dropped: it may be collected while it works"
+        return f"{lost}, and its exception is never seen" if fails else lost
 
     def is_task_already(self, node: ast.Call) -> bool:
         """`ensure_future(task)` hands out the very task that is kept elsewhere."""
@@ -119,11 +157,11 @@ class Rule(PythonRule):
 
     def on_a_loop(self, node: ast.Call, names: frozenset[str]) -> bool:
         """`loop.create_task(...)`: by where the loop comes from, else by what it is called."""
-        if not isinstance(node.func, ast.Attribute) or last_name(node.func) == "gather":
+        if not isinstance(node.func, ast.Attribute):
             return False
-        if any(name.startswith(LOOPS) for name in names):
+        if any(name.startswith(LOOPS) and name.rpartition(".")[2] in ON_A_LOOP for name in names):
             return True
-        unknown = not any(name[0] not in "<@" for name in names)
+        unknown = node.func.attr in ON_A_LOOP and not any(name[0] not in "<@" for name in names)
         return unknown and last_name(node.func.value) in LOOP_NAMES and bool(node.args)
 
     # ---- who keeps it
@@ -142,6 +180,15 @@ class Rule(PythonRule):
                 return self.is_local(target) and not list(self.uses(target))
             case _:
                 return False
+
+    def is_held(self, node: ast.Call) -> bool:
+        """Whether a local name holds the task in a function that serves, loops without an end, or hands out values."""
+        parent, function = self.tree.parents[node], self.tree.function_of(node)
+        if not isinstance(parent, ast.Assign) or not isinstance(function, FunctionDef):
+            return False
+        if self.tree.loop_of(node) is not None:
+            return False  # the next turn lets go of it
+        return any(isinstance(each, ast.Yield) for each in inside(function.body)) or lasts(self.file, function)
 
     def discarded(self, callback: ast.Lambda) -> bool:
         """Whether a lambda is handed to something that throws away what it returns."""
@@ -207,29 +254,36 @@ class Rule(PythonRule):
 
     def keep(self, node: ast.Call) -> list[Edit]:
         """The task goes through a helper that holds it and logs its exception."""
-        helper = self.helper()
+        helper = self.helper(node)
         return [replace(self.file, node, f"{KEEP}({segment(self.file, node)})"), *helper] if helper is not None else []
 
     def report(self, node: ast.Call) -> list[Edit]:
         """The future gets a callback that logs its exception."""
-        helper = self.helper()
+        helper = self.helper(node)
         if helper is None or not isinstance(self.tree.parents[node], ast.Expr):
             return []
         return [replace(self.file, node, f"{segment(self.file, node)}.add_done_callback({FORGET})"), *helper]
 
-    def helper(self) -> list[Edit] | None:
-        """The functions that the fix calls, unless the file has them; None where something else is called so."""
+    def helper(self, node: ast.Call) -> list[Edit] | None:
+        """The functions that the fix calls, unless the file has them; None where they cannot stand."""
         known = [self.file.names.scopes.at_module(each) for each in (KEEP, FORGET, HELD)]
         if any(known):
             return [] if all(known) else None
-        imports = [each for each in self.tree.module.body if isinstance(each, ast.Import | ast.ImportFrom)]
-        if not imports:
+        imports = [each for each in self.tree.module.body if is_import(each)]
+        if not imports or (self.tree.function_of(node) is None and imports[-1].lineno > node.lineno):
             return None
-        log, imported = logger_of(self.file)
-        return [after(self.file, imports[-1], *helper_lines(log)), *importing(self.file, "import asyncio"), *imported]
+        line, imported = telling(self.file, "a background task failed", "task.exception()")
+        return [after(self.file, imports[-1], *helper_lines(line)), *importing(self.file, "import asyncio"), *imported]
 
 
-def helper_lines(log: str) -> list[str]:
+def is_import(statement: ast.stmt) -> bool:
+    """Whether the helper may stand behind it; what is imported for it comes after those from the future."""
+    if isinstance(statement, ast.ImportFrom):
+        return statement.module != "__future__"
+    return isinstance(statement, ast.Import)
+
+
+def helper_lines(line: str) -> list[str]:
     return [
         "",
         f"{HELD}: set[asyncio.Future] = set()",
@@ -245,5 +299,5 @@ def helper_lines(log: str) -> list[str]:
         f"def {FORGET}(task):",
         f"    {HELD}.discard(task)",
         "    if not task.cancelled() and task.exception() is not None:",
-        f'        {log}.error("a background task failed", exc_info=task.exception())',
+        f"        {line}",
     ]

@@ -23,9 +23,7 @@ from readiness.scan.names import Names
 from readiness.scan.parts import Part, parts
 from readiness.scan.tree import FunctionDef, argument, below, inside, last_name, within
 
-INTERNAL = {
-    "Exception", "BaseException", "RuntimeError", "SystemError", "MemoryError", "ImportError", "ModuleNotFoundError",
-}  # fmt: skip
+INTERNAL = {"Exception", "BaseException", "RuntimeError", "SystemError", "MemoryError"}
 SPOKEN = {
     "TimeoutError", "FileNotFoundError", "FileExistsError", "PermissionError", "NotADirectoryError",
     "IsADirectoryError",
@@ -75,9 +73,10 @@ class Rule(PythonRule):
     tokens = (
         "HTTPException", "Response", "jsonify", "json_response", "abort", "aiohttp.web", "websocket", "WebSocket",
         "nats", "fastapi", "starlette", "flask", "quart", "litestar", "sanic", "tornado", "grpc", "socketio",
-        "http.server",
+        "http.server", ".respond(", ".reply", "set_details",
     )  # fmt: skip
     good = [
+        "from fastapi import HTTPException\ntry:\n    from metrics import text\nexcept ImportError as e:\n    raise HTTPException(503, f'no metrics here: {e}')\n",
         "from fastapi import HTTPException\ntry:\n    work()\nexcept Exception:\n    raise HTTPException(500, detail='internal error')\n",
         "from fastapi.responses import JSONResponse\ntry:\n    work()\nexcept Exception as e:\n    log.error(str(e))\n    answer = JSONResponse({'error': 'internal', 'kind': type(e).__name__})\n",
         "from fastapi import HTTPException\ntry:\n    work()\nexcept ValueError as e:\n    raise HTTPException(400, str(e))\n",
@@ -89,6 +88,9 @@ class Rule(PythonRule):
         "from fastapi.responses import JSONResponse\n\n@app.exception_handler(Exception)\nasync def fail(request, exc):\n    return JSONResponse({'error': 'internal error'}, 500)\n",
     ]
     bad = [
+        "def Ask(self, request, context):\n    try:\n        return work(request)\n    except Exception as e:\n        context.set_details(f'failed: {e}')\n",
+        "async def handle(bus, msg):\n    try:\n        answer = await work(msg.data)\n    except Exception as e:\n        answer = str(e).encode()\n    await bus.publish(msg.reply, answer)\n",
+        "import json\n\nasync def handle(msg):\n    try:\n        answer = await work(msg.data)\n    except Exception as e:\n        answer = {'error': str(e)}\n    await msg.respond(json.dumps(answer).encode())\n",
         "from fastapi import HTTPException\ntry:\n    work()\nexcept Exception as e:\n    raise HTTPException(500, detail=str(e))\n",
         "from starlette.responses import JSONResponse as Answer\ntry:\n    work()\nexcept Exception as problem:\n    answer = Answer({'error': {'message': f'failed: {problem}'}}, 500)\n",
         "import traceback\nfrom flask import jsonify\ntry:\n    work()\nexcept Exception:\n    answer = jsonify(error=traceback.format_exc()), 500\n",
@@ -102,6 +104,7 @@ class Rule(PythonRule):
         "from fastapi import HTTPException\ntry:\n    if not found:\n        raise HTTPException(404, 'no such model')\nexcept Exception:\n    raise HTTPException(500, 'internal error')\n",
     ]
     silent = [
+        "async def play(ctx):\n    try:\n        await work()\n    except Exception as e:\n        await ctx.respond(f'that did not work: {e}')\n",
         "from fastapi import HTTPException\n\ndef find(name):\n    raise HTTPException(404, f'no model {name}')\n",
         "from fastapi import FastAPI\ntry:\n    work()\nexcept Exception as e:\n    log.error('failed: %s', e)\n",
         "# raise HTTPException(500, detail=str(e))\n",
@@ -148,11 +151,12 @@ class Rule(PythonRule):
             self.clear(answer.node)
 
     def report(self, part: Part, kind: str, answer: Answer) -> None:
-        """Flag where the text is taken, or the answer if that is in another file; each place once."""
-        if part.node in self.told:
-            return
-        self.told.add(part.node)
+        """Flag where the text is taken, or the answer if that is in another file; each place and statement once."""
         here = part.names is self.file.names
+        place = self.tree.statement_of(part.node) if here else answer.node
+        if part.node in self.told or place in self.told:
+            return
+        self.told |= {part.node, place}
         node, where = (part.node, "") if here else (answer.node, f", put in at {part.names.path}:{part.node.lineno}")
         if kind == "upstream":
             message = f"the upstream's error goes to the client as it is{where}: it may hold keys and addresses"

@@ -2,14 +2,16 @@
 
 nats-py tries 60 times, two seconds apart, and then closes for good: a server that is away for some minutes leaves a
 process that looks well and does nothing until somebody restarts it. Set max_reconnect_attempts=-1, or give a closed_cb
-that ends the process or connects anew.
+that ends the process or connects anew. With -1 the first connect never gives up either: where a start without the server
+is meant to go on, put asyncio.wait_for() round it.
 
 The same harm in other forms: an own flag that says connected and that no callback clears; a factory that hands out None
 when it could not connect, to callers that do not ask; a health check by flush() or rtt(), which leaves a zombie when its
 answer comes late (the read loop ends, is_connected stays true); is_connected in a health answer while ping_interval has
 its default of 120 s, so that a frozen server looks alive for six minutes.
 
-Clients that connect, work and close within one function are fine.
+Clients that connect, work and close within one function are fine, and so is a monitor whose handlers only print. What
+lives as long as somebody's `async with` and only sends is left to that somebody, who sees each call fail.
 """
 
 import ast
@@ -19,9 +21,12 @@ from collections.abc import Iterator
 from readiness.model import Edit
 from readiness.scan import PythonRule, fix
 from readiness.scan.connections import NATS_CLIENTS, NATS_CONNECTS, is_nats
+from readiness.scan.deadlines import is_under_deadline
+from readiness.scan.guards import Guard
 from readiness.scan.names import Defined
 from readiness.scan.registration import registered_by_decorator
-from readiness.scan.tree import FunctionDef, argument, below, dotted, is_none, last_name, splats, text_of
+from readiness.scan.scopes import decorated
+from readiness.scan.tree import FunctionDef, argument, below, dotted, entries_of, is_none, last_name, splats, text_of
 
 CONNECTS = {*NATS_CONNECTS, *(f"{each}().connect" for each in NATS_CLIENTS)}
 ASKING = {"is_closed", "is_connected", "is_reconnecting"}
@@ -29,6 +34,11 @@ ASKING = {"is_closed", "is_connected", "is_reconnecting"}
 ENDING = {"close", "drain", "_close"}
 LOGGING = {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print", "echo"}
 TESTING = re.compile(r"(^|[/_])tests?([/_.]|$)|conftest")
+PRINTING = {"print", "echo", "secho"}
+ACKS = {"ack", "nak", "term", "in_progress"}
+LENDING = {"asynccontextmanager", "contextmanager"}
+HANDLER = 2
+"""Position of the callback in `subscribe(subject, queue, cb)`."""
 HEALTH = ("health", "ready", "readiness", "alive", "live", "heartbeat", "watchdog", "ping", "probe")
 SHORT_PING = 30
 """Seconds: with the two pings that may stay unanswered, a frozen server is noticed within a minute and a half."""
@@ -45,6 +55,22 @@ class Rule(PythonRule):
         "import nats\n\nOPTIONS = {'max_reconnect_attempts': -1}\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', **OPTIONS)\n",
         "import nats\n\nclass Bus:\n    nc = None\n\n    async def client(self):\n        if self.nc is None or self.nc.is_closed:\n            self.nc = await nats.connect('nats://bus')\n        return self.nc\n",
         "from nats.aio.client import Client as NATS\n\nasync def main():\n    nc = NATS()\n    await nc.connect('nats://bus')\n    try:\n        await nc.request('ask', b'', timeout=5)\n    finally:\n        await nc.close()\n",
+        "import asyncio, nats\n\nasync def watch(subject):\n    nc = await nats.connect('nats://bus')\n\n    async def show(msg):\n        print(msg.subject, msg.data)\n\n    await nc.subscribe(subject, cb=show)\n    await asyncio.Event().wait()\n",
+        "import nats\n\nclass Bus:\n    async def start(self):\n        options = dict(servers='nats://bus', max_reconnect_attempts=-1)\n        self.nc = await nats.connect(**options)\n",
+    ]
+    fixed = [
+        (
+            "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')  # kept\n",
+            "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', max_reconnect_attempts=-1)  # kept\n",
+        ),
+        (
+            "from nats.aio.client import Client\n\nclass Bus:\n    async def start(self):\n        self.nc = Client()\n        await self.nc.connect(\n            servers=['nats://bus'],\n            max_reconnect_attempts=5,  # ten seconds\n        )\n",
+            "from nats.aio.client import Client\n\nclass Bus:\n    async def start(self):\n        self.nc = Client()\n        await self.nc.connect(\n            servers=['nats://bus'],\n            max_reconnect_attempts=-1,  # ten seconds\n        )\n",
+        ),
+        (
+            "import asyncio\nimport nats\n\nclass Bus:\n    async def start(self):\n        try:\n            self.nc = await asyncio.wait_for(nats.connect('nats://bus'), 10)\n        except TimeoutError:\n            self.nc = None\n",
+            "import asyncio\nimport nats\n\nclass Bus:\n    async def start(self):\n        try:\n            self.nc = await asyncio.wait_for(nats.connect('nats://bus', max_reconnect_attempts=-1), 10)\n        except TimeoutError:\n            self.nc = None\n",
+        ),
     ]
     bad = [
         "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n",
@@ -54,11 +80,19 @@ class Rule(PythonRule):
         "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', closed_cb=self.closed)\n\n    async def closed(self):\n        log.warning('closed')\n",
         "import nats\n\nclass Bus:\n    def __init__(self):\n        self.up = False\n\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', max_reconnect_attempts=-1)\n        self.up = True\n\n    @property\n    def connected(self):\n        return self.up\n",
         "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', max_reconnect_attempts=-1)\n\n    async def healthy(self):\n        try:\n            await self.nc.flush(timeout=1)\n        except TimeoutError:\n            return False\n        return True\n",
+        "import nats\n\nclass Bus:\n    async def __aenter__(self):\n        self.nc = await nats.connect('nats://bus')\n        await self.nc.subscribe('work', cb=self.work)\n        return self\n\n    async def __aexit__(self, *failure):\n        await self.nc.close()\n",
+        "import nats\nfrom contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n\n@asynccontextmanager\nasync def lifespan(app):\n    nc = await nats.connect('nats://bus')\n    yield {'bus': nc}\n    await nc.close()\n\napp = FastAPI(lifespan=lifespan)\n",
+        "import nats\n\nclass Bus:\n    async def start(self):\n        options = dict(servers='nats://bus', name='tools')\n        self.nc = await nats.connect(**options)\n",
+        "import asyncio, nats\n\nasync def serve(store):\n    nc = await nats.connect('nats://bus')\n\n    async def keep(msg):\n        print(msg.subject)\n        await store.add(msg.data)\n\n    await nc.subscribe('work', cb=keep)\n    await asyncio.Event().wait()\n",
+        "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', allow_reconnect=False)\n",
+        "import nats\n\nclass Bus:\n    nc = None\n\n    async def start(self):\n        try:\n            self.nc = await nats.connect('nats://bus')\n        except Exception as problem:\n            print(problem)\n",
     ]
     silent = [
         "import nats\nfrom settings import options\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect(**options())\n",
         "class Bus:\n    async def start(self, driver):\n        self.nc = await driver.connect('nats://bus')\n",
         "# nc = await nats.connect('nats://bus')\n",
+        "import nats\n\nclass Bus:\n    async def __aenter__(self):\n        self.nc = await nats.connect('nats://bus')\n        return self\n\n    async def __aexit__(self, *failure):\n        await self.nc.close()\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
+        "import nats\nfrom contextlib import asynccontextmanager\n\n@asynccontextmanager\nasync def bus(url):\n    nc = await nats.connect(url)\n    try:\n        yield nc\n    finally:\n        await nc.close()\n",
     ]
 
     def visit_Call(self, node: ast.Call) -> None:
@@ -77,7 +111,7 @@ class Rule(PythonRule):
         endless = self.is_endless(node)
         if endless is None or self.is_for_tests():
             return
-        if endless or self.is_short_lived(node):
+        if endless or self.is_short_lived(node) or self.is_watched(node):
             self.clear(node)
         else:
             acted = self.is_noticed(node)
@@ -97,23 +131,38 @@ class Rule(PythonRule):
         )
 
     def wording(self, node: ast.Call) -> str:
-        given = argument(node, "max_reconnect_attempts")
-        text = f"after {given.value!r}" if isinstance(given, ast.Constant) else "after 60 (the default)"
-        if given is not None and not isinstance(given, ast.Constant):
-            text = "after a bounded number of"
-        return f"{text} attempts to reconnect it is closed for good, and nothing here notices: max_reconnect_attempts=-1, or a closed_cb that acts"
+        if self.is_left_at_once(node):
+            return "with allow_reconnect=False it is closed for good at the first loss, and nothing here notices: leave it out, with max_reconnect_attempts=-1"
+        given = self.option(node, "max_reconnect_attempts")
+        numbers = {self.number(each) for each in self.settled(given)} if given is not None else set()
+        text = "after 60 (the default)" if given is None else "after a bounded number of"
+        if len(numbers) == 1:
+            text = f"after {numbers.pop()}"
+        advice = "max_reconnect_attempts=-1, or a closed_cb that acts"
+        if self.is_tried(node):
+            advice = "a closed_cb that acts, or max_reconnect_attempts=-1 with a wait_for() round the first connect, which then never gives up"
+        return f"{text} attempts to reconnect it is closed for good, and nothing here notices: {advice}"
 
     def mended(self, node: ast.Call) -> list[Edit]:
         given = argument(node, "max_reconnect_attempts")
         plain = given is None or isinstance(given, ast.Constant)
-        return (
-            [fix.with_argument(self.file, node, "max_reconnect_attempts", "-1")] if plain and not splats(node) else []
-        )
+        if not plain or splats(node) or self.is_left_at_once(node) or self.is_tried(node):
+            return []
+        return [fix.with_argument(self.file, node, "max_reconnect_attempts", "-1")]
+
+    def is_tried(self, node: ast.Call) -> bool:
+        """Whether somebody lives without it where it cannot connect at first: with -1 the first connect waits for ever."""
+        judgement = self.file.guards.judge(node, ["nats.errors.NoServersError"])
+        return judgement.guard is Guard.GUARDED and not is_under_deadline(self.file, node)
+
+    def is_left_at_once(self, node: ast.Call) -> bool:
+        """Whether it does not reconnect at all."""
+        allowed = self.option(node, "allow_reconnect")
+        return isinstance(allowed, ast.Constant) and allowed.value is False
 
     def is_endless(self, node: ast.Call) -> bool | None:
         """Whether it tries for ever; None where nobody can tell."""
-        allowed = self.option(node, "allow_reconnect")
-        if isinstance(allowed, ast.Constant) and allowed.value is False:
+        if self.is_left_at_once(node):
             return False
         attempts = self.option(node, "max_reconnect_attempts")
         if attempts is None:
@@ -130,10 +179,10 @@ class Rule(PythonRule):
             return given
         for splat in splats(node):
             for value in self.file.names.values(splat):
-                if not isinstance(value, ast.Dict) or None in value.keys:
+                pairs = entries_of(value)
+                if pairs is None:
                     return node
-                pairs = zip(value.keys, value.values, strict=True)
-                found = next((each for key, each in pairs if text_of(key) == name), None)
+                found = next((each for key, each in pairs if key == name), None)
                 stored = self.file.names.scopes.stored(splat) if isinstance(splat, ast.Name) else []
                 late = [each.value for each in stored if each.key in {name, "", None}]
                 if found is not None or late:
@@ -195,6 +244,19 @@ class Rule(PythonRule):
         )
         return bool(holder) and closed and not self.waits(function)
 
+    def is_watched(self, node: ast.Call) -> bool:
+        """Whether it is a monitor that somebody sits in front of: its handlers do nothing but print what comes."""
+        function = self.tree.function_of(node)
+        if not isinstance(function, FunctionDef) or "." in self.holder(node):
+            return False
+        calls = (each for each in below(function) if isinstance(each, ast.Call) and last_name(each.func) == "subscribe")
+        handlers = [argument(each, "cb", HANDLER) for each in calls]
+        return bool(handlers) and all(each is not None and self.only_prints(each, function) for each in handlers)
+
+    def only_prints(self, handler: ast.expr, around: FunctionDef) -> bool:
+        found = [each.node for each in self.functions(handler)]
+        return len(found) == 1 and self.tree.function_of(found[0]) is around and prints(found[0])
+
     def in_with(self, node: ast.Call) -> bool:
         return any(isinstance(each, ast.withitem) for each in self.tree.ancestors(node))
 
@@ -240,7 +302,7 @@ class Rule(PythonRule):
                 return acting
         if self.asks_again(node):
             return True
-        return None if self.is_handed_out(node) or self.is_handed_on(node) else False
+        return None if self.is_handed_out(node) or self.is_handed_on(node) or self.is_lent(node) else False
 
     def acts(self, callback: ast.expr) -> bool | None:
         """Whether a callback does more than to log and to keep it in mind."""
@@ -290,7 +352,7 @@ class Rule(PythonRule):
         function = self.tree.function_of(node)
         if not isinstance(function, FunctionDef):
             return False
-        uses = self.file.calls.mentions(function.name)
+        uses = [each for each in self.file.calls.mentions(function.name) if isinstance(each, ast.Attribute)]
         parents = ((each, self.tree.parents[each]) for each in uses)
         return any(
             isinstance(one, ast.keyword) or (isinstance(one, ast.Call) and one.func is not each)
@@ -309,6 +371,27 @@ class Rule(PythonRule):
         returned = (each.value for each in below(function) if isinstance(each, ast.Return) and each.value is not None)
         handed = (one for each in returned for one in (each.elts if isinstance(each, ast.Tuple) else [each]))
         return any(dotted(each) == holder for each in handed) and not self.is_global(function, holder)
+
+    def is_lent(self, node: ast.Call) -> bool:
+        """Whether it lives as long as somebody's `async with`, who sees each call fail: nothing here waits in silence."""
+        function, owner = self.tree.function_of(node), self.tree.class_of(node)
+        if not isinstance(function, FunctionDef):
+            return False
+        if decorated(function, *LENDING):
+            given = [each.value for each in below(function, functions=False) if isinstance(each, ast.Yield)]
+            holder = self.holder(node)
+            return any(each is not None and (owner is not None or dotted(each) == holder) for each in given)
+        if owner is None or not self.is_entered(function):
+            return False
+        calls = (each for each in below(owner) if isinstance(each, ast.Call))
+        return not any(last_name(each.func) in {"subscribe", "pull_subscribe"} for each in calls)
+
+    def is_entered(self, function: FunctionDef) -> bool:
+        """Whether it runs in `__aenter__` and nowhere else."""
+        if function.name == "__aenter__":
+            return True
+        around = [self.tree.function_of(call) for call in self.callers(function)]
+        return function.name.startswith("_") and {getattr(each, "name", "") for each in around} == {"__aenter__"}
 
     def is_kept(self, function: ast.AST, holder: str) -> bool:
         """Whether the function also stores it: in an attribute, a global, a container."""
@@ -400,3 +483,11 @@ class Rule(PythonRule):
                 continue
             if self.on_nats(use) and any(word in self.words(function) for word in HEALTH):
                 yield use
+
+
+def prints(function: ast.AST) -> bool:
+    """Whether a function prints, and awaits nothing but an acknowledgement."""
+    parts = list(below(function))
+    awaited = [each.value for each in parts if isinstance(each, ast.Await)]
+    quiet = all(isinstance(each, ast.Call) and last_name(each.func) in ACKS for each in awaited)
+    return quiet and any(isinstance(each, ast.Call) and last_name(each.func) in PRINTING for each in parts)

@@ -6,22 +6,36 @@ to the call or to the client.
 What waits for ever depends on the library (figures read from the installed packages, November 2026): requests, urllib3,
 the standard library's clients, gRPC stubs and redis before 8 have no deadline; httpx has 5 s and aiohttp 300 s, so there
 only an explicit None waits for ever. openai and anthropic clients wait 600 s and try three times, asyncpg queries have
-no limit of their own: shown as advice. A child process is judged where a handler of requests waits for it. A deadline
-from outside counts: asyncio.timeout, asyncio.wait_for, anyio.fail_after.
+no limit of their own: shown as advice. So is what a command at a console does once: somebody sees it hang. A child process
+is judged where a handler of requests waits for it. A deadline from outside counts: asyncio.timeout, asyncio.wait_for,
+anyio.fail_after.
 """
 
 import ast
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
+from readiness.model import Edit
 from readiness.scan import PythonFile, PythonRule, waits
 from readiness.scan.addresses import opens_data
 from readiness.scan.deadlines import is_under_deadline
-from readiness.scan.fix import with_argument
+from readiness.scan.fix import importing, segment, with_argument, with_arguments
 from readiness.scan.project import Project
-from readiness.scan.reach import PASSING, handed_over, is_on_a_request_path
+from readiness.scan.reach import PASSING, handed_over, is_on_a_request_path, is_one_shot
 from readiness.scan.stubs import is_stream, stub_calls
 from readiness.scan.timeouts import Given, Timeouts
-from readiness.scan.tree import argument, below, last_name, splats
+from readiness.scan.tree import argument, below, is_none, last_name, splats
+
+SOON = "30"
+"""Seconds in which a call that is made once is answered, or is not worth waiting for."""
+LATE = "600"
+"""Seconds of silence after which even a model is given up: what the clients of openai and anthropic wait."""
+PROCESS = "300"
+"""Seconds after which nobody waits any more for the answer to a request."""
+LONG_COMMANDS = (
+    "blpop", "brpop", "blmove", "blmpop", "brpoplpush", "bzpopmin", "bzpopmax", "bzmpop", "xread", "xreadgroup", "pubsub",
+    "monitor",
+)  # fmt: skip
+"""Of redis: the server is silent until there is something to say."""
 
 
 class Rule(PythonRule):
@@ -52,8 +66,53 @@ class Rule(PythonRule):
         "import chat_pb2_grpc\n\ndef ask(channel, question):\n    stub = chat_pb2_grpc.ChatStub(channel)\n    return stub.Ask(question, timeout=10)\n",
         "import subprocess\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef convert():\n    return subprocess.run(['convert'], timeout=20)\n",
     ]
+    fixed = [
+        ("import requests\nrequests.get(url)  # kept\n", "import requests\nrequests.get(url, timeout=30)  # kept\n"),
+        (
+            "import requests\n\ndef send(url, body):\n    with requests.Session() as session:\n        return session.post(\n            url,\n            json=body,  # as it came\n        )\n",
+            "import requests\n\ndef send(url, body):\n    with requests.Session() as session:\n        return session.post(\n            url,\n            json=body,  # as it came\n            timeout=30,\n        )\n",
+        ),
+        (
+            "import asyncio, requests\n\nasync def get(url):\n    return await asyncio.to_thread(requests.get, url)\n",
+            "import asyncio, requests\n\nasync def get(url):\n    return await asyncio.to_thread(requests.get, url, timeout=30)\n",
+        ),
+        (
+            "from urllib.request import Request, urlopen\nwith urlopen(Request(url)) as answer:\n    answer.read()\n",
+            "from urllib.request import Request, urlopen\nwith urlopen(Request(url), timeout=30) as answer:\n    answer.read()\n",
+        ),
+        ("import smtplib\nsmtplib.SMTP('mail', 25)\n", "import smtplib\nsmtplib.SMTP('mail', 25, timeout=30)\n"),
+        (
+            "import urllib3\npool = urllib3.PoolManager()\npool.request('GET', url)\n",
+            "import urllib3\npool = urllib3.PoolManager()\npool.request('GET', url, timeout=30)\n",
+        ),
+        (
+            "import httpx\nclient = httpx.AsyncClient(timeout=None)\n",
+            "import httpx\nclient = httpx.AsyncClient(timeout=httpx.Timeout(10, read=600))\n",
+        ),
+        (
+            "from httpx import AsyncClient\n\nclient = AsyncClient(base_url=url, timeout=None)\n",
+            "import httpx\nfrom httpx import AsyncClient\n\nclient = AsyncClient(base_url=url, timeout=httpx.Timeout(10, read=600))\n",
+        ),
+        (
+            "import aiohttp\naiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))\n",
+            "import aiohttp\naiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=600))\n",
+        ),
+        (
+            "import openai\nclient = openai.AsyncOpenAI(api_key=key, timeout=None)\n",
+            "import openai\nclient = openai.AsyncOpenAI(api_key=key, timeout=600)\n",
+        ),
+        (
+            {"service.py": "import redis\ncache = redis.Redis(host='cache')\n", "requirements.txt": "redis==5.2.1\n"},
+            "import redis\ncache = redis.Redis(host='cache', socket_timeout=5, socket_connect_timeout=5)\n",
+        ),
+        (
+            "import subprocess\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef convert():\n    return subprocess.run(['convert'], check=True)\n",
+            "import subprocess\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef convert():\n    return subprocess.run(['convert'], check=True, timeout=300)\n",
+        ),
+    ]
     bad = [
         "import requests\nrequests.get(url)\n",
+        "import requests\nfrom dash import Dash\napp = Dash()\n\n@app.callback(out, given)\ndef show(value):\n    return requests.get(value).text\n",
         "import requests as r\n\ndef ask(url):\n    with r.Session() as s:\n        return s.post(url, json={})\n",
         "import requests\nrequests.get(url, timeout=None)\n",
         "import requests\n\ndef get(url, timeout=None):\n    return requests.get(url, timeout=timeout)\n",
@@ -140,8 +199,13 @@ class Rule(PythonRule):
             self.clear(node)
         elif given is not Given.UNKNOWN and not is_under_deadline(self.file, node):
             message = f"{plain(name)} has no timeout by itself and none is passed: it can wait for ever"
+            if name == "socket.create_connection":
+                message += "; the timeout holds for what is read later too, unless settimeout() says otherwise"
             mends = given is Given.ABSENT and self.may_be_cut(node, name)
-            self.flag(node, message, fix=[with_argument(self.file, node, "timeout", "30")] if mends else ())
+            self.say(node, message, [with_argument(self.file, node, "timeout", SOON)] if mends else ())
+
+    def say(self, node: ast.AST, message: str, fix: Iterable[Edit] = ()) -> None:
+        self.flag(node, message, advisory=is_one_shot(self.file, node), fix=fix)
 
     def may_be_cut(self, node: ast.Call, name: str) -> bool:
         """Whether 30 s are surely right: a stream and a socket that is kept may well be silent for longer."""
@@ -188,7 +252,16 @@ class Rule(PythonRule):
         if given is Given.BOUNDED or (given is Given.ABSENT and majors and majors[0] >= waits.REDIS_IS_BOUNDED):
             self.clear(node)
         elif given is Given.ENDLESS or (given is Given.ABSENT and majors and majors[-1] < waits.REDIS_IS_BOUNDED):
-            self.flag(node, "redis before 8 waits for ever: pass socket_timeout and socket_connect_timeout")
+            message = "redis before 8 waits for ever: pass socket_timeout and socket_connect_timeout"
+            self.say(node, message, self.redis_limits(node) if given is Given.ABSENT else ())
+
+    def redis_limits(self, node: ast.Call) -> list[Edit]:
+        """The 5 s that redis 8 has by itself, unless something waits for the server to speak."""
+        project = self.file.finder
+        waiting = not isinstance(project, Project) or any(project.naming(each) for each in LONG_COMMANDS)
+        if waiting or splats(node) or argument(node, "socket_connect_timeout") is not None:
+            return []
+        return [with_arguments(self.file, node, {"socket_timeout": "5", "socket_connect_timeout": "5"})]
 
     def stub(self, node: ast.Call) -> None:
         """A stream of answers lasts as long as it is wanted."""
@@ -196,7 +269,8 @@ class Rule(PythonRule):
         if given is Given.BOUNDED:
             self.clear(node)
         elif given is not Given.UNKNOWN and not is_stream(self.file, node) and not is_under_deadline(self.file, node):
-            self.flag(node, f"{last_name(node.func)} has no deadline: a gRPC call without timeout waits for ever")
+            message = f"{last_name(node.func)} has no deadline: a gRPC call waits for ever unless timeout= is passed"
+            self.say(node, message)
 
     def httpx(self, node: ast.Call, name: str) -> None:
         library = name.partition(".")[0]
@@ -204,7 +278,18 @@ class Rule(PythonRule):
         if self.timeouts.given(node) is not Given.ENDLESS or self.is_bounded_later(node, calls):
             self.clear(node)
         else:
-            self.flag(node, f"timeout=None takes away the 5 s that {library} has by itself: give it seconds")
+            message = f"timeout=None takes away the 5 s that {library} has by itself: give it seconds"
+            self.say(node, message, self.httpx_limit(node, library))
+
+    def httpx_limit(self, node: ast.Call, library: str) -> list[Edit]:
+        """Seconds for each step in place of None, where None is written there."""
+        given = argument(node, "timeout")
+        if given is None or not is_none(given):
+            return []
+        direct = isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name)
+        module = segment(self.file, node.func.value) if direct and isinstance(node.func, ast.Attribute) else library
+        limit = with_argument(self.file, node, "timeout", f"{module}.Timeout(10, read={LATE})")
+        return [limit, *([] if direct else importing(self.file, f"import {library}"))]
 
     def aiohttp(self, node: ast.Call, name: str) -> None:
         if name in waits.AIOHTTP_SESSIONS:
@@ -215,7 +300,14 @@ class Rule(PythonRule):
         if any(each is not None and self.timeouts.of(each) is Given.BOUNDED for each in steps):
             self.clear(node)
         elif not splats(node) and not self.is_bounded_later(node, waits.AIOHTTP_CALLS):
-            self.flag(node, "no total, sock_read or sock_connect: an answer that never comes is waited for for ever")
+            message = "no total, sock_read or sock_connect: an answer that never comes is waited for for ever"
+            self.say(node, message, self.aiohttp_limits(node))
+
+    def aiohttp_limits(self, node: ast.Call) -> list[Edit]:
+        """A limit for connecting and one for silence: a stream may go on for as long as it says something."""
+        if len(node.args) > 1 or any(each.arg in {"sock_connect", "sock_read"} for each in node.keywords):
+            return []
+        return [with_arguments(self.file, node, {"sock_connect": "10", "sock_read": LATE})]
 
     def is_bounded_later(self, node: ast.Call, calls: set[str]) -> bool:
         """Whether it is used under a deadline, or each call of the client brings a timeout or is made under one."""
@@ -230,7 +322,10 @@ class Rule(PythonRule):
     def model_client(self, node: ast.Call, name: str) -> None:
         given = self.timeouts.given(node)
         if given is Given.ENDLESS:
-            self.flag(node, f"timeout=None takes away the 600 s that {name} has by itself: give it seconds")
+            message = f"timeout=None takes away the 600 s that {name} has by itself: give it seconds"
+            value = argument(node, "timeout")
+            written = value is not None and is_none(value)
+            self.say(node, message, [with_argument(self.file, node, "timeout", LATE)] if written else ())
         elif given is Given.BOUNDED or self.is_timed_later():
             self.clear(node)
         elif given is Given.ABSENT and argument(node, "http_client") is None:
@@ -257,7 +352,16 @@ class Rule(PythonRule):
         elif given is Given.UNKNOWN or self.is_ended_before(node) or not is_on_a_request_path(self.file, node):
             return
         elif not is_under_deadline(self.file, node):
-            self.flag(node, f"a handler waits for ever if the process of {plain(name)} does not end: pass a timeout")
+            message = f"a handler waits for ever if the process of {plain(name)} does not end: "
+            runs = name.startswith("subprocess.") and "()" not in name
+            if runs:
+                mends = given is Given.ABSENT and not splats(node)
+                fix = [with_argument(self.file, node, "timeout", PROCESS)] if mends else []
+                self.flag(node, f"{message}pass a timeout, after which it is killed", fix=fix)
+            elif name.startswith("subprocess."):
+                self.flag(node, f"{message}pass a timeout, and kill it when that is over")
+            else:
+                self.flag(node, f"{message}put asyncio.timeout() round it, and kill it when that is over")
 
     def is_ended_before(self, node: ast.Call) -> bool:
         """`process.kill()` further up in the function: what remains is a moment."""

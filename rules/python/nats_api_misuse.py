@@ -18,10 +18,11 @@ from readiness.model import Edit
 from readiness.scan import PythonRule, fix
 from readiness.scan.connections import NATS_CLIENTS, NATS_CONNECTS, is_nats
 from readiness.scan.exceptions import family
+from readiness.scan.guards import raises_again
 from readiness.scan.names import Defined
 from readiness.scan.project import Project
 from readiness.scan.scopes import decorated
-from readiness.scan.tree import FunctionDef, argument, below, dotted, last_name, splats, text_of
+from readiness.scan.tree import FunctionDef, argument, below, dotted, entries_of, last_name, splats
 
 CONNECTS = {*NATS_CONNECTS, *(f"{each}().connect" for each in NATS_CLIENTS)}
 CALLBACKS = {
@@ -51,6 +52,10 @@ COROUTINES = {
     "message": {"respond", *ACKS},
 }  # fmt: skip
 MESSAGES = {"nats.aio.msg.Msg()", "nats.Msg()"}
+OF_OLD = (b"io_loop", b"timed_request", b"loop=loop", b"stan.aio")
+"""What only the client before 2.0 takes, and what is built upon that one."""
+PASSED = "message"
+"""What a parameter is called that is put in."""
 FIRST = 2
 """The first version of nats-py that raises the classes of nats.errors."""
 
@@ -66,8 +71,41 @@ class Rule(PythonRule):
         "import nats\nfrom nats.aio.errors import ErrTimeout\nfrom nats.errors import TimeoutError\n\nasync def ask(nc: nats.NATS):\n    try:\n        await nc.request('ask', b'', timeout=5)\n    except (ErrTimeout, TimeoutError):\n        return None\n",
         "import nats\n\nasync def work(msg):\n    await msg.ack()\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    js = nc.jetstream()\n    await js.subscribe('work', cb=work, manual_ack=True)\n",
         "import nats\n\nasync def work(msg):\n    await msg.respond(b'')\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=work)\n",
+        "import nats\nfrom nats.aio.errors import ErrTimeout\n\nasync def ask(nc: nats.NATS):\n    try:\n        await nc.request('ask', b'', timeout=5)\n    except ErrTimeout as problem:\n        raise problem\n    await nc.publish('asked', b'')\n\nasync def lost():\n    print('lost')\n\nasync def main():\n    await ask(await nats.connect('nats://bus', disconnected_cb=lost))\n",
+        "from nats.aio.client import Client\nfrom nats.aio.errors import ErrTimeout\nfrom stan.aio.client import Client as Streaming\n\nclass Bus:\n    async def start(self):\n        self.nc = Client()\n        await self.nc.connect('nats://bus', error_cb=self.failed)\n        self.stream = Streaming()\n        await self.stream.connect('cluster', 'client', nats=self.nc)\n\n    async def failed(self, problem):\n        print(problem)\n\n    async def ask(self):\n        try:\n            return await self.nc.request('ask', b'', timeout=5)\n        except ErrTimeout:\n            return None\n",
+    ]
+    fixed = [
+        (
+            "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', reconnected_cb=self.back)\n\n    async def back(self, client):  # kept\n        print('back')\n",
+            "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', reconnected_cb=self.back)\n\n    async def back(self):  # kept\n        print('back')\n",
+        ),
+        (
+            "import nats\n\nasync def failed():\n    print('failed')\n\nasync def main():\n    await nats.connect('nats://bus', error_cb=failed)\n",
+            "import nats\n\nasync def failed(message):\n    print('failed')\n\nasync def main():\n    await nats.connect('nats://bus', error_cb=failed)\n",
+        ),
+        (
+            "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n        await self.nc.subscribe('work', cb=self.work)\n\n    async def work(self):\n        print('work')\n",
+            "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n        await self.nc.subscribe('work', cb=self.work)\n\n    async def work(self, message):\n        print('work')\n",
+        ),
+        (
+            "import nats\n\ndef lost():\n    print('lost')\n\nasync def main():\n    await nats.connect('nats://bus', disconnected_cb=lost, closed_cb=lost)\n",
+            "import nats\n\nasync def lost():\n    print('lost')\n\nasync def main():\n    await nats.connect('nats://bus', disconnected_cb=lost, closed_cb=lost)\n",
+        ),
+        (
+            "import nats\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    nc.publish(\n        'work', b''\n    )  # kept\n    await nc.drain()\n",
+            "import nats\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.publish(\n        'work', b''\n    )  # kept\n    await nc.drain()\n",
+        ),
+        (
+            "from nats.aio.client import Client\nfrom nats.aio.errors import ErrConnectionClosed, ErrTimeout\n\nasync def ask(nc: Client):\n    try:\n        await nc.request('ask', b'', timeout=5)\n    except (ErrTimeout, ErrConnectionClosed):\n        return None\n",
+            "import nats.errors\nfrom nats.aio.client import Client\nfrom nats.aio.errors import ErrConnectionClosed, ErrTimeout\n\nasync def ask(nc: Client):\n    try:\n        await nc.request('ask', b'', timeout=5)\n    except (nats.errors.TimeoutError, nats.errors.ConnectionClosedError):\n        return None\n",
+        ),
+        (
+            "import nats\n\nasync def work(msg):\n    print(msg.data)\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    js = nc.jetstream()\n    await js.subscribe('work', cb=work, manual_ack=True)\n",
+            "import nats\n\nasync def work(msg):\n    print(msg.data)\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    js = nc.jetstream()\n    await js.subscribe('work', cb=work, manual_ack=False)\n",
+        ),
     ]
     bad = [
+        "from nats import connect as open_bus\n\ndef lost():\n    print('lost')\n\nasync def main():\n    await open_bus('nats://bus', disconnected_cb=lost)\n",
         "import nats\n\nasync def lost(nc):\n    print('lost')\n\nasync def main():\n    await nats.connect('nats://bus', disconnected_cb=lost)\n",
         "import nats\n\nclass Bus:\n    async def start(self):\n        options = {'reconnected_cb': self.back}\n        self.nc = await nats.connect('nats://bus', **options)\n\n    async def back(self, client):\n        print('back')\n",
         "import nats\n\nasync def failed():\n    print('failed')\n\nasync def main():\n    await nats.connect('nats://bus', error_cb=failed)\n",
@@ -79,6 +117,8 @@ class Rule(PythonRule):
         "import nats\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    nc.publish('work', b'')\n    await nc.drain()\n",
         "import nats\n\nasync def work(msg):\n    print(msg.data)\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    js = nc.jetstream()\n    await js.subscribe('work', cb=work, manual_ack=True)\n",
         "import nats\n\ndef work(msg):\n    print(msg.data)\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=work)\n",
+        "import nats\n\nasync def back(client):\n    print('back')\n\nasync def main(secret):\n    options = {'servers': 'nats://bus'}\n    if secret:\n        options['token'] = secret\n    options['reconnected_cb'] = back\n    await nats.connect(**options)\n",
+        "import nats\n\nasync def back(client):\n    print('back')\n\nasync def main():\n    options = dict(servers='nats://bus', reconnected_cb=back)\n    await nats.connect(**options)\n",
     ]
     silent = [
         "import nats\nfrom service import lost\n\nasync def main():\n    await nats.connect('nats://bus')\n",
@@ -88,12 +128,12 @@ class Rule(PythonRule):
 
     def begin(self) -> None:
         for handler in self.tree.all(ast.ExceptHandler):
-            if handler.type is not None and b"nats.aio" in self.file.data:
+            if handler.type is not None and b"nats.aio" in self.file.data and not is_idle(handler):
                 self.handler(handler.type)
 
     def visit_Call(self, node: ast.Call) -> None:
         last = last_name(node.func)
-        if last == "connect" and self.names(node.func) & CONNECTS:
+        if self.names(node.func) & CONNECTS:
             self.callbacks(node)
         elif last == "subscribe" and isinstance(node.func, ast.Attribute):
             self.subscription(node, node.func.value)
@@ -113,12 +153,13 @@ class Rule(PythonRule):
                 self.callback(callback, name, CALLBACKS[name])
 
     def options(self, node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-        """Names and values that are passed, those of dict literals included."""
+        """Names and values that are passed, those of dicts written out and what is put into them included."""
         yield from ((each.arg, each.value) for each in node.keywords if each.arg)
         for splat in splats(node):
             for value in self.file.names.values(splat):
-                if isinstance(value, ast.Dict):
-                    yield from ((text_of(key) or "", each) for key, each in zip(value.keys, value.values, strict=True))
+                yield from ((name or "", each) for name, each in entries_of(value) or ())
+            stored = self.file.names.scopes.stored(splat) if isinstance(splat, ast.Name) else []
+            yield from ((each.key, each.value) for each in stored if each.key)
 
     def callback(self, value: ast.expr, name: str, count: int) -> None:
         if isinstance(value, ast.Lambda):
@@ -141,7 +182,7 @@ class Rule(PythonRule):
             self.flag(
                 value,
                 f"{name} is called {told}, and {function.node.name}() takes another number: {harm}",
-                fix=self.trimmed(function, bound, count),
+                fix=self.fitted(function, bound, count),
             )
         else:
             self.clear(value)
@@ -177,27 +218,55 @@ class Rule(PythonRule):
         by_class = any(each.startswith("<") and each.endswith(">") for each in self.names(value.value))
         return not by_class or (isinstance(node, FunctionDef) and decorated(node, "classmethod"))
 
-    def trimmed(self, function: Defined, bound: int, count: int) -> list[Edit]:
-        """The parameters that nobody passes taken out, where the function does not use them."""
+    def fitted(self, function: Defined, bound: int, count: int) -> list[Edit]:
+        """Parameters that nobody passes and the function does not use taken out, or the missing one put in."""
         node = function.node
-        if count or function.names is not self.file.names or not isinstance(node, FunctionDef):
+        if not isinstance(node, FunctionDef) or not self.is_ours(function):
             return []
         given = node.args
-        surplus = given.args[bound:]
-        used = {each.id for each in below(node) if isinstance(each, ast.Name)}
-        plain = not (given.posonlyargs or given.kwonlyargs or given.vararg or given.kwarg or given.defaults)
-        if not plain or any(each.arg in used for each in surplus) or self.callers(node):
+        if given.posonlyargs or given.kwonlyargs or given.vararg or given.kwarg or given.defaults:
             return []
-        start, end = self.file.location(given.args[0]), self.file.location(given.args[-1])
-        kept = ", ".join(fix.segment(self.file, each) for each in given.args[:bound])
+        return self.with_parameter(node, bound) if count else self.trimmed(node, bound)
+
+    def trimmed(self, node: FunctionDef, bound: int) -> list[Edit]:
+        given = node.args.args
+        used = {each.id for each in below(node) if isinstance(each, ast.Name)}
+        if any(each.arg in used for each in given[bound:]):
+            return []
+        start, end = self.file.location(given[0]), self.file.location(given[-1])
+        kept = ", ".join(fix.segment(self.file, each) for each in given[:bound])
         return [Edit(start.line, start.column, end.end_line, end.end_column, kept)]
+
+    def with_parameter(self, node: FunctionDef, bound: int) -> list[Edit]:
+        """One parameter for what is passed, where there is a method's own or none."""
+        given = node.args.args
+        used = {each.id for each in below(node) if isinstance(each, ast.Name)}
+        if len(given) != bound or PASSED in used:
+            return []
+        if given:
+            return [fix.replace(self.file, given[-1], f"{fix.segment(self.file, given[-1])}, {PASSED}")]
+        line = self.file.lines[node.lineno - 1]
+        at = line.find(f"{node.name}()")
+        column = at + len(node.name) + 2
+        return [Edit(node.lineno, column, node.lineno, column, PASSED)] if at >= 0 and line.isascii() else []
 
     def made_async(self, function: Defined) -> list[Edit]:
         node = function.node
-        if function.names is not self.file.names or self.callers(node) if isinstance(node, FunctionDef) else True:
+        if not isinstance(node, FunctionDef) or not self.is_ours(function):
             return []
         at = self.file.location(node)
         return [Edit(node.lineno, at.column, node.lineno, at.column, "async ")]
+
+    def is_ours(self, function: Defined) -> bool:
+        """Whether a function of this file is a callback of NATS and nothing else: nobody calls it, nobody else has it."""
+        node, project = function.node, self.file.finder
+        if function.names is not self.file.names or not isinstance(node, FunctionDef) or self.callers(node):
+            return False
+        handed = self.file.calls.references(node)
+        if not all(isinstance(self.tree.parents[each], ast.keyword | ast.Dict | ast.Call) for each in handed):
+            return False
+        elsewhere = project.callers(self.file.names.key(node)) if isinstance(project, Project) else None
+        return elsewhere is None or not (elsewhere.sure or elsewhere.maybe)
 
     # ---- subscriptions
 
@@ -220,10 +289,13 @@ class Rule(PythonRule):
             self.flag(
                 value,
                 f"it is called with the message alone, and {function.node.name}() takes another number: every message ends in error_cb",
+                fix=self.fitted(function, bound, 1),
             )
         elif stream and self.never_acknowledges(node, function, bound):
             self.flag(
-                node, f"manual_ack=True, and {function.node.name}() never acknowledges: every message comes again"
+                node,
+                f"manual_ack=True, and {function.node.name}() never acknowledges: every message comes again; ack() when the work is done, or leave it to nats-py",
+                fix=[fix.with_argument(self.file, node, "manual_ack", "False")],
             )
         elif stream or not self.misplaced(node, function, bound):
             self.clear(node)
@@ -324,6 +396,8 @@ class Rule(PythonRule):
 
     def is_old(self) -> bool:
         """Whether the project asks for the client before 2.0, which did raise them."""
+        if any(each in self.file.data for each in OF_OLD):
+            return True
         project = self.file.finder
         if not isinstance(project, Project):
             return False
@@ -343,6 +417,11 @@ class Rule(PythonRule):
             *(fix.replace(self.file, one, new) for one, new in missed),
             *fix.importing(self.file, "import nats.errors"),
         ]
+
+
+def is_idle(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler only raises what it caught again, so that nothing is lost where it does not run."""
+    return len(handler.body) == 1 and raises_again(handler)
 
 
 def kind_of(origin: str) -> str:

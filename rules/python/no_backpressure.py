@@ -25,6 +25,9 @@ BOUNDING = {"acquire", "locked", "acquire_nowait", "full", "qsize", "wait", "gat
 """Calls by which who makes tasks waits for their number to go down, or asks for it."""
 
 
+CLOCKS = {"time", "monotonic", "perf_counter"}
+
+
 class Rule(PythonRule):
     item = "backpressure"
     tokens = (*SPAWNING, "Queue", "emaphore", "gather", "broadcast", "subscribe")
@@ -33,6 +36,9 @@ class Rule(PythonRule):
         'import asyncio, nats\n\npermits = asyncio.Semaphore(10)\n\nasync def on(msg):\n    await permits.acquire()\n    task = asyncio.create_task(work(msg))\n    task.add_done_callback(lambda _: permits.release())\n\nasync def main(nc):\n    await nc.subscribe("a", cb=on)\n',
         "import asyncio, websockets\n\nasync def handle(socket: websockets.ServerConnection):\n    tasks = set()\n    async for message in socket:\n        if len(tasks) > 100:\n            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)\n        tasks.add(asyncio.create_task(work(message)))\n",
         "import asyncio\n\nclass Server(asyncio.DatagramProtocol):\n    def __init__(self):\n        self.inbox = asyncio.Queue(maxsize=100)\n\n    def datagram_received(self, data, addr):\n        self.inbox.put_nowait(data)\n",
+        'import asyncio, nats, time\n\nclass Nurse:\n    async def start(self, nc):\n        await nc.subscribe("a", cb=self.on)\n\n    async def on(self, msg):\n        now = time.time()\n        if now - self.last < 60:\n            return\n        self.last = now\n        asyncio.create_task(self.heal(msg))\n',
+        'import asyncio, nats\n\nclass Worker:\n    async def start(self, nc):\n        await nc.subscribe("a", cb=self.on)\n\n    async def on(self, msg):\n        await self.permits.acquire()\n        self._start(self.work(msg))\n\n    def _start(self, work):\n        return asyncio.create_task(work)\n',
+        "import asyncio\n\nclass Server(asyncio.Protocol):\n    def pause(self):\n        self.transport.pause_reading()\n\n    def data_received(self, data):\n        asyncio.create_task(self.work(data))\n",
         "import asyncio\n\npermits = asyncio.Semaphore(10)\n\nasync def work(item):\n    await permits.acquire()\n    try:\n        await step(item)\n    finally:\n        permits.release()\n",
     ]
     bad = [
@@ -45,10 +51,21 @@ class Rule(PythonRule):
         "import asyncio\nfrom contextlib import suppress\n\nclass Events:\n    def __init__(self):\n        self.queue = asyncio.Queue()\n\n    def emit(self, event):\n        with suppress(asyncio.QueueFull):\n            self.queue.put_nowait(event)\n",
         "import asyncio\n\npermits = asyncio.Semaphore(10)\n\nasync def work(item):\n    await permits.acquire()\n    await step(item)\n    permits.release()\n",
         'import asyncio\nfrom fastapi import FastAPI\nfrom pydantic import BaseModel\n\napp = FastAPI()\n\nclass Batch(BaseModel):\n    items: list[str]\n\n@app.post("/batch")\nasync def batch(body: Batch):\n    return await asyncio.gather(*[work(each) for each in body.items])\n',
+        "import asyncio\n\nclass Bus:\n    async def subscribe(self, subject, handler):\n        await self.link.subscribe(subject, cb=handler)\n\n    async def listen(self, subject):\n        async def on(msg):\n            asyncio.create_task(work(msg))\n\n        await self.subscribe(subject, on)\n",
+        'import asyncio, nats, time\n\nasync def on(msg):\n    if time.time() - msg.sent > 60:\n        return\n    await asyncio.sleep(0)\n    asyncio.create_task(work(msg))\n\nasync def main(nc):\n    await nc.subscribe("a", cb=on)\n',
+        "import asyncio\n\nclass Peer(asyncio.Protocol):\n    def data_received(self, data):\n        later(lambda: asyncio.create_task(self.work(data)))\n",
+        {
+            "service.py": "from work import Worker\n\nasync def main(nc):\n    worker = Worker()\n    await nc.subscribe('a', cb=worker.on)\n",
+            "work.py": "import asyncio\n\nclass Worker:\n    async def on(self, msg):\n        asyncio.create_task(self.work(msg))\n",
+        },
     ]
     silent = [
         "import asyncio\n\nasync def main():\n    task = asyncio.create_task(work())\n    await task\n",
         "import asyncio\n\nqueue = asyncio.Queue()\n\nasync def main():\n    await queue.put(1)\n",
+        "import queue\n\ndef status(client):\n    answers = queue.Queue()\n    client.on_message = lambda _client, _data, msg: answers.put(msg.payload)\n    client.loop_start()\n    return answers.get(timeout=5)\n",
+        "import asyncio\nfrom threading import Thread\n\nasync def stream(model):\n    parts = asyncio.Queue()\n\n    def run():\n        for part in model():\n            try:\n                parts.put_nowait(part)\n            except asyncio.QueueFull:\n                log()\n\n    Thread(target=run).start()\n    while part := await parts.get():\n        yield part\n",
+        "import asyncio\n\nclass Bus:\n    async def subscribe(self, subject, handler):\n        self.handlers[subject] = handler\n\n    async def inbox(self, subject):\n        box = asyncio.Queue()\n        self.boxes.append(box)\n\n        async def on(msg):\n            await box.put(msg)\n\n        await self.subscribe(subject, on)\n",
+        "import asyncio\n\nclass Peer(asyncio.Protocol):\n    def __init__(self):\n        self.out = asyncio.Queue()\n\n    def data_received(self, data):\n        try:\n            self.work(data)\n        except ValueError as problem:\n            self.send(problem)\n            self.transport.abort()\n\n    def send(self, text):\n        self.out.put_nowait(text)\n",
         "# asyncio.create_task(work(msg))\n",
     ]
 
@@ -85,7 +102,12 @@ class Rule(PythonRule):
         around = self.feeds.per_message(call) if self.spawns(call) else None
         if around is None or not self.of_the_message(call, around):
             return
-        if self.is_bounded(call, around):
+        if (
+            self.is_bounded(call, around)
+            or self.is_bounded_before(around)
+            or self.is_throttled(call)
+            or self.stops_reading(call)
+        ):
             self.clear(call)
         elif self.takes_permit_inside(call):
             self.flag(call, "the semaphore is taken inside the task: a flood makes tasks without end. Take it before")
@@ -123,6 +145,61 @@ class Rule(PythonRule):
                 return True
         return False
 
+    def is_bounded_before(self, around: Loop | FunctionDef) -> bool:
+        """Whether the function that is handed the message, and calls this one, takes a permit before it does."""
+        if not isinstance(around, FunctionDef):
+            return False
+        callers = (self.tree.function_of(each) for each in self.callers(around))
+        nodes = (node for each in callers if isinstance(each, FunctionDef) for node in inside(each.body))
+        return any(isinstance(each, ast.Call) and last_name(each.func) in {"acquire", "locked"} for each in nodes)
+
+    def is_throttled(self, call: ast.Call) -> bool:
+        """Whether it is only made when some time has passed since the last: `if now - last > COOLDOWN:`."""
+        child: ast.AST = call
+        for parent in self.tree.ancestors(call):
+            if isinstance(parent, ast.If) and self.asks_clock(parent.test):
+                return True
+            if any(self.turns_away(each) for each in earlier(parent, child)):
+                return True
+            if isinstance(parent, FunctionDef):
+                return False
+            child = parent
+        return False
+
+    def turns_away(self, statement: ast.stmt) -> bool:
+        """`if now - last < COOLDOWN: return`."""
+        if not isinstance(statement, ast.If) or not self.asks_clock(statement.test):
+            return False
+        return isinstance(statement.body[-1], ast.Return | ast.Continue | ast.Raise)
+
+    def asks_clock(self, test: ast.expr) -> bool:
+        """Whether a test compares the time since something that is kept here; how old a message is bounds nothing."""
+        for node in below(test):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+                told = any(
+                    isinstance(each, ast.Call) and last_name(each.func) in CLOCKS for each in self.values(node.left)
+                )
+                if told and any(self.is_kept(each) for each in self.values(node.right)):
+                    return True
+        return False
+
+    def values(self, node: ast.expr) -> list[ast.AST]:
+        return list(self.file.names.values(node))
+
+    def is_kept(self, value: ast.AST) -> bool:
+        """Whether a value comes out of an attribute of the object, or a name of the module."""
+        while isinstance(value, ast.Attribute | ast.Subscript | ast.Call):
+            value = value.func if isinstance(value, ast.Call) else value.value
+        if not isinstance(value, ast.Name):
+            return False
+        return value.id == "self" or bool(self.file.names.scopes.at_module(value.id))
+
+    def stops_reading(self, call: ast.Call) -> bool:
+        """Whether the protocol around it pauses its transport when too much has come in."""
+        owner = self.tree.class_of(call)
+        pausing = self.file.calls.named("pause_reading") if owner is not None else []
+        return any(self.tree.class_of(each) is owner for each in pausing)
+
     def is_within(self, node: ast.AST, call: ast.Call) -> bool:
         return call in self.tree.ancestors(node)
 
@@ -142,11 +219,14 @@ class Rule(PythonRule):
     # ---- queues
 
     def judge_queue(self, call: ast.Call) -> None:
+        taken = self.queues.taken(call)
+        if taken and all(self.tree.loop_of(each) is None for each in taken):
+            return  # one answer is waited for, and the queue goes with the call
         fed = self.is_fed(call)
         if self.queues.is_limited(call):
             if fed:
                 self.clear(call)
-        elif self.queues.has_dead_guard(call):
+        elif (fed or not taken) and self.queues.has_dead_guard(call):
             self.flag(call, "the queue has no maxsize: it is never full, and what guards against QueueFull never acts")
         elif fed:
             self.flag(
@@ -252,6 +332,15 @@ class Rule(PythonRule):
 
     def makes_tasks(self, function: FunctionDef) -> bool:
         return any(isinstance(each, ast.Call) and self.spawns(each) for each in below(function, functions=False))
+
+
+def earlier(parent: ast.AST, child: ast.AST) -> list[ast.stmt]:
+    """The statements of the same block that stand before one."""
+    for name in ("body", "orelse", "finalbody"):
+        block = getattr(parent, name, None)
+        if isinstance(block, list) and within(child, block):
+            return block[: block.index(child)]
+    return []
 
 
 def is_length(node: ast.expr, of_message: Collection[str] = ()) -> bool:

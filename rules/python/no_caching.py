@@ -32,14 +32,16 @@ class Rule(ServiceRule):
     silent = [
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import redis\nimport openai\nfrom fastapi import FastAPI\napp = FastAPI()\nstore = redis.Redis()\n\n@app.post('/v1/chat/completions')\ndef chat(body: dict):\n    store.set('last', '1')\n    if store.get('x' + body['model']):\n        return {}\n    return openai.OpenAI().chat.completions.create(**body)\n",
+        "import litellm\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/api/settings/try_out')\ndef try_out(body: dict):\n    return litellm.completion(model=body['model'], api_key=body['key'], messages=[{'role': 'user', 'content': 'OK?'}])\n",
+        "from fastapi import FastAPI\nfrom openai import AsyncOpenAI\napp = FastAPI()\nclient = AsyncOpenAI()\n\n@app.post('/api/v1/prompts/chat')\nasync def improve(body: dict):\n    reply = await client.chat.completions.create(model='m', messages=body['turns'])\n    return {'template': reply.choices[0].message.content}\n",
     ]
 
     def judge(self, service: Service) -> None:
         upkeep = Upkeep(service)
         for app in service.apps:
-            routes = [each for each in app.endpoints if each.asks_model]
+            routes = [each for each in app.endpoints if each.completes]
             others = (
-                upkeep.reached(ref for each in app.endpoints if not each.asks_model for ref in each.route.handlers)
+                upkeep.reached(ref for each in app.endpoints if not each.completes for ref in each.route.handlers)
                 if routes
                 else {}
             )

@@ -4,7 +4,9 @@ One connection that was reset, or one 503 while the upstream restarts, then beco
 have noticed a second try. Try again a few times, with a growing and random pause, honour Retry-After, and never after
 parts of an answer were sent on. Clients of language models mostly do so by themselves, until `max_retries=0`.
 
-Flagged once a service, at the first of the calls that its requests lead to, and only where most of them are not tried again.
+Flagged once a service, at the first of the calls that completions or at least one route in ten lead to, and only where
+most of them are not tried again. A call whose failure is answered with nothing, so that the work goes on without it, does
+not count.
 """
 
 from readiness.scan import Service, ServiceRule
@@ -51,17 +53,23 @@ class Rule(ServiceRule):
     silent = [
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import requests\nprint(requests.get('https://up/x', timeout=5).json())\n",
+        "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/part0')\ndef part0():\n    return []\n\n@app.get('/v1/part1')\ndef part1():\n    return []\n\n@app.get('/v1/part2')\ndef part2():\n    return []\n\n@app.get('/v1/part3')\ndef part3():\n    return []\n\n@app.get('/v1/part4')\ndef part4():\n    return []\n\n@app.get('/v1/part5')\ndef part5():\n    return []\n\n@app.get('/v1/part6')\ndef part6():\n    return []\n\n@app.get('/v1/part7')\ndef part7():\n    return []\n\n@app.get('/v1/part8')\ndef part8():\n    return []\n\n@app.get('/v1/part9')\ndef part9():\n    return []\n\n@app.get('/v1/part10')\ndef part10():\n    return []\n\n@app.get('/v1/part11')\ndef part11():\n    return []\n\n@app.post('/v1/picture')\ndef picture(address: str):\n    return httpx.get(address).content\n",
+        "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\ndef near(words):\n    try:\n        return httpx.post('https://up/embeddings', json=words).json()\n    except Exception:\n        return None\n\n@app.post('/search')\ndef search(words: list[str]):\n    return near(words) or words\n",
     ]
 
     def judge(self, service: Service) -> None:
         upkeep = Upkeep(service)
+        if not (upkeep.works and upkeep.requests):
+            return
         tries = Tries(upkeep)
-        again = [each for each in upkeep.requests if tries.are_of(each)]
+        # what the work goes on without is no error of the client
+        requests = [each for each in upkeep.requests if not _is_in(each, upkeep.habits("degrades"))]
+        again = [each for each in requests if tries.are_of(each)]
         again += [each for each in upkeep.used(("aiohttp_retry",)) if each.function in upkeep.led_to]
         for each in again:
             self.clear(each.at)
-        bare = [each for each in upkeep.requests if each not in again and tries.are_missing(each)]
-        if bare and len(bare) >= MOST * len(upkeep.requests):
+        bare = [each for each in requests if each not in again and tries.are_missing(each)]
+        if bare and len(bare) >= MOST * len(requests):
             self.flag(bare[0].at, f"{_calls(len(bare))} to upstreams, and a lost one is not tried again")
 
 

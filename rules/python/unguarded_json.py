@@ -7,7 +7,8 @@ to parse: catch ValueError, which covers both json.JSONDecodeError and UnicodeDe
 Outside is what clients, peers, upstreams and models send. Not judged: constants, what this code wrote itself, files and
 environment that the operator provides, rows of the service's own database, and what cannot be traced. A function that
 lets the error out is judged by its callers, in its own file and in the rest of the project. Commands and scripts that
-run once may end with an error, and pydantic turns what its validators raise into an answer: both are left alone.
+run once may end with an error, pydantic turns what its validators raise into an answer, and a task whose callback
+looks at how it ended fails before somebody's eyes: all are left alone.
 """
 
 import ast
@@ -15,10 +16,10 @@ from collections.abc import Iterator, Sequence
 
 from readiness.scan import PythonFile, PythonRule
 from readiness.scan.outside import UPSTREAM, Outside, Whence
-from readiness.scan.reach import is_one_shot, is_serving
+from readiness.scan.reach import is_one_shot, is_serving, is_shown
 from readiness.scan.refusals import refusing
 from readiness.scan.registration import decorators
-from readiness.scan.tree import FunctionDef, argument, below, within
+from readiness.scan.tree import FunctionDef, argument, below, inside, within
 
 JSON = frozenset({"json.JSONDecodeError"})
 TEXT = frozenset({"UnicodeDecodeError"})
@@ -74,6 +75,8 @@ ANSWERS = {
     "httpx2.Response()": "httpx",
     "aiohttp.ClientResponse()": "aiohttp",
 }
+KEEPING = {"websocket.WebSocketApp"}
+"""What catches and logs whatever its callbacks raise."""
 REQUESTS = {
     f"{module}.Request()"
     for module in ("fastapi", "fastapi.requests", "starlette.requests", "aiohttp.web", "aiohttp.web_request")
@@ -106,8 +109,11 @@ class Rule(PythonRule):
         "import json, contextlib\nwith contextlib.suppress(ValueError):\n    json.loads(body)\n",
         "import json\n\ndef load(client):\n    try:\n        return json.loads(client.fetch())\n    except ValueError as problem:\n        log(problem)\n        raise\n",
         "import json\n\nasync def handler(msg):\n    try:\n        data = json.loads(msg.data.decode())\n    except ValueError:\n        data = {'text': msg.data.decode(errors='replace')}\n",
+        "import json\n\ndef is_json(text):\n    try:\n        json.loads(text)\n    except ValueError:\n        return False\n    return True\n\nasync def handler(msg):\n    if is_json(msg.data):\n        return json.loads(msg.data)\n",
     ]
     bad = [
+        "import asyncio, json\n\nasync def handler(msg):\n    task = asyncio.create_task(work(msg.data))\n    tasks.add(task)\n    task.add_done_callback(tasks.discard)\n\nasync def work(raw):\n    use(json.loads(raw))\n",
+        "import json, nats\n\nasync def ask():\n    nc = await nats.connect('a')\n    while True:\n        reply = await nc.request('a', b'')\n        use(json.loads(reply.data))\n",
         "import json\njson.loads(body)\n",
         "from json import loads as l\n\nasync def handler(msg):\n    data = l(msg.data)\n",
         "import json\ntry:\n    json.loads(body)\nexcept KeyError: ...\n",
@@ -122,7 +128,31 @@ class Rule(PythonRule):
         "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\nasync def ask(url: str):\n    try:\n        async with httpx.AsyncClient() as client:\n            answer = await client.get(url)\n            return answer.json()\n    except httpx.HTTPError:\n        return None\n",
         "import json, asyncio\n\nasync def _work(raw):\n    return json.loads(raw)\n\nasync def handler(msg):\n    try:\n        task = asyncio.create_task(_work(msg.data))\n    except ValueError: ...\n    await task\n",
     ]
+    fixed = [
+        (
+            'from fastapi import FastAPI, HTTPException, Request\napp = FastAPI()\n\n@app.post("/")\nasync def chat(request: Request):\n    body = await request.json()\n    return body\n',
+            'from fastapi import FastAPI, HTTPException, Request\napp = FastAPI()\n\n@app.post("/")\nasync def chat(request: Request):\n    try:\n        body = await request.json()\n    except ValueError:\n        raise HTTPException(status_code=400, detail="the body is not valid JSON") from None\n    return body\n',
+        ),
+        (
+            'from aiohttp import web\nroutes = web.RouteTableDef()\n\n@routes.put("/")\nasync def chat(request: web.Request):\n    body = await request.json()\n    return web.json_response(body)\n',
+            'from aiohttp import web\nroutes = web.RouteTableDef()\n\n@routes.put("/")\nasync def chat(request: web.Request):\n    try:\n        body = await request.json()\n    except ValueError:\n        raise web.HTTPBadRequest(text="the body is not valid JSON") from None\n    return web.json_response(body)\n',
+        ),
+        (
+            'import json\n\nasync def start(nc):\n    await nc.subscribe("a", cb=handler)\n\nasync def handler(msg):\n    data = json.loads(msg.data)\n    if "x" not in data:\n        await msg.respond(json.dumps({"error": "no x"}).encode())\n',
+            'import json\n\nasync def start(nc):\n    await nc.subscribe("a", cb=handler)\n\nasync def handler(msg):\n    try:\n        data = json.loads(msg.data)\n    except ValueError:\n        await msg.respond(json.dumps({"error": "the body is not valid JSON"}).encode())\n        return\n    if "x" not in data:\n        await msg.respond(json.dumps({"error": "no x"}).encode())\n',
+        ),
+        (
+            'import json\nfrom aiohttp import web\n\nasync def chat(request: web.Request):\n    try:\n        body = await request.json()\n    except json.JSONDecodeError:\n        return web.json_response({"error": "no JSON"}, status=400)\n    return web.json_response(body)\n',
+            'import json\nfrom aiohttp import web\n\nasync def chat(request: web.Request):\n    try:\n        body = await request.json()\n    except ValueError:\n        return web.json_response({"error": "no JSON"}, status=400)\n    return web.json_response(body)\n',
+        ),
+    ]
     silent = [
+        "import json\nimport websocket\n\nclass Line:\n    def __init__(self, url, **callbacks):\n        self.app = websocket.WebSocketApp(url, **callbacks)\n\nclass Talk(Line): ...\n\ndef on_message(socket, text):\n    show(text)\n\ndef show(text):\n    print(json.loads(text))\n\ntalk = Talk('ws://a', on_message=on_message)\n",
+        "import asyncio, json\n\ndef started(work, then):\n    task = asyncio.create_task(work)\n    task.add_done_callback(then)\n    return task\n\nclass Consumer:\n    async def run(self):\n        async for record in self.records:\n            started(self.work(record), self.tell)\n\n    async def work(self, record):\n        use(json.loads(record.value))\n\n    def tell(self, task):\n        try:\n            task.result()\n        except Exception:\n            log()\n",
+        "import asyncio, json\n\nasync def handler(msg):\n    task = asyncio.create_task(work(msg.data))\n    task.add_done_callback(tell)\n\nasync def work(raw):\n    use(json.loads(raw))\n",
+        "import json\nimport websocket\n\ndef on_message(socket, text):\n    print(json.loads(text))\n\napp = websocket.WebSocketApp(url, on_message=on_message)\n",
+        "from aiohttp import web\n\nclass Hooks:\n    async def check(self, request: web.Request):\n        body = await request.json()\n        if body['kind'] not in self.kinds:\n            raise ValueError('no such kind')\n        return body\n",
+        "import json\n\nasync def read(request, kv):\n    entry = await kv.get('a')\n    return json.loads(entry.value)\n",
         "import json\njson.loads('{}')\n",
         "import json\nwith open('config.json') as file:\n    json.load(file)\n",
         "import json\njson.loads(json.dumps({}))\n",
@@ -146,7 +176,7 @@ class Rule(PythonRule):
                 self.visit_Call(node)
 
     def visit_Call(self, node: ast.Call) -> None:
-        if self.in_tests or self.in_validator(node):
+        if self.in_tests or self.in_validator(node) or self.in_kept_callback(node):
             return
         parsers = self.names(node.func) & PARSERS.keys()
         if parsers and node.args:
@@ -154,14 +184,20 @@ class Rule(PythonRule):
             return
         answered = self.answer(node)
         if answered:
-            upstream = any(origin.startswith(UPSTREAM) for origin in self.names(node.func))
+            upstream = self.is_of_upstream(node)
             what = "the answer" if upstream else "what was sent"
             self.judge(node, answered, f"{what} is parsed outside any guard that catches", upstream=upstream)
+
+    def is_of_upstream(self, node: ast.Call) -> bool:
+        """Whether it is an answer that this project asked for, and no request."""
+        sources = self.names(node.func) | self.names(getattr(node.func, "value", node.func))
+        return any(origin.startswith(UPSTREAM) or origin in ANSWERS for origin in sources)
 
     def parse(self, node: ast.Call, data: ast.expr, parser: str) -> None:
         raises, whence = PARSERS[parser] | self.decoding(data, parser), self.data.whence(data)
         if whence is Whence.OUTSIDE or (whence is Whence.UNKNOWN and self.file.guards.guarded(node, raises)):
-            upstream, through = self.data.is_answer(data), self.data.passing(data)
+            through = self.data.passing(data)
+            upstream = self.data.is_answer(data) or are_answers(through, raises)
             self.judge(node, raises, "parsed outside any guard that catches", upstream=upstream, through=through)
             for again in self.decoded_again(node):
                 self.judge(again, TEXT, "bytes that are no JSON are decoded again, outside any guard that catches")
@@ -174,14 +210,50 @@ class Rule(PythonRule):
 
         An answer of an upstream decides only where a handler, a task or a loop asks for it.
         """
-        if self.file.guards.guarded(node, raises):
+        if self.file.guards.guarded(node, raises) or self.is_tried_before(node):
             self.clear(node)
-        elif self.is_first(node) and not is_one_shot(self.file, node):
+        elif self.is_first(node) and not is_one_shot(self.file, node) and not self.is_agreed(node):
             missed = self.file.guards.escape(node, raises).unseen or raises
             said = f"{message} {' and '.join(sorted(missed))}"
-            advisory = upstream and not is_serving(self.file, node)
+            advisory = upstream and (not is_serving(self.file, node, raises) or is_shown(self.file, node))
             fix = refusing(self.file, node, raises)
             self.guard(node, raises, said, fix, advisory=advisory, through=through)
+
+    def is_agreed(self, node: ast.Call) -> bool:
+        """In a method that refuses what it is given by a ValueError of its own: its callers know of that class."""
+        function = self.tree.function_of(node)
+        if not isinstance(function, FunctionDef) or decorators(function) or self.file.guards.is_entry(function):
+            return False
+        return isinstance(self.tree.parents[function], ast.ClassDef) and any(
+            isinstance(each, ast.Raise)
+            and isinstance(each.exc, ast.Call)
+            and "ValueError" in self.names(each.exc.func)
+            and not any(isinstance(parent, ast.Try) for parent in self.tree.ancestors(each) if parent is not function)
+            for each in inside(function.body)
+        )
+
+    def is_tried_before(self, node: ast.Call) -> bool:
+        """`if is_json(text): json.loads(text)`, where the project's function parses it under a guard."""
+        child: ast.AST = node
+        for parent in self.tree.ancestors(node):
+            if isinstance(parent, ast.If | ast.IfExp):
+                taken = parent.body if isinstance(parent, ast.If) else [parent.body]
+                if child in taken and any(self.tries(each, node) for each in below(parent.test)):
+                    return True
+            child = parent
+        return False
+
+    def tries(self, test: ast.AST, node: ast.Call) -> bool:
+        if not isinstance(test, ast.Call) or not test.args or not node.args:
+            return False
+        same = ast.dump(test.args[0]) == ast.dump(node.args[0])
+        return same and any(
+            isinstance(one, ast.Call) and each.names.origins(one.func) & PARSERS.keys()
+            for each in self.functions(test.func)
+            for guard in below(each.node)
+            if isinstance(guard, ast.Try)
+            for one in below(guard)
+        )
 
     def is_first(self, node: ast.Call) -> bool:
         """What is parsed twice by a function is said once."""
@@ -196,6 +268,30 @@ class Rule(PythonRule):
         function = self.tree.function_of(node)
         marks = decorators(function) if isinstance(function, FunctionDef) else []
         return any(name.startswith("pydantic.") for each in marks for name in self.names(each))
+
+    def in_kept_callback(self, node: ast.Call) -> bool:
+        """In a function that a library calls inside a guard of its own, logs what it raises, and goes on."""
+        return b"WebSocketApp" in self.file.data and self.is_kept(self.tree.function_of(node))
+
+    def is_kept(self, function: ast.AST | None, path: tuple[ast.AST, ...] = ()) -> bool:
+        """Whether it is such a function, or only such functions call it."""
+        if not isinstance(function, FunctionDef) or function in path:
+            return False
+        places = (self.tree.parents[each] for each in self.file.calls.references(function))
+        calls = (self.tree.parents[each] for each in places if isinstance(each, ast.keyword))
+        if any(isinstance(each, ast.Call) and self.keeps(each) for each in calls):
+            return True
+        leading = self.callers(function)
+        return bool(leading) and all(self.is_kept(self.tree.function_of(each), (*path, function)) for each in leading)
+
+    def keeps(self, call: ast.Call) -> bool:
+        """Whether a call makes what keeps failures of its callbacks, or an object of this file that makes one."""
+        if self.names(call.func) & KEEPING:
+            return True
+        classes = [each.node for each in self.file.names.classes(call) if isinstance(each.node, ast.ClassDef)]
+        bases = [each for one in classes for each in self.file.names.bases(one) if each.names is self.file.names]
+        made = [one for each in [*classes, *(base.node for base in bases)] for one in below(each)]
+        return any(isinstance(each, ast.Call) and self.names(each.func) & KEEPING for each in made)
 
     # ---- answers and requests that parse themselves
 
@@ -242,6 +338,13 @@ class Rule(PythonRule):
                         yield each
                 return
             child = parent
+
+
+def are_answers(through: Sequence[tuple[PythonFile, ast.Call]], raises: frozenset[str]) -> bool:
+    """Whether all that callers pass outside a guard is what they asked for."""
+    open_ones = [(file, call) for file, call in through if not file.guards.guarded(call, raises)]
+    given = [(file, call.args[0] if call.args else None) for file, call in open_ones]
+    return bool(given) and all(value is not None and Outside(file).is_answer(value) for file, value in given)
 
 
 def is_strict_decoding(node: ast.AST) -> bool:

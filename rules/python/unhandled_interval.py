@@ -7,7 +7,8 @@ skips the sleep spins, one that returns or breaks ends the loop as surely as non
 
 Judged are endless loops that run as a task or a thread which nobody watches, or that nothing else of the project
 calls. Not judged: loops that only wait, count, retry or stop at a deadline, loops that read from one peer and end with
-it, and loops whose owner sees them fail (awaited by the program itself, a task group, a loop that restarts them).
+it, and loops whose owner sees them fail (awaited by the program itself, a task group, a loop that restarts them). What
+an object inherits from a library, and callables that the project wrapped, are taken to keep their failures.
 """
 
 import ast
@@ -30,6 +31,8 @@ class Rule(PythonRule):
     item = "background-tasks-guarded"
     tokens = ("while ", "async for ")
     good = [
+        "import asyncio, time\n\nasync def refresh(state):\n    while True:\n        try:\n            if state.at + 60 <= time.time():\n                state.at = time.time()\n                await load()\n            await asyncio.sleep(1)\n        except Exception:\n            log()\n\nasync def main(state):\n    task = asyncio.create_task(refresh(state))\n    await serve()\n",
+        "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except asyncio.CancelledError:\n            await give_back()\n            break\n        except Exception:\n            log()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except Exception:\n            log()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n            await asyncio.sleep(60)\n        except asyncio.CancelledError:\n            raise\n        except Exception:\n            log()\n            await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while not stop.is_set():\n        try:\n            await asyncio.wait_for(stop.wait(), timeout=60)\n            break\n        except TimeoutError:\n            pass\n        try:\n            await load()\n        except Exception:\n            log()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
@@ -39,6 +42,8 @@ class Rule(PythonRule):
         'import asyncio, nats\n\nasync def consume(servers):\n    nc = await nats.connect(servers)\n    sub = await nc.subscribe("jobs")\n    async for msg in sub.messages:\n        try:\n            await work(msg)\n        except Exception:\n            log()\n\nasync def main():\n    task = asyncio.create_task(consume("nats://a"))\n    await serve()\n',
     ]
     bad = [
+        "import asyncio, time\n\nasync def refresh(state):\n    while True:\n        try:\n            if state.at + 60 <= time.time():\n                await load()\n                state.at = time.time()\n            await asyncio.sleep(1)\n        except Exception:\n            log()\n\nasync def main(state):\n    task = asyncio.create_task(refresh(state))\n    await serve()\n",
+        "import asyncio, time\n\nasync def refresh():\n    due = 0.0\n    while True:\n        if time.time() > due:\n            due = time.time() + 60\n            await load()\n        await asyncio.sleep(1)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    try:\n        while True:\n            await load()\n            await asyncio.sleep(60)\n    except Exception:\n        log()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await asyncio.sleep(60)\n        except Exception:\n            log()\n        await load()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
@@ -50,7 +55,26 @@ class Rule(PythonRule):
         "import asyncio, aiohttp\n\nasync def refresh(session: aiohttp.ClientSession):\n    while True:\n        try:\n            await session.get(url)\n        except aiohttp.ClientError:\n            log()\n        await asyncio.sleep(60)\n\nasync def main(session):\n    task = asyncio.create_task(refresh(session))\n    await serve()\n",
         'import asyncio, nats\n\nasync def consume(servers):\n    nc = await nats.connect(servers)\n    sub = await nc.subscribe("jobs")\n    async for msg in sub.messages:\n        await work(msg)\n\nasync def main():\n    task = asyncio.create_task(consume("nats://a"))\n    await serve()\n',
     ]
+    fixed = [
+        (
+            "import asyncio, logging\n\nlogger = logging.getLogger(__name__)\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+            'import asyncio, logging\n\nlogger = logging.getLogger(__name__)\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except Exception:\n            logger.exception("a turn of refresh failed")\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n',
+        ),
+        (
+            "import asyncio, logging\n\nlogger = logging.getLogger(__name__)\n\nasync def refresh():\n    while True:\n        await asyncio.sleep(60)\n        answer = await load()\n        await keep(answer)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+            'import asyncio, logging\n\nlogger = logging.getLogger(__name__)\n\nasync def refresh():\n    while True:\n        await asyncio.sleep(60)\n        try:\n            answer = await load()\n            await keep(answer)\n        except Exception:\n            logger.exception("a turn of refresh failed")\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n',
+        ),
+        (
+            "import logging, threading, time, requests\n\nlogger = logging.getLogger(__name__)\n\ndef poll():\n    while running:\n        requests.get(url, timeout=3)\n        time.sleep(5)\n\nthreading.Thread(target=poll).start()\n",
+            'import logging, threading, time, requests\n\nlogger = logging.getLogger(__name__)\n\ndef poll():\n    while running:\n        try:\n            requests.get(url, timeout=3)\n        except Exception:\n            logger.exception("a turn of poll failed")\n        time.sleep(5)\n\nthreading.Thread(target=poll).start()\n',
+        ),
+    ]
     silent = [
+        "import asyncio\nfrom bots import Session\n\nclass Bot(Session):\n    async def tell(self):\n        while True:\n            await asyncio.sleep(3)\n            await self.report_state('up')\n\n    def start(self):\n        self.telling = asyncio.create_task(self.tell())\n",
+        "import asyncio\nfrom typing import Any, Callable\n\nclass Job:\n    callback: Callable[..., Any]\n\n    def __init__(self, callback: Callable[..., Any]):\n        self.callback = callback\n\nclass Broker:\n    def add(self, function):\n        function, _ = self.wrapped(function)\n        job = Job(callback=function)\n        job.task = asyncio.create_task(self.consume(job))\n\n    async def consume(self, job: Job):\n        while True:\n            await asyncio.sleep(1)\n            await job.callback()\n",
+        "import asyncio\n\nclass Refresh:\n    task = None\n\n    async def run(self):\n        while not self.closed:\n            if self.task is None:\n                self.task = asyncio.create_task(self.once())\n            await asyncio.shield(self.task)\n            await asyncio.sleep(60)\n\n    async def once(self):\n        try:\n            await load()\n        except Exception:\n            log()\n\n    def start(self):\n        self.running = asyncio.create_task(self.run())\n",
+        "import asyncio\n\nasync def flush(state):\n    while True:\n        await write(state)\n        await asyncio.sleep(1)\n        with state.lock:\n            if state.changed:\n                continue\n            return\n\nasync def main(state):\n    task = asyncio.create_task(flush(state))\n    await serve()\n",
+        "import asyncio, time\n\nasync def until(ready, seconds):\n    end = time.monotonic() + seconds\n    while not ready():\n        await look()\n        await asyncio.sleep(1)\n        if time.monotonic() > end:\n            give_up()\n\ntask = asyncio.create_task(until(up, 9))\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        await asyncio.sleep(1)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def main():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasyncio.run(main())\n",
         "import asyncio, time\n\nasync def wait_for_it(end):\n    while True:\n        if time.monotonic() > end:\n            return\n        await look()\n        await asyncio.sleep(1)\n\ntask = asyncio.create_task(wait_for_it(9))\n",

@@ -5,7 +5,9 @@ cuts a traceback into as many entries as it has lines. Write one JSON object a l
 id of the request: structlog, python-json-logger, loguru with `serialize=True`, or a Formatter of your own that dumps
 JSON, set on the handler that really writes.
 
-Judged by the formatter that is really set: one that is defined or imported but never set does not count.
+Judged by the formatter that is really set: one that is defined or imported but never set does not count; where one of a
+library for JSON is made and handed out, who sets it cannot be read. What only this machine reaches, or no program of the
+project gets to, is left open.
 """
 
 from readiness.model import Location
@@ -40,12 +42,34 @@ class Rule(ServiceRule):
         "import logging\nfrom fastapi import FastAPI\nlogging.basicConfig(level='INFO')\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "from fastapi import FastAPI\nimport structlog\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    print('asked')  # json\n    return []\n",
         "import json\nimport logging\nfrom fastapi import FastAPI\n\nclass Lines(logging.Formatter):\n    def format(self, record):\n        return json.dumps({'message': record.getMessage()})\n\ndef set_up_lines():\n    handler = logging.StreamHandler()\n    handler.setFormatter(Lines())\n\nlogging.basicConfig()\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
+        "import asyncio\nimport nats\n\nclass Worker:\n    async def start(self):\n        self.nc = await nats.connect()\n        await self.nc.subscribe('work', cb=self.take)\n\n    async def take(self, msg):\n        await msg.respond(msg.data)\n\nasync def main():\n    worker = Worker()\n    await worker.start()\n    await asyncio.Event().wait()\n\nif __name__ == '__main__':\n    asyncio.run(main())\n",
     ]
-    silent = ["import logging\nlogging.basicConfig()\n"]
+    silent = [
+        {
+            "peers/meet.py": "from aiohttp import web\n\nclass Meeting:\n    def __init__(self):\n        self.app = web.Application()\n        self.app.router.add_post('/hello', self.hello)\n\n    async def hello(self, request):\n        return web.json_response({})\n",
+            "peers/__init__.py": "from peers.meet import Meeting\n",
+        },
+        {
+            "bus/client.py": "import nats\n\nclass Bus:\n    async def hear(self, subject, handler):\n        self.nc = await nats.connect()\n\n        async def taken(msg):\n            await handler(msg.data)\n        await self.nc.subscribe(subject, cb=taken)\n",
+            "bus/cli.py": "import asyncio\nfrom bus.client import Bus\n\nasync def listen():\n    async def show(data):\n        print(data)\n    await Bus().hear('>', show)\n    await asyncio.Event().wait()\n\nif __name__ == '__main__':\n    asyncio.run(listen())\n",
+        },
+        {
+            "devices/simulator/pages.py": "from aiohttp import web\n\nasync def turn(request):\n    return web.json_response({})\n\napp = web.Application()\napp.router.add_post('/turn', turn)\n",
+        },
+        "import logging\nlogging.basicConfig()\n",
+        "import asyncio\nimport nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect()\n\n    async def listen(self, subject, handler):\n        async def taken(msg):\n            await handler(msg.data)\n        await self.nc.subscribe(subject, cb=taken)\n\n    def run(self):\n        asyncio.run(self.start())\n",
+        "from fastapi import FastAPI, Request\n\nclass Driver:\n    def __init__(self):\n        self.app = FastAPI()\n\n    def listen(self, spec):\n        async def take(request: Request):\n            return await spec.handle(await request.json())\n        self.app.add_api_route(spec.path, take, methods=[spec.method])\n",
+        "from fastapi import FastAPI\nfrom pythonjsonlogger.json import JsonFormatter\napp = FastAPI()\n\ndef lines():\n    return JsonFormatter('%(levelname)s %(message)s')\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
+        "from connector.common.logging_config import configure_from_file\nfrom fastapi import FastAPI\nconfigure_from_file()\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
+        "from starlette.applications import Starlette\nfrom starlette.routing import Route\n\ndef overview(root, queues):\n    return Starlette(routes=[Route('/queues', show), Route('/queues/{queue}', show)])\n",
+        "from fastapi import FastAPI\n\nclass App(FastAPI):\n    def __init__(self, **kwargs):\n        super().__init__(**kwargs)\n\n    def add_file(self, path, file):\n        @self.get(path)\n        def read():\n            return file\n\napp = App()\n\n@app.get('/_parts/{name}')\ndef part(name: str):\n    return name\n",
+    ]
 
     def judge(self, service: Service) -> None:
         upkeep = Upkeep(service)
         if not upkeep.places:
+            for reason in upkeep.open:
+                self.leave(reason)
             return
         uses = upkeep.used(LOGS)
         found = [each.at for each in uses if is_structured(each)] + list(formatted(upkeep))
@@ -53,7 +77,9 @@ class Rule(ServiceRule):
             self.clear(at)
         if found or any(each.function in upkeep.led_to for each in upkeep.habits("json-line")):
             return
-        if upkeep.habits("unread-format") or upkeep.set_up_elsewhere("log"):
+        # a formatter that is made, and handed out to whoever starts the service, may be set there
+        made = any(each.origin.endswith("Formatter") for each in service.used(WRITERS))
+        if made or upkeep.habits("unread-format") or upkeep.set_up_elsewhere("log"):
             self.leave("how logs are written stands in something that is not read")
             return
         self.flag(place(upkeep, uses), "logs are lines of text: nothing makes a JSON object of a record")

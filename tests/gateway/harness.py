@@ -19,6 +19,7 @@ import nats
 
 from readiness.gateway import build, load_settings
 from readiness.gateway.server import Server
+from readiness.probe.sockets import free_port
 
 T = TypeVar("T")
 PATIENCE = 20  # seconds; a safety net, no measure
@@ -31,12 +32,6 @@ def wait_for(condition: Callable[[], Any], what: str = "condition") -> None:
     while not condition():
         assert time.monotonic() < end, f"waited in vain for {what}"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def body(model: str = "echo", content: Any = "hello big world", **more: Any) -> bytes:

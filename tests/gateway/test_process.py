@@ -16,7 +16,8 @@ from aiohttp import web
 from readiness.errors import UsageError
 from readiness.gateway import build, load_settings
 from readiness.gateway.server import Server
-from tests.gateway.harness import KEY, PATIENCE, Requests, body, free_port, wait_for
+from readiness.probe.sockets import free_port
+from tests.gateway.harness import KEY, PATIENCE, Requests, body, wait_for
 from tests.gateway.upstream import Upstream, answer, chunk, hang, stream
 
 SERVE = "import sys, readiness.gateway as g; sys.exit(g.serve(g.load_settings(None), frozenset(sys.argv[1:])))"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.gateway.harness import KEY, PATIENCE, Running, body, free_port, gateway, wait_for
+from readiness.probe.sockets import free_port
+from tests.gateway.harness import KEY, PATIENCE, Running, body, gateway, wait_for
 from tests.gateway.upstream import Proxied, Script, Upstream, chunk, hang, stream
 
 

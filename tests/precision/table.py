@@ -1,7 +1,7 @@
 """How often a rule was right: its findings on packages from the package index, each read and judged by hand.
 
-One file a rule, `<rule>.toml`: a table a package with its version, and `file:line` of each finding that was right, or
-wrong with the reason. Where there are fewer than thirty, `few` says why.
+One file a rule, `<rule>.toml`, or a test of bandit, `bandit_<test>.toml`: a table a package with its version, and
+`file:line` of each finding that was right, or wrong with the reason. Where there are fewer than thirty, `few` says why.
 """
 
 import re
@@ -26,7 +26,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The findings of one rule."""
+    """The findings of one rule, or of one test of bandit."""
 
     rule: str
     packages: tuple[Package, ...]
@@ -41,9 +41,17 @@ class Count:
         return sum(len(each.wrong) for each in self.packages)
 
     @property
+    def judged(self) -> int:
+        return self.right + self.wrong
+
+    @property
+    def share(self) -> float:
+        """Of its findings those that were right; 0 where none was judged."""
+        return self.right / self.judged if self.judged else 0.0
+
+    @property
     def precision(self) -> str:
-        judged = self.right + self.wrong
-        return f"{100 * self.right / judged:.0f}%" if judged else "-"
+        return f"{100 * self.share:.0f}%" if self.judged else "-"
 
 
 def counts() -> list[Count]:
@@ -57,7 +65,13 @@ def _read(path: Path) -> Count:
         Package(each["name"], each["version"], tuple(each.get("right", ())), tuple(each.get("wrong", ())))
         for each in data.get("package", ())
     ]
-    return Count(path.stem.replace("_", "-"), tuple(packages), data.get("few", ""))
+    return Count(_rule(path.stem), tuple(packages), data.get("few", ""))
+
+
+def _rule(stem: str) -> str:
+    """`no_retry` is no-retry, `bandit_b501` is bandit/B501."""
+    tool, _, test = stem.partition("_")
+    return f"bandit/{test.upper()}" if tool == "bandit" else stem.replace("_", "-")
 
 
 def markdown() -> str:

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from readiness import checklist
 from readiness.errors import UsageError
 from readiness.model import Evidence, Finding, Location, Outcome
 from readiness.scan import bandit
-from tests.scan.harness import BUILTIN, of, places, scanned, write
+from tests.scan.harness import BUILTIN, of, places, scanned, settings, write
 
 SAMPLE: dict[str, str | bytes] = {
     "secrets.py": 'password = "hunter2"\n\n\ndef login(token="t0ps3cret"):\n    connect(password="hunter2")\n',
@@ -141,7 +142,7 @@ def test_a_nosec_silences_its_own_line_only(tmp_path: Path) -> None:
     assert places(of(run, "bandit/B307")) == ["a.py:2"]
 
 
-def test_no_finding_of_bandit_fails_an_item_yet(tmp_path: Path) -> None:
+def test_no_finding_of_bandit_fails_an_item(tmp_path: Path) -> None:
     told = of_bandit(scanned(tmp_path, SAMPLE).evidence)
     assert all(finding.advisory for each in told for finding in each.findings)
     assert {each.outcome for each in told} == {Outcome.UNKNOWN}
@@ -167,8 +168,28 @@ def test_a_test_that_its_table_lets_decide_fails_the_item(tmp_path: Path) -> Non
     told = scanned(app, {}, pack=own).evidence
     assert [(each.rule, each.item, each.outcome, each.examined) for each in of_bandit(told)] == [
         ("bandit/B102", bandit.UNJUDGED, Outcome.UNKNOWN, 0),
-        ("bandit/B307", "input-sanitised", Outcome.FAIL, 2),
+        ("bandit/B307", "input-sanitised", Outcome.FAIL, 0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("eval(a)  # readiness: ignore[bandit/B307] our own text\n", Outcome.WAIVED),
+        ("eval(a)  # nosec\n", Outcome.UNKNOWN),
+        ("print(a)\n", Outcome.UNKNOWN),
+    ],
+)
+def test_a_test_that_decides_passes_no_item_even_if_two_scans_saw_the_file(
+    code: str, outcome: Outcome, tmp_path: Path
+) -> None:
+    own = write(tmp_path / "ops", {"bandit.toml": '[B307]\nitem = "input-sanitised"\ndecides = true\n'})
+    app = write(tmp_path / "app", {"a.py": code})
+    told = scanned(app, {}, pack=own).evidence
+    item = next(each for each in checklist.load([BUILTIN]) if each.id == "input-sanitised")
+    for evidence in (told, told + told):
+        ((verdict,), _) = checklist.evaluate([item], evidence, [], settings(app))
+        assert verdict.outcome is outcome
 
 
 def test_a_later_pack_overrides_what_an_earlier_one_says_of_a_test(tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ CALLERS = {
         "def f():\n    risky()\ntry:\n    f()\nexcept ValueError: ...\ndef g():\n    f()",
         Guard.LEFT,
     ),
+    "a lambda that is run in a thread here": (
+        "async def f():\n    try:\n        await asyncio.to_thread(lambda: risky())\n    except ValueError: ...",
+        Guard.GUARDED,
+    ),
+    "a lambda that is called back": ("nc.subscribe('a', cb=lambda msg: risky())", Guard.UNGUARDED),
+    "a lambda that somebody keeps": ("f = lambda: risky()", Guard.UNKNOWN),
     "a method": (
         (
             "class C:\n    def f(self):\n        risky()\n    def g(self):\n        try:\n            self.f()\n"
@@ -98,7 +104,6 @@ CALLERS = {
         Guard.UNGUARDED,
     ),
     "a property": ("class C:\n    @property\n    def f(self):\n        risky()", Guard.LEFT),
-    "a lambda": ("f = lambda: risky()", Guard.UNGUARDED),
     "the module": ("risky()", Guard.UNGUARDED),
     "logged and raised to callers": (
         "def f():\n    try:\n        risky()\n    except ValueError as e:\n        log(e)\n        raise",

@@ -59,6 +59,10 @@ CASES = {
         ),
         False,
     ),
+    "a task that is kept elsewhere": (
+        "async def f():\n    async with asyncio.timeout(5):\n        tasks.add(asyncio.create_task(risky()))",
+        False,
+    ),
     "a task awaited in the block": (
         (
             "async def f():\n    task = asyncio.create_task(risky())\n    async with asyncio.timeout(5):\n"

@@ -49,6 +49,26 @@ CASES = {
     ),
     "mistakes of the code": ("def f():\n    raise NotImplementedError", set()),
     "an abstract coroutine": ("async def g():\n    raise NotImplementedError\n\nasync def f():\n    await g()", {"?"}),
+    "what a base in a library has": (
+        "class A(lib.Base):\n    async def f(self):\n        await self.load()",
+        set(),
+    ),
+    "what is kept of a library": (
+        "class A:\n    def __init__(self):\n        self.b = lib.B()\n    async def f(self):\n        await self.b.c()",
+        {"lib.*"},
+    ),
+    "a file that is not there": (
+        "def f():\n    try:\n        os.stat('a')\n    except FileNotFoundError:\n        pass",
+        set(),
+    ),
+    "a callable of a job that the project wrapped": (
+        "def g(x):\n    return x\n\ndef add(x):\n    x = g(x)\n    Job(run=x)\n\nasync def f(j):\n    await j.run()",
+        set(),
+    ),
+    "a callable of a job as it was given": (
+        "def add(x):\n    return Job(call=x)\n\nasync def f(job):\n    await job.call()",
+        {"?"},
+    ),
     "out of a container": ("async def f():\n    for each in tuple(x):\n        await each.load()", {"?"}),
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -302,6 +303,43 @@ def test_a_strange_name_is_kept_as_it_is_and_its_finding_with_it(name: bytes, tm
     (tmp_path / os.fsdecode(name)).write_text(FLAGGED)
     said = of(scanned(tmp_path, {}))
     assert places(said) == [f"{os.fsdecode(name)}:2"]
+
+
+HOSTILE = [
+    b"a\n::error::b.py",
+    b"::stop-commands::x.py",
+    b"\x1b]0;mine\x07.py",
+    b"c\r## d.py",
+    b"<img src=x>`|.py",
+    b"\xff.py",
+]
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "json"])
+@pytest.mark.parametrize("content", [FLAGGED, "print 1\n"], ids=["found in", "left out"])
+def test_a_strange_name_is_harmless_in_every_report(form: str, content: str, tmp_path: Path) -> None:
+    """Nothing in it moves a cursor, begins a line (a command to a CI, a heading), or is HTML."""
+    write(tmp_path, {"z.py": FLAGGED})
+    for name in HOSTILE:
+        (tmp_path / os.fsdecode(name)).write_text(content)
+    done = subprocess.run([*READINESS, "scan", ".", "--format", form], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")
+    told = done.stdout.decode()
+    assert all(char.isprintable() for line in told.split("\n") for char in line)
+    assert not [line for line in told.split("\n") if line.lstrip().startswith(("::", "## d"))]
+    assert told.count("mine") >= 1
+    if form == "markdown":
+        quoted = re.sub(r"(`+).+?\1", "", told)
+        assert "<img" not in quoted
+
+
+@pytest.mark.parametrize("linked", ["pkg", "."])
+def test_what_a_link_to_a_folder_of_the_same_tree_holds_is_examined_once(linked: str, tmp_path: Path) -> None:
+    write(tmp_path, {"pkg/a.py": FLAGGED})
+    (tmp_path / "again").symlink_to(tmp_path / linked)
+    run = scanned(tmp_path, {}, ".", "again")
+    assert places(of(run)) == ["pkg/a.py:2"]
+    assert [each.what for each in run.skipped] == ["again"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may read everything")

@@ -107,8 +107,12 @@ def test_lines_go_before_decorators() -> None:
 IMPORTS = {
     "import os\nf()\n": "import asyncio\nimport os\nf()\n",
     '"""Doc."""\nf()\n': '"""Doc."""\nimport asyncio\n\nf()\n',
-    "#!/usr/bin/python\n# -*- coding: utf-8 -*-\nf()\n": "#!/usr/bin/python\n# -*- coding: utf-8 -*-\nimport asyncio\n\nf()\n",  # noqa: E501
-    "from __future__ import annotations\nimport os\n": "from __future__ import annotations\nimport asyncio\nimport os\n",  # noqa: E501
+    "#!/usr/bin/python\n# -*- coding: utf-8 -*-\nf()\n": (
+        "#!/usr/bin/python\n# -*- coding: utf-8 -*-\nimport asyncio\n\nf()\n"
+    ),
+    "from __future__ import annotations\nimport os\n": (
+        "from __future__ import annotations\nimport asyncio\nimport os\n"
+    ),
     "import os, asyncio\nf()\n": "import os, asyncio\nf()\n",
     "import asyncio as a\n": "import asyncio\nimport asyncio as a\n",
 }

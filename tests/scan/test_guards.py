@@ -56,7 +56,10 @@ HANDLERS = {
         "try:\n    try:\n        x()\n    except ValueError: ...\n    else:\n        risky()\nexcept ValueError: ...",
         True,
     ),
-    "a function made inside a try": ("try:\n    f = lambda: risky()\nexcept ValueError: ...", False),
+    "a function made inside a try": (
+        "try:\n    nc.subscribe('a', cb=lambda msg: risky())\nexcept ValueError: ...",
+        False,
+    ),
     "what an except names is unknown": ("try:\n    risky()\nexcept errors.Bad: ...", False),
 }
 

@@ -7,7 +7,7 @@ import pytest
 
 from readiness.scan.files import Source
 from readiness.scan.project import Project
-from readiness.scan.reach import coroutine_of, handed_over, is_on_a_request_path, is_one_shot, is_starting
+from readiness.scan.reach import coroutine_of, handed_over, is_on_a_request_path, is_one_shot, is_shown, is_starting
 from readiness.scan.rule import PythonFile
 
 HEAD = "import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\n"
@@ -81,6 +81,15 @@ def test_a_coroutine(case: str) -> None:
     assert (coroutine_of(*parsed(code), levels) is not None) is expected
 
 
+def test_of_several_coroutines_the_one_that_serves_is_told() -> None:
+    code = (
+        "def f():\n    risky()\nasync def main():\n    f()\nasyncio.run(main())\n@app.get('/')\nasync def g():\n    f()"
+    )
+    found = coroutine_of(*parsed(code), 1)
+    assert found is not None
+    assert getattr(found[0].tree.function_of(found[1]), "name", "") == "g"
+
+
 @pytest.mark.parametrize("asynchronous", [True, False])
 def test_a_coroutine_in_another_file(asynchronous: bool) -> None:
     main = f"from work import f\n{'async ' if asynchronous else ''}def main():\n    f()\n"
@@ -107,6 +116,10 @@ STARTING = {
     "an event": ("@app.on_event('startup')\nasync def f():\n    risky()", True),
     "a list of the application": ("async def f(app):\n    risky()\napp.on_startup.append(f)", True),
     "a handler": ("@app.get('/')\nasync def f():\n    risky()", False),
+    "over a list": ("async def main():\n    for x in xs:\n        risky()\nasyncio.run(main())", True),
+    "anyio.run": ("async def main():\n    risky()\nanyio.run(main)", True),
+    "a partial": ("async def main(x):\n    risky()\nIOLoop().run_sync(partial(main, 1))", True),
+    "a partial for later": ("async def main(x):\n    risky()\nlater(partial(main, 1))", False),
     "run_forever": (
         "async def main():\n    risky()\ndef go(loop):\n    loop.create_task(main())\n    loop.run_forever()",
         True,
@@ -134,6 +147,15 @@ ONCE = {
     "given the arguments": ("import argparse\ndef f(args: argparse.Namespace):\n    risky()", True),
     "reads the arguments": ("def main():\n    parser.parse_args()\n    risky()", True),
     "nobody calls it": ("def f():\n    risky()", False),
+    "over a list": ("@cli.command()\ndef f():\n    for x in xs:\n        risky()", True),
+    "over a list for ever": (
+        "@cli.command()\ndef f():\n    while True:\n        for x in xs:\n            risky()",
+        False,
+    ),
+    "at a console": ("def f():\n    while True:\n        text = input('> ')\n        risky()", True),
+    "a command of a chat": ("@bot.command()\nasync def f(ctx):\n    risky()", False),
+    "an asynchronous command": ("import typer\ncli = typer.Typer()\n@cli.command()\nasync def f():\n    risky()", True),
+    "a callback of a page": ("from dash import Dash\npage = Dash()\n@page.callback()\ndef f():\n    risky()", False),
 }
 
 
@@ -141,6 +163,23 @@ ONCE = {
 def test_what_runs_once(case: str) -> None:
     code, expected = ONCE[case]
     assert is_one_shot(*parsed(code)) is expected
+
+
+FOLLOWED = "async def f():\n    async for x in xs:\n        risky()\n        g(x)\ndef g(x):\n    {tell}(x)\n{by}\n"
+COMMAND = "@cli.command()\ndef c():\n    asyncio.run(f())"
+
+
+@pytest.mark.parametrize(
+    ("by", "tell", "expected"),
+    [
+        (COMMAND, "print", True),
+        (COMMAND, "log", False),
+        ("def c():\n    asyncio.run(f())", "print", False),
+        (f"{COMMAND}\n@app.get('/')\nasync def r():\n    await f()", "print", False),
+    ],
+)
+def test_what_a_command_shows(by: str, tell: str, expected: bool) -> None:
+    assert is_shown(*parsed(FOLLOWED.format(by=by, tell=tell))) is expected
 
 
 @pytest.mark.parametrize(

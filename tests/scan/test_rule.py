@@ -106,3 +106,10 @@ def test_a_function_is_named_with_its_class(code: str, name: str) -> None:
     file = PythonFile("a.py", ast.parse(f"{code}\n"), (f"{code}\n").encode())
     (function,) = [each for each in file.tree.all(ast.FunctionDef) if each.name == "f"]
     assert file.names.qualified(function) == name
+
+
+@pytest.mark.parametrize("comment", [b"# \x80", b"# coding: \xe9", b"x = 1  # \xff\xfe"])
+def test_the_lines_of_a_file_are_those_of_its_bytes_also_where_a_comment_is_no_text(comment: bytes) -> None:
+    file = PythonFile("a.py", ast.parse(""), b"y = 2\r\n" + comment + b"\rz = 3\n")
+    first, between, last, end = file.lines
+    assert (first, between[0], last, end) == ("y = 2", comment.decode("latin-1")[0], "z = 3", "")

@@ -1,0 +1,69 @@
+"""A completions endpoint cannot stream.
+
+A client that asks for `stream: true` gets nothing until the whole answer is there, or a body that it cannot read as
+events; long answers run into the timeouts of everything between. Send server-sent events as the chunks arrive, or refuse
+`stream` with a 400 that says so.
+
+Judged over the routes of completions (`/v1/chat/completions` and its like) and all that their handlers lead to.
+"""
+
+from readiness.scan import Service, ServiceRule
+from readiness.scan.frameworks import STREAMING
+from readiness.scan.service import Endpoint, Function
+
+
+class Rule(ServiceRule):
+    item = "streaming"
+    good = [
+        "from fastapi import FastAPI\nfrom fastapi.responses import StreamingResponse\napp = FastAPI()\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    return StreamingResponse(events(body), media_type='text/event-stream')\n",
+        {
+            "app/main.py": "from fastapi import FastAPI\nfrom app.chat import router\napp = FastAPI()\napp.include_router(router, prefix='/v1')\n",
+            "app/chat.py": "from fastapi import APIRouter\nfrom app.answers import answer\nrouter = APIRouter()\n\n@router.post('/chat/completions')\nasync def chat(body: dict):\n    return await answer(body)\n",
+            "app/answers.py": "from sse_starlette.sse import EventSourceResponse\n\nasync def answer(body):\n    return EventSourceResponse(events(body))\n",
+        },
+        "from aiohttp import web\n\nasync def chat(request):\n    response = web.StreamResponse()\n    await response.prepare(request)\n    await response.write(b'data: {}')\n    return response\n\napp = web.Application()\napp.router.add_post('/v1/chat/completions', chat)\n",
+        "from flask import Flask, Response\napp = Flask(__name__)\n\n@app.post('/v1/chat/completions')\ndef chat():\n    return Response(events(), mimetype='text/event-stream')\n",
+        "from litestar import Litestar, post\nfrom litestar.response import ServerSentEvent\n\n@post('/v1/chat/completions')\nasync def chat(data: dict) -> ServerSentEvent:\n    return ServerSentEvent(events(data))\n\napp = Litestar([chat])\n",
+    ]
+    bad = [
+        "from fastapi import FastAPI\nfrom fastapi.responses import StreamingResponse\napp = FastAPI()\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    return {'stream': False}\n",
+        "from fastapi import FastAPI\nfrom openai import AsyncOpenAI\napp = FastAPI()\nclient = AsyncOpenAI()\n\n@app.post('/chat')\nasync def chat(body: dict):\n    reply = await client.chat.completions.create(model=body['model'], messages=body['messages'])\n    return reply.model_dump()\n",
+        "import httpx\nfrom fastapi import FastAPI, Request, Response\napp = FastAPI()\n\n@app.post('/v1/chat/completions')\nasync def chat(request: Request):\n    async with httpx.AsyncClient() as client:\n        reply = await client.post('http://upstream', content=await request.body())\n    return Response(reply.content)\n\n@app.get('/files')\ndef files():\n    return StreamingResponse(read())\n",
+        "from aiohttp import web\n\nasync def chat(request):\n    return web.json_response(await ask(await request.json()))\n\napp = web.Application()\napp.router.add_post('/v1/chat/completions', chat)\n",
+        "from flask import Flask, jsonify\napp = Flask(__name__)\n\n@app.post('/v1/chat/completions')\ndef chat():\n    return jsonify({})\n",
+    ]
+    silent = [
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/v1/embeddings')\nasync def embeddings(body: dict):\n    return {}\n",
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
+        "import openai\nprint(openai.OpenAI().chat.completions.create(model='m', messages=[]))\n",
+        "from fastapi import FastAPI\nfrom openai import AsyncOpenAI\napp = FastAPI()\nclient = AsyncOpenAI()\n\n@app.post('/api/v1/prompts/chat')\nasync def improve(body: dict):\n    reply = await client.chat.completions.create(model='m', messages=body['turns'])\n    return {'template': reply.choices[0].message.content}\n",
+    ]
+
+    def judge(self, service: Service) -> None:
+        for each in service.endpoints:
+            if each.completes:
+                self.judge_endpoint(service, each)
+
+    def judge_endpoint(self, service: Service, endpoint: Endpoint) -> None:
+        at, functions = endpoint.route.at, endpoint.functions
+        if any(sends(service, each) for each in functions):
+            self.clear(at)
+        elif any("names-stream" in each.marks and refuses(each) for each in functions):
+            self.leave(f"{at.path}:{at.line}: whether `stream` is refused here cannot be read")
+        elif not functions or any(each.about in {"layers", "app"} for each in endpoint.doubts):
+            self.leave(f"{at.path}:{at.line}: what answers {endpoint.path} cannot be read")
+        else:
+            self.flag(at, f"nothing that {endpoint.path} leads to sends an answer piece by piece")
+
+
+def sends(service: Service, function: Function) -> bool:
+    """Whether a function makes an answer that is sent piece by piece."""
+    if "sends-events" in function.marks:
+        return True
+    return any(
+        base.rpartition(".")[2] in STREAMING for key in function.to if key.endswith(">") for base in service.bases(key)
+    )
+
+
+def refuses(function: Function) -> bool:
+    return any(status in {400, 422, 501} and how == "own" for status, _, how in function.answers)
