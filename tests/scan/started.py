@@ -28,7 +28,7 @@ class Rule(PythonRule):
     tokens = ("stop",)
 
     def visit_Call(self, node):
-        Path(f"seen-{os.getpid()}").touch()
+        (Path(__file__).parents[2] / f"seen-{os.getpid()}").touch()  # beside the readiness.toml of the project
         DOES
 '''
 PADDING = f"NAME = '{'x' * 30_000}'\n"
