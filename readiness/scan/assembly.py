@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from readiness.model import Location
 from readiness.scan.facts import HANDED_OUT, LOCAL, Doubt, Fact, Joined, Made, Named, Option, Route
 from readiness.scan.frameworks import APPS, FOREIGN, JOINING, LOOPBACK, MAKING, MOUNTS, SERVING
-from readiness.scan.tree import FunctionDef, argument, below, last_name, text_of
+from readiness.scan.tree import FunctionDef, argument, below, choices, last_name, text_of
 
 if TYPE_CHECKING:
     from readiness.scan.rule import PythonFile
@@ -312,15 +312,7 @@ class Assembly(Look):
 
 def _operands(node: ast.expr) -> list[ast.expr]:
     """What a sum, a choice or `a or b` is made of."""
-    match node:
-        case ast.BinOp(left=left, right=right):
-            return [left, right]
-        case ast.IfExp(body=one, orelse=other):
-            return [one, other]
-        case ast.BoolOp(values=values):
-            return values
-        case _:
-            return []
+    return [node.left, node.right] if isinstance(node, ast.BinOp) else choices(node)
 
 
 def _value(node: ast.expr) -> object:

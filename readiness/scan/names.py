@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol, get_args
 
 from readiness.scan.scopes import Binding, How, Scopes, decorated
-from readiness.scan.tree import Comprehension, FunctionDef, Tree, below, dotted, is_none
+from readiness.scan.tree import Comprehension, FunctionDef, Tree, below, choices, dotted, is_none
 
 PARAMETER = "@parameter"
 DEEPEST = 12
@@ -437,9 +437,5 @@ def _results(node: ast.AST) -> list[ast.expr]:
     match node:
         case ast.ListComp(elt=each) | ast.SetComp(elt=each) | ast.GeneratorExp(elt=each) | ast.DictComp(value=each):
             return [each]
-        case ast.IfExp(body=one, orelse=other):
-            return [one, other]
-        case ast.BoolOp(values=values):
-            return values
         case _:
-            return []
+            return choices(node)

@@ -46,6 +46,12 @@ class ServiceRule:
         """Something that the verdict needs cannot be read."""
         self._reasons[reason] = None
 
+    def leave_unread(self, service: Service) -> None:
+        """Where nothing was judged: say of each server whose routes are not read that they may hold the place."""
+        if not self.examined and not self._reasons:
+            for server in service.unread:
+                self.leave(f"{server.at.path}:{server.at.line}: {server.why}")
+
     # ---- what the scan asks
 
     @property

@@ -290,6 +290,17 @@ def splats(node: ast.Call) -> list[ast.expr]:
     return [each.value for each in node.keywords if each.arg is None]
 
 
+def choices(node: ast.AST) -> list[ast.expr]:
+    """What `a if test else b`, or `a or b`, may give; empty for every other expression."""
+    match node:
+        case ast.IfExp(body=one, orelse=other):
+            return [one, other]
+        case ast.BoolOp(values=values):
+            return values
+        case _:
+            return []
+
+
 def is_none(node: ast.AST | None) -> bool:
     """The constant None."""
     return isinstance(node, ast.Constant) and node.value is None

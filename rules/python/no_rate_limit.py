@@ -111,9 +111,7 @@ class Rule(ServiceRule):
         self.known: dict[Layer, Sure] = {}
         for app in service.apps:
             self.judge_app(app)
-        if not self.examined and not self.left_out:
-            for server in service.unread:
-                self.leave(f"{server.at.path}:{server.at.line}: {server.why}")
+        self.leave_unread(service)
 
     def judge_app(self, app: App) -> None:
         work = [each for each in app.endpoints if not each.is_side]
