@@ -76,7 +76,9 @@ class Joining:
             for ref in self._owners(joined.outer):
                 index.joined[ref] += [(each, joined) for each in sorted(known or inner) if each != ref]
                 if all(map(is_parameter, known or inner)):
-                    index.doubts[ref].append(Doubt((), "routes", "what is put in here is handed in", joined.at))
+                    index.doubts[ref].append(
+                        Doubt((), "routes", "routes are handed in here, by whom is not known", joined.at)
+                    )
         return index
 
     def _layer(self, layer: Layer) -> Layer:

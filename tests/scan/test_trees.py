@@ -1,0 +1,39 @@
+"""Trees that are deep, trees that are let go, and names that are too common: none of them makes a finding up."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from readiness.scan import project
+from readiness.scan.tree import Tree, below
+from tests.scan.harness import RULES, of, scanned
+
+PARSE = "import json\n\ndef decode(msg):\n    return json.loads(msg.data)\n"
+CALL = "from wire import decode\n\nasync def handler(msg):\n    decode(msg)\n"
+
+
+def test_a_tree_deeper_than_calls_go_is_numbered_like_any_other() -> None:
+    module = ast.parse(f"x = {' + '.join(['a'] * 1500)}\ny = f(b)\n")
+    tree = Tree(module)
+    assert len(tree.all(ast.BinOp)) == 1499
+    assert {*below(module)} - {module} == tree.parents.keys()
+    assert [type(each) for each in below(module.body[1])] == [ast.Assign, ast.Name, ast.Call, ast.Name, ast.Name]
+    assert all(each in {*below(tree.parents[each])} for each in tree.all(ast.Call, ast.Constant, ast.Assign))
+
+
+def test_trees_that_are_let_go_change_no_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = ("good", "bad")
+    every = [each for rule in RULES for kind in kinds for each in rule.constants.get(kind, ())]
+    several = [each for each in every if isinstance(each, dict)]
+    files = {f"p{at}/{name}": text for at, each in enumerate(several) for name, text in each.items()}
+    assert len(several) > 20
+    kept = scanned(tmp_path, files).evidence
+    monkeypatch.setattr(project, "KEPT", 0)
+    assert scanned(tmp_path, {}).evidence == kept
+
+
+@pytest.mark.parametrize("callers", [1, 31])
+def test_who_calls_a_name_that_stands_everywhere_is_not_guessed(callers: int, tmp_path: Path) -> None:
+    said = of(scanned(tmp_path, {"wire.py": PARSE, **{f"m{at}.py": CALL for at in range(callers)}}))
+    assert (len(said.failures), said.examined) == ((1, 1) if callers == 1 else (0, 0))
