@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     """Run the command line. A plain `scan` starts without the library that parses everything else."""
-    gc.set_threshold(200_000, 50, 50)  # a command lives for seconds, and its millions of nodes are no garbage
+    gc.set_threshold(2_000_000, 50, 50)  # a command lives for seconds, and its millions of nodes are no garbage
     atexit.register(gc.freeze)  # nor need they be looked through when it ends
     from readiness import commands, quick
 

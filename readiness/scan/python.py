@@ -33,7 +33,14 @@ def _says_nothing(statement: ast.stmt) -> bool:
 
 def wanted(source: Source, rules: Sequence[type[PythonRule]]) -> list[type[PythonRule]]:
     """The rules that may have a place in this file: those of whose tokens at least one stands in it."""
-    return [rule for rule in rules if not rule.tokens or any(each.encode() in source.data for each in rule.tokens)]
+    stands: dict[str, bool] = {}  # rules share many tokens, and to search a file takes longer than to look here
+
+    def has(token: str) -> bool:
+        if token not in stands:
+            stands[token] = token.encode() in source.data
+        return stands[token]
+
+    return [rule for rule in rules if not rule.tokens or any(map(has, rule.tokens))]
 
 
 def examine(file: PythonFile, rule: type[PythonRule]) -> Outcome:
@@ -41,6 +48,8 @@ def examine(file: PythonFile, rule: type[PythonRule]) -> Outcome:
     try:
         instance = rule(file)
         instance.run()
-        return Outcome(rule.id, instance.examined, instance.findings(), instance.deferred())
+        said = Outcome(rule.id, instance.examined, instance.findings(), instance.deferred())
+        instance.__dict__.clear()  # what it worked out may refer to it, and holds on to nodes
+        return said
     except Exception as problem:  # noqa: BLE001  a broken rule is evidence, never the end of the run
         return Outcome(rule.id, error=f"{file.name}: {type(problem).__name__}: {problem}")

@@ -63,9 +63,11 @@ class Resolver:
         self._passed: dict[str, frozenset[str]] = {}
         self._asked: set[str] = set()
         self._mentioned: dict[str, bool] = {}
+        self._bases: dict[str, list[str]] = {}
         self._take(facts)
 
     def _take(self, facts: Sequence[Fact]) -> None:
+        self._bases.clear()
         for fact in facts:
             match fact:
                 case Deeds():
@@ -228,8 +230,11 @@ class Resolver:
                 yield from self.line(base, depth + 1)
 
     def bases(self, key: str) -> list[str]:
-        kin = self.kin.get(key)
-        return sorted(self.all(kin.bases)) if kin is not None else []
+        """What a class derives from; asked again and again, and the same until a file is learnt."""
+        if key not in self._bases:
+            kin = self.kin.get(key)
+            self._bases[key] = sorted(self.all(kin.bases)) if kin is not None else []
+        return self._bases[key]
 
     def _call(self, ref: str, passed: bool, depth: int) -> frozenset[str]:
         if ref in self.kin:

@@ -7,7 +7,7 @@ import importlib.util
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import ClassVar, cast
 
 from readiness.identity import identify
@@ -21,6 +21,9 @@ from readiness.scan.names import Defined, Finder, Names
 from readiness.scan.objects import Objects
 from readiness.scan.outcomes import Deferred
 from readiness.scan.tree import FunctionDef, Tree
+
+
+ANALYSES = (Names, Objects, Calls, Guards, Failures, Loops)
 
 
 class PythonFile:
@@ -57,8 +60,14 @@ class PythonFile:
         return Loops(self.tree, self.names, self.guards, self.failures)
 
     def forget(self) -> None:
-        """Let go of the tree and of all that was worked out; nobody may ask this file again."""
+        """Let go of the tree and of all that was worked out; nobody may ask this file again.
+
+        The analyses refer to each other: emptied one by one, they are gone without the garbage collector.
+        """
         self.tree.forget()
+        for each in self.__dict__.values():
+            if isinstance(each, ANALYSES):
+                each.__dict__.clear()
         self.__dict__.clear()
 
     @cached_property
@@ -207,12 +216,10 @@ class PythonRule:
     def run(self) -> None:
         """Visit the file."""
         self.begin()
-        for name in dir(self):
-            if name.startswith("visit_"):
-                kind = name.removeprefix("visit_")
-                few = kind == "Call" and self.callees
-                for node in self.file.calls.named(*self.callees) if few else self.tree.all(getattr(ast, kind)):
-                    getattr(self, name)(node)
+        for name, kind in visits(type(self)):
+            few = kind is ast.Call and self.callees
+            for node in self.file.calls.named(*self.callees) if few else self.tree.all(kind):
+                getattr(self, name)(node)
         self.end()
 
     @property
@@ -233,3 +240,10 @@ class PythonRule:
     def _finding(self, flag: Flag) -> Finding:
         where = self.file.location(flag.node)
         return Finding("", self.id, flag.message, where, advisory=flag.advisory, fix=flag.fix)
+
+
+@cache
+def visits(rule: type[PythonRule]) -> tuple[tuple[str, type[ast.AST]], ...]:
+    """The methods of a rule that look at nodes, and at which."""
+    names = (name for name in dir(rule) if name.startswith("visit_"))
+    return tuple((name, getattr(ast, name.removeprefix("visit_"))) for name in names)

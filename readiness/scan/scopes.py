@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from readiness.scan.tree import Comprehension, FunctionDef, Tree, dotted, in_body, text_of
 
@@ -31,8 +31,9 @@ class How(Enum):
     """A pattern of `match`, or a value changed in place."""
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
+    """One of the places that bind a name. There are as many as names: a dataclass takes three times as long to make."""
+
     how: How
     node: ast.AST
     path: str = ""

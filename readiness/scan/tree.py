@@ -156,12 +156,12 @@ class Tree:
             stack += under
 
     def forget(self) -> None:
-        """Let go of all nodes, which refer to each other, without waiting for the garbage collector.
+        """Let go of all nodes, which refer to the list that they stand in, without waiting for the garbage collector.
 
-        Each is emptied: who still holds one, in a cycle of its own, would hold the tree.
+        Functions and classes are emptied: who still holds a node, in a cycle of its own, would hold most of the tree.
         """
-        for node in self._order:
-            vars(node).clear()
+        for node in (self.module, *self.all(*CLOSED)):
+            node.__dict__.clear()
         self._order.clear()
         self.parents.clear()
         self._by_type.clear()

@@ -121,6 +121,7 @@ BLOCKERS = (
     Blocker("pandas", ("pandas",), "read_csv read_excel read_parquet read_json read_sql read_sql_query", "reads a table"),
     Blocker("PIL", ("PIL.Image.open()*",), "resize thumbnail save filter rotate", "works on an image"),
 )  # fmt: skip
+MARKS = tuple({each.mark for each in BLOCKERS})
 EXACT = {
     f"{head}.{last}"
     for each in BLOCKERS
@@ -137,7 +138,7 @@ LEVELS = 3
 
 class Rule(PythonRule):
     item = "requests-timed"
-    tokens = tuple({each.mark for each in BLOCKERS})
+    tokens = MARKS
     good = [
         "import asyncio, requests\n\nasync def ask(url):\n    return await asyncio.to_thread(requests.get, url, timeout=5)\n",
         "import asyncio, time\n\ndef work():\n    time.sleep(5)\n\nasync def main():\n    await asyncio.get_running_loop().run_in_executor(None, work)\n",
@@ -178,7 +179,8 @@ class Rule(PythonRule):
         super().__init__(file)
         self.said: set[tuple[ast.AST, str]] = set()
         self.routes: dict[ast.AST, tuple[PythonFile, ast.Call] | None] = {}
-        self.present = [each for each in BLOCKERS if each.mark.encode() in file.data]
+        marks = {each for each in MARKS if each.encode() in file.data}
+        self.present = [each for each in BLOCKERS if each.mark in marks]
 
     def end(self) -> None:
         for node in self.file.calls.named(*{last for each in self.present for last in each.lasts.split()}):
