@@ -29,6 +29,10 @@ class Examiner:
         self.bandit = bandit
         self.gathers = whole and len(self.rules) < len(loaded)
 
+    def prepare(self) -> None:
+        """Work out what all files need."""
+        self.project.prepare()
+
     def examine(self, source: Source) -> Examined:
         """Parse a file and let everything look at it. Nothing in a file ends the run."""
         module = self.project.module(source.name) or python.parse(source)
@@ -74,6 +78,9 @@ class Gatherer:
 
     def __init__(self, examiner: Examiner) -> None:
         self.examiner = examiner
+
+    def prepare(self) -> None:
+        """Nothing is needed that is not known by now."""
 
     def examine(self, source: Source) -> Examined:
         """The facts of a file."""

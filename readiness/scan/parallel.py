@@ -36,7 +36,10 @@ Progress = Callable[[str, int, int], None]
 
 
 class Examines(Protocol):
-    """Looks at one file."""
+    """Looks at one file after the other."""
+
+    def prepare(self) -> None:
+        """Work out what all files need, before the processes part."""
 
     def examine(self, source: Source) -> Examined: ...
 
@@ -80,11 +83,28 @@ def _count(sources: Sequence[Source]) -> int:
     return count if count > 1 else 0
 
 
-def _order(sources: Sequence[Source], workers: int) -> Iterator[int]:
-    """Large files first, that none is begun when all others are done; then as they come."""
-    sizes = [len(source.data) for source in sources]
-    large = sum(sizes) // (workers * 16)
-    return iter(sorted(range(len(sources)), key=lambda number: -sizes[number] if sizes[number] > large else 0))
+class _Portions:
+    """The numbers of the files, a portion for each process: neighbours import each other, and are parsed once then."""
+
+    def __init__(self, sources: Sequence[Source], workers: int) -> None:
+        sizes = [len(source.data) for source in sources]
+        large = sum(sizes) // (workers * 16)
+        first = sorted((number for number, size in enumerate(sizes) if size > large), key=lambda number: -sizes[number])
+        rest = [number for number, size in enumerate(sizes) if size <= large]
+        share = sum(sizes[number] for number in rest) // workers + 1
+        # large ones first, that none is begun when all others are done
+        self._left = [deque(first[at::workers]) for at in range(workers)]
+        passed = 0
+        for number in rest:
+            self._left[passed // share].append(number)
+            passed += sizes[number]
+
+    def take(self, worker: int) -> int | None:
+        """The next of a process; of another's where it has none, from the end of the longest. None: there is none."""
+        if self._left[worker]:
+            return self._left[worker].popleft()
+        longest = max(self._left, key=len)
+        return longest.pop() if longest else None
 
 
 @dataclass(slots=True)
@@ -94,18 +114,19 @@ class _Worker:
     given: deque[int] = field(default_factory=deque)
     """Numbers of the files it has not answered for, the one it looks at first."""
 
-    def give(self, numbers: Iterator[int]) -> None:
-        """The next of the files that nobody has yet, if there is one."""
-        for number in numbers:
+    def give(self, number: int | None) -> None:
+        """Another file to look at; None where there is none."""
+        if number is not None:
             self.given.append(number)
             with suppress(OSError):  # it has ended, which is found out when its answer is waited for
                 self.pipe.send(number)
-            break
 
 
 def _start(count: int, examiner: Examines, sources: Sequence[Source]) -> list[_Worker]:
     """As many processes as there may be: where the system allows none, the work is done without."""
     workers: list[_Worker] = []
+    if count:
+        examiner.prepare()
     with suppress(OSError):
         for _ in range(count):
             ours, theirs = multiprocessing.Pipe()
@@ -144,18 +165,18 @@ def _work(
 
 
 def _together(workers: list[_Worker], sources: Sequence[Source]) -> Iterator[Examined]:
-    waiting = _order(sources, len(workers))
-    for worker in [*workers] * AHEAD:
-        worker.give(waiting)
+    portions = _Portions(sources, len(workers))
+    for at, worker in [*enumerate(workers)] * AHEAD:
+        worker.give(portions.take(at))
     done: dict[int, Examined] = {}
     for number in range(len(sources)):
         while number not in done:
             busy = [worker for worker in workers if worker.given]
             ready = wait([worker.pipe for worker in busy])
-            for worker in busy:
+            for at, worker in enumerate(workers):
                 if worker.pipe in ready:
                     asked, done[asked] = _answer(worker, sources)
-                    worker.give(waiting)
+                    worker.give(portions.take(at))
         yield done.pop(number)
 
 

@@ -143,6 +143,10 @@ class Project:
             self._looked_into[importer].add(found[0])
         return found
 
+    def prepare(self) -> None:
+        """Work out where names stand and what imports may mean: for one file that is too much, for many it pays."""
+        _ = self._words, self._heads
+
     def holds(self, path: str) -> bool:
         """Whether there is such a file."""
         return path in self._sources
@@ -389,6 +393,8 @@ class Callers:
         self.untraceable = function.name in IMPLICIT
         self.overrides = not constructor and self.owner is not None and _derives(defined.names, self.owner)
         """The class has bases of which nobody knows, so that a call on any of those may be meant."""
+        if isinstance(defined.names.tree.scope_of(function), FunctionDef):
+            return  # nobody else can name what is defined within a function
         for file in project.holding(self.name, member=self.owner is not None and not constructor):
             for use in file.calls.mentions(self.name):
                 if file.name != path or file.names.origins(use) & self.inherited:

@@ -44,6 +44,9 @@ class Reaching:
         self._used = used
         self._handled = handled
         self._functions: dict[str, Function] = {}
+        self._meanings: dict[str, list[str]] = {}
+        self._learnt = 0
+        self._given: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {}
 
     def resolve(self, refs: Iterable[str]) -> frozenset[str]:
         """What references stand for."""
@@ -65,7 +68,7 @@ class Reaching:
                         seen.add(key)
                         function = self._function(key)
                         yield function
-                        following |= self._led_to(function)
+                        following.update(self._led_to(function))
             pending = frozenset(following)
 
     def bare_reach(self, refs: Iterable[str]) -> set[str]:
@@ -75,7 +78,11 @@ class Reaching:
             seen |= new
             functions = [self._function(key) for key in new]
             pending = {
-                key for each in functions for ref in self._led_to(each) - each.caught for key in self._meant(ref)
+                key
+                for each in functions
+                for ref in self._led_to(each)
+                if ref not in each.caught
+                for key in self._meant(ref)
             }
         return seen
 
@@ -84,19 +91,27 @@ class Reaching:
         line = set(self._resolver.line(key))
         return line | {base for each in line for base in self._resolver.bases(each)}
 
-    def _led_to(self, function: Function) -> set[str]:
-        around = function.key[1:-1].rpartition(".")[0]
-        found: set[str] = set()
-        for ref in function.to:
-            head = split(ref)[0]
-            if is_parameter(head) and head.startswith((f"{around}(", f"{around}.__init__(")):
-                found |= self._resolver.followed(ref)
-            else:
-                found.add(ref)
-        return found
+    def _led_to(self, function: Function) -> Iterable[str]:
+        if function.key not in self._given:
+            around = function.key[1:-1].rpartition(".")[0]
+            own = (f"{around}(", f"{around}.__init__(")
+            heads = ((ref, split(ref)[0]) for ref in function.to)
+            given = tuple(ref for ref, head in heads if head.startswith(own) and is_parameter(head))
+            self._given[function.key] = (function.to.difference(given), given)
+        plain, given = self._given[function.key]
+        return plain.union(*map(self._resolver.followed, given)) if given else plain
 
     def _meant(self, ref: str) -> list[str]:
-        """A function; of a class or an instance what is called on it."""
+        """A function; of a class or an instance what is called on it. The same until another file is learnt."""
+        if self._learnt != self._resolver.learnt:
+            self._meanings.clear()
+            self._learnt = self._resolver.learnt
+        if ref not in self._meanings:
+            found = self._looked_up(ref)
+            self._meanings[ref] = found
+        return self._meanings[ref]
+
+    def _looked_up(self, ref: str) -> list[str]:
         if ref[0] == "<":
             self._resolver.learn(ref[1:].rpartition(">")[0].rpartition(":")[0])
         if ref in self._resolver.deeds:

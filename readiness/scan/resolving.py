@@ -64,10 +64,13 @@ class Resolver:
         self._asked: set[str] = set()
         self._mentioned: dict[str, bool] = {}
         self._bases: dict[str, list[str]] = {}
+        self.learnt = 0
+        """How often facts came in: what was worked out before may have changed."""
         self._take(facts)
 
     def _take(self, facts: Sequence[Fact]) -> None:
         self._bases.clear()
+        self.learnt += 1
         for fact in facts:
             match fact:
                 case Deeds():
