@@ -8,8 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import PurePosixPath
+from functools import cache, cached_property
 
 from readiness.scan import python
 from readiness.scan.calls import RUNNING_HERE
@@ -209,7 +208,7 @@ class Project:
         return frozenset(found - {path})
 
     def _find(self, origin: str, importer: str) -> tuple[str, str] | None:
-        folder = PurePosixPath(importer).parent.parts
+        folder = _parts(importer)[:-1]
         bare = origin.lstrip(".")
         parts = tuple(bare.split(".")) if bare else ()
         dots = len(origin) - len(bare)
@@ -231,7 +230,7 @@ class Project:
         """The module of that name that shares most of its folders with the importer."""
 
         def shared(name: str) -> int:
-            parts = PurePosixPath(name).parts
+            parts = _parts(name)
             return next(
                 (at for at, (one, two) in enumerate(zip(parts, folder, strict=False)) if one != two), len(folder)
             )
@@ -242,7 +241,7 @@ class Project:
     def _is_root(self, name: str, length: int) -> bool:
         """Whether imports may begin at the folder above the first part of a module: it is no package itself."""
         parts = _module(name)
-        above = "/".join(PurePosixPath(name).parts[: len(parts) - length])
+        above = "/".join(_parts(name)[: len(parts) - length])
         return not above or f"{above}/__init__.py" not in self._sources
 
     def majors(self, path: str, library: str) -> range | None:
@@ -368,8 +367,14 @@ def _holds(data: bytes, word: bytes) -> bool:
     return False
 
 
+@cache
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/"))
+
+
+@cache
 def _module(path: str) -> tuple[str, ...]:
-    parts = PurePosixPath(path).with_suffix("").parts
+    parts = _parts(path.rpartition(".")[0])
     return parts[:-1] if parts and parts[-1] == "__init__" else parts
 
 

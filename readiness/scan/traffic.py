@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 
 from readiness.scan.assembly import Look
 from readiness.scan.facts import Fact, Message, Use
@@ -75,15 +77,29 @@ TOLD = {
 """Arguments that decide whether a call takes care of something."""
 MATTERING = (*LIMITERS, *MODELS, *CLIENTS, *LOGS, *METRICS, *RETRIES, *BREAKERS, *CACHES)
 HEADS = frozenset(each.partition(".")[0].partition("_")[0] for each in MATTERING)
+"""What the names of these libraries begin with, up to a dot or an underscore."""
 TOKENS = tuple(sorted({each.partition(".")[0].encode() for each in MATTERING}))
 
 
 def begins(origin: str, libraries: tuple[str, ...]) -> bool:
     """Whether an origin is of one of these libraries."""
-    head = origin.partition(".")[0].partition("(")[0].partition("_")[0]
+    head = _head(origin.partition("(")[0])
     return head in HEADS and any(
-        origin == each or origin.startswith((f"{each}.", f"{each}(", f"{each}_")) for each in libraries
+        origin == each or origin.startswith((f"{each}.", f"{each}(", f"{each}_"))
+        for each in _by_head(libraries).get(head, ())
     )
+
+
+def _head(path: str) -> str:
+    return path.partition(".")[0].partition("_")[0]
+
+
+@cache
+def _by_head(libraries: tuple[str, ...]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for each in libraries:
+        found[_head(each)].append(each)
+    return found
 
 
 class Traffic(Look):
