@@ -11,6 +11,7 @@ from readiness.cache import Cache
 from readiness.model import Run
 from readiness.pack import RuleFile
 from readiness.scan import disk, files
+from readiness.scan.blank import blank
 from readiness.scan.disk import FileRule
 from readiness.scan.files import Source
 from readiness.scan.memory import Memory, tool
@@ -56,6 +57,8 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
         made_by = tool(rules, packs, str(settings.bandit))
         memory = Memory(cache, made_by, found, lambda: _others(paths, settings))
         made = memory.run(subject)
+        if made is None:
+            made = blank(found, rules, subject, with_bandit=settings.bandit)
         if made is None:
             made, examined = _fresh(found, memory.others, rules, settings, packs).run(subject, memory, progress)
             memory.keep_run(subject, made, examined)

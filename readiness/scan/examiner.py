@@ -11,6 +11,7 @@ from readiness.scan.collect import collect, is_wanted
 from readiness.scan.facts import Fact
 from readiness.scan.files import Source
 from readiness.scan.outcomes import Examined, Outcome
+from readiness.scan.parsing import holds_code, parse
 from readiness.scan.project import Project
 from readiness.scan.rule import PythonRule
 from readiness.scan.service_rule import ServiceRule
@@ -35,10 +36,10 @@ class Examiner:
 
     def examine(self, source: Source) -> Examined:
         """Parse a file and let everything look at it. Nothing in a file ends the run."""
-        module = self.project.module(source.name) or python.parse(source)
+        module = self.project.module(source.name) or parse(source)
         if not isinstance(module, ast.Module):
             return Examined(source.name, problem=module)
-        if not python.holds_code(module):
+        if not holds_code(module):
             return Examined(source.name, code=False)
         self.project.begin(source.name)
         try:
@@ -84,7 +85,7 @@ class Gatherer:
 
     def examine(self, source: Source) -> Examined:
         """The facts of a file."""
-        module = python.parse(source) if is_wanted(source.data) else None
+        module = parse(source) if is_wanted(source.data) else None
         if not isinstance(module, ast.Module):
             return Examined(source.name, facts=())
         project = self.examiner.project

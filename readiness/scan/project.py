@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from readiness.scan import python
 from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.files import Source
 from readiness.scan.guards import UNGUARDED, Guard, Judgement
 from readiness.scan.names import PARAMETER, Defined, Names
 from readiness.scan.outcomes import Deferred, Hangs
+from readiness.scan.parsing import parse
 from readiness.scan.requirements import Requirements
 from readiness.scan.rule import PythonFile
 from readiness.scan.tree import FunctionDef, last_name
@@ -101,7 +101,7 @@ class Project:
 
     def _parsed(self, path: str) -> PythonFile | None:
         source = self._sources.get(path)
-        module = python.parse(source) if source is not None else None
+        module = parse(source) if source is not None else None
         if source is None or not isinstance(module, ast.Module):
             return None
         self._held += len(source.data)

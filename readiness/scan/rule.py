@@ -22,7 +22,6 @@ from readiness.scan.objects import Objects
 from readiness.scan.outcomes import Deferred
 from readiness.scan.tree import FunctionDef, Tree
 
-
 ANALYSES = (Names, Objects, Calls, Guards, Failures, Loops)
 
 
@@ -216,7 +215,7 @@ class PythonRule:
     def run(self) -> None:
         """Visit the file."""
         self.begin()
-        for name, kind in visits(type(self)):
+        for name, kind in visits(self.__class__):  # type: ignore[arg-type]  # classes can be hashed
             few = kind is ast.Call and self.callees
             for node in self.file.calls.named(*self.callees) if few else self.tree.all(kind):
                 getattr(self, name)(node)

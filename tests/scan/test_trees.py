@@ -1,6 +1,7 @@
 """Trees that are deep, trees that are let go, and names that are too common: none of them makes a finding up."""
 
 import ast
+import gc
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from readiness.scan import project
 from readiness.scan.tree import Tree, below
 from tests.scan.harness import RULES, of, scanned
 
+EXAMPLES = [text for rule in RULES for text in rule.constants.get("bad", ()) if isinstance(text, str)]
 PARSE = "import json\n\ndef decode(msg):\n    return json.loads(msg.data)\n"
 CALL = "from wire import decode\n\nasync def handler(msg):\n    decode(msg)\n"
 
@@ -31,6 +33,28 @@ def test_trees_that_are_let_go_change_no_finding(tmp_path: Path, monkeypatch: py
     kept = scanned(tmp_path, files).evidence
     monkeypatch.setattr(project, "KEPT", 0)
     assert scanned(tmp_path, {}).evidence == kept
+
+
+def test_trees_that_are_let_go_leave_no_garbage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans run with next to no garbage collection: what is only freed by it would pile up, file by file."""
+    monkeypatch.setattr(project, "KEPT", 0)
+    files = {f"p{at}/m.py": f"{text}\n" * 3 for at, text in enumerate(EXAMPLES)}
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(nodes())
+        scanned(tmp_path, files, bandit=False)
+        left = len(nodes()) - before
+    finally:
+        gc.enable()
+    made = sum(len(list(ast.walk(ast.parse(text)))) for text in files.values())
+    assert made > 20_000
+    assert left < made // 5
+
+
+def nodes() -> list[ast.AST]:
+    """Those of all trees that are in memory."""
+    return [each for each in gc.get_objects() if isinstance(each, ast.AST)]
 
 
 @pytest.mark.parametrize("callers", [1, 31])
