@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from readiness.scan.calls import RUNNING_HERE, Calls
 from readiness.scan.exceptions import NARROW, canonical, family, is_vague
 from readiness.scan.names import Names
+from readiness.scan.outcomes import Leaving
 from readiness.scan.registration import (
     GUARDING_FRAMEWORKS,
     decorators,
@@ -60,6 +61,8 @@ class Left:
 class Judgement:
     guard: Guard
     left: tuple[Left, ...] = ()
+    open: tuple[Left, ...] = ()
+    """Functions of which all callers in this file catch, and which other files may call as well."""
 
 
 GUARDED = Judgement(Guard.GUARDED)
@@ -75,7 +78,15 @@ def _worst(judgements: Iterable[Judgement]) -> Judgement:
     if UNKNOWN in every:
         return UNKNOWN
     left = tuple(each for judgement in every for each in judgement.left)
-    return Judgement(Guard.LEFT, left) if left else GUARDED
+    others = tuple(each for judgement in every for each in judgement.open)
+    return Judgement(Guard.LEFT if left else Guard.GUARDED, left, others)
+
+
+def leaving(names: Names, judgement: Judgement) -> Iterator[Leaving]:
+    """What of a judgement of this file callers elsewhere have to say something about."""
+    for called, functions in ((False, judgement.left), (True, judgement.open)):
+        for each in functions:
+            yield Leaving(names.key(each.function), each.raises, called)
 
 
 class Guards:
@@ -135,7 +146,14 @@ class Guards:
         if not calls:
             handed = self.is_handed_on(function)
             return UNKNOWN if handed else Judgement(Guard.LEFT, (Left(function, remaining),))
-        return _worst(self.judge_call(call, function, remaining, (*path, function)) for call in calls)
+        said = _worst(self.judge_call(call, function, remaining, (*path, function)) for call in calls)
+        if said.guard in {Guard.UNGUARDED, Guard.UNKNOWN} or not self.is_public(function):
+            return said
+        return replace(said, open=(Left(function, remaining), *said.open))
+
+    def is_public(self, function: FunctionDef) -> bool:
+        """Whether other files may call it: not by a name with an underscore, nor from within a function."""
+        return not (function.name.startswith("_") or isinstance(self.tree.scope_of(function), FunctionDef))
 
     def _judge_lambda(self, function: ast.Lambda, raises: frozenset[str], path: tuple[ast.AST, ...]) -> Judgement:
         """What becomes of what leaves a lambda: it is run where it stands, registered, or kept by nobody knows whom."""
@@ -181,7 +199,7 @@ class Guards:
         return isinstance(parent, ast.For | ast.AsyncFor | ast.comprehension) and parent.iter is call
 
     def guarded(self, place: ast.AST, raises: Iterable[str]) -> bool:
-        return self.judge(place, raises) is GUARDED
+        return self.judge(place, raises).guard is Guard.GUARDED
 
     def callers(self, function: FunctionDef) -> list[ast.Call]:
         """Calls of a function in this file."""

@@ -15,7 +15,7 @@ from readiness.cache import Cache, digest, stamp
 from readiness.model import Edit, Evidence, Finding, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
 from readiness.scan.files import Found, Source
-from readiness.scan.outcomes import Deferred, Examined, Hangs, Outcome
+from readiness.scan.outcomes import Deferred, Examined, Hangs, Leaving, Outcome
 
 if TYPE_CHECKING:
     from readiness.scan.facts import Fact
@@ -197,7 +197,7 @@ def examined_out(examined: Examined) -> dict[str, Any]:
                 each.examined,
                 [finding_out(one) for one in each.findings],
                 [
-                    [finding_out(one.finding), [[key, sorted(raises)] for key, raises in one.left]]
+                    [finding_out(one.finding), [[each.origin, sorted(each.raises), each.called] for each in one.left]]
                     for one in each.deferred
                 ],
                 each.error,
@@ -214,7 +214,9 @@ def examined_in(name: str, data: Mapping[str, Any]) -> Examined:
             examined,
             tuple(finding_in(one) for one in findings),
             tuple(
-                Deferred(finding_in(one), tuple((key, frozenset(raises)) for key, raises in left))
+                Deferred(
+                    finding_in(one), tuple(Leaving(key, frozenset(raises), called) for key, raises, called in left)
+                )
                 for one, left in deferred
             ),
             error,

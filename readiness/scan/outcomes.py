@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from readiness.model import Finding
 
@@ -11,13 +11,22 @@ if TYPE_CHECKING:
     from readiness.scan.facts import Fact
 
 
+class Leaving(NamedTuple):
+    """What leaves a function, for its callers in other files to catch."""
+
+    origin: str
+    """`<file:Class.method>`."""
+    raises: frozenset[str]
+    called: bool = False
+    """Its own file calls it and catches: only callers elsewhere that do not are at fault."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deferred:
     """A place that callers in other files decide: what to say if they do not catch what leaves the functions."""
 
     finding: Finding
-    left: tuple[tuple[str, frozenset[str]], ...]
-    """Functions by origin, `<file:Class.method>`, and what each lets out."""
+    left: tuple[Leaving, ...]
 
 
 @dataclass(frozen=True, slots=True)

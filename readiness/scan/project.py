@@ -13,8 +13,9 @@ from functools import cache, cached_property
 from readiness.scan.calls import RUNNING_HERE
 from readiness.scan.files import Source
 from readiness.scan.guards import UNGUARDED, Guard, Judgement
+from readiness.scan.guards import leaving as leaving_of
 from readiness.scan.names import PARAMETER, Defined, Names
-from readiness.scan.outcomes import Deferred, Hangs
+from readiness.scan.outcomes import Deferred, Hangs, Leaving
 from readiness.scan.parsing import parse
 from readiness.scan.requirements import Requirements
 from readiness.scan.rule import PythonFile
@@ -262,14 +263,14 @@ class Project:
 
     def _decide(self, deferred: Deferred) -> bool | None:
         pending = list(deferred.left)
-        seen: set[str] = set()
+        seen: set[tuple[str, bool]] = set()
         for _ in range(ROUNDS):
-            following: list[tuple[str, frozenset[str]]] = []
-            for origin, raises in pending:
-                if origin in seen:
+            following: list[Leaving] = []
+            for each in pending:
+                if (each.origin, each.called) in seen:
                     continue
-                seen.add(origin)
-                verdict, more = self._ask_callers(origin, raises)
+                seen.add((each.origin, each.called))
+                verdict, more = self._ask_callers(each)
                 if not verdict:
                     return verdict
                 following += more
@@ -278,26 +279,24 @@ class Project:
             pending = following
         return None
 
-    def _ask_callers(self, origin: str, raises: frozenset[str]) -> tuple[bool | None, list[tuple[str, frozenset[str]]]]:
+    def _ask_callers(self, leaving: Leaving) -> tuple[bool | None, list[Leaving]]:
         """Whether the callers of one function catch, and which functions of theirs let it out in turn."""
-        calls = self.callers(origin)
+        calls = self.callers(leaving.origin)
         if calls is None or calls.untraceable:
-            return None, []
+            return leaving.called or None, []
         if not calls.sure and not calls.maybe:
-            return (None if calls.overrides else False), []
-        sure = [self._judge(file, node, raises) for file, node in calls.sure]
-        maybe = [self._judge(file, node, raises) for file, node in calls.maybe]
-        if any(each.guard is Guard.UNGUARDED for each in sure):
+            return leaving.called or (None if calls.overrides else False), []
+        sure = [(file, self._judge(file, node, leaving.raises)) for file, node in calls.sure]
+        maybe = [(file, self._judge(file, node, leaving.raises)) for file, node in calls.maybe]
+        said = [*sure, *([] if leaving.called else maybe)]
+        if any(each.guard is Guard.UNGUARDED for _, each in sure):
             return False, []
-        if any(each.guard is Guard.UNKNOWN for each in [*sure, *maybe]):
+        if any(each.guard is Guard.UNKNOWN for _, each in said):
             return None, []
-        if any(each.guard is Guard.UNGUARDED for each in maybe):
-            alone = not sure and not calls.overrides and all(each.guard is Guard.UNGUARDED for each in maybe)
+        if any(each.guard is Guard.UNGUARDED for _, each in said):
+            alone = not sure and not calls.overrides and all(each.guard is Guard.UNGUARDED for _, each in maybe)
             return (False if alone else None), []
-        more = []
-        for (file, _), judgement in zip([*calls.sure, *calls.maybe], [*sure, *maybe], strict=True):
-            more += [(file.names.key(each.function), each.raises) for each in judgement.left]
-        return True, more
+        return True, [each for file, judgement in said for each in leaving_of(file.names, judgement)]
 
     def _judge(self, file: PythonFile, node: ast.AST, raises: frozenset[str]) -> Judgement:
         if isinstance(node, ast.Call) and file.calls.detached(node):

@@ -15,11 +15,11 @@ from readiness.model import Edit, Finding, Location
 from readiness.scan.calls import Calls
 from readiness.scan.failures import Failures
 from readiness.scan.fix import IMPOSSIBLE
-from readiness.scan.guards import Guard, Guards, Judgement
+from readiness.scan.guards import Guard, Guards, Judgement, leaving
 from readiness.scan.loops import Loops
 from readiness.scan.names import Defined, Finder, Names
 from readiness.scan.objects import Objects
-from readiness.scan.outcomes import Deferred
+from readiness.scan.outcomes import Deferred, Leaving
 from readiness.scan.tree import FunctionDef, Tree
 
 ANALYSES = (Names, Objects, Calls, Guards, Failures, Loops)
@@ -110,7 +110,7 @@ class Flag:
     advisory: bool = False
     fix: tuple[Edit, ...] = ()
     """Empty too where one of the edits cannot be made."""
-    left: tuple[tuple[str, frozenset[str]], ...] = ()
+    left: tuple[Leaving, ...] = ()
     """Not empty: callers elsewhere decide; functions by origin, and what each lets out."""
 
 
@@ -186,10 +186,10 @@ class PythonRule:
         places = through or [(self.file, node)]
         judged = [(file, self._judge(file, place, node, raises)) for file, place in places]
         said = {judgement.guard for _, judgement in judged}
-        left = [(file.names.key(one.function), one.raises) for file, judgement in judged for one in judgement.left]
+        left = [each for file, judgement in judged for each in leaving(file.names, judgement)]
         if Guard.UNGUARDED in said:
             self.flag(node, message, advisory=advisory, fix=fix)
-        elif said == {Guard.GUARDED}:
+        elif said == {Guard.GUARDED} and not left:
             self.clear(node)
         elif Guard.UNKNOWN not in said:
             self.marks.flagged.append(Flag(node, message, advisory or self.advisory, _possible(fix), tuple(left)))

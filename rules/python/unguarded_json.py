@@ -110,6 +110,10 @@ class Rule(PythonRule):
         "import json\n\ndef load(client):\n    try:\n        return json.loads(client.fetch())\n    except ValueError as problem:\n        log(problem)\n        raise\n",
         "import json\n\nasync def handler(msg):\n    try:\n        data = json.loads(msg.data.decode())\n    except ValueError:\n        data = {'text': msg.data.decode(errors='replace')}\n",
         "import json\n\ndef is_json(text):\n    try:\n        json.loads(text)\n    except ValueError:\n        return False\n    return True\n\nasync def handler(msg):\n    if is_json(msg.data):\n        return json.loads(msg.data)\n",
+        {
+            "wire.py": "import json\n\ndef decode(msg):\n    return json.loads(msg.data)\n\ndef peek(msg):\n    try:\n        return decode(msg)\n    except ValueError:\n        return None\n",
+            "main.py": "from wire import decode\n\nasync def handler(msg):\n    try:\n        await run(decode(msg))\n    except ValueError:\n        await msg.nak()\n",
+        },
     ]
     bad = [
         "import asyncio, json\n\nasync def handler(msg):\n    task = asyncio.create_task(work(msg.data))\n    tasks.add(task)\n    task.add_done_callback(tasks.discard)\n\nasync def work(raw):\n    use(json.loads(raw))\n",
@@ -127,6 +131,10 @@ class Rule(PythonRule):
         "import json\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/')\nasync def chat(body: dict):\n    for call in await ask(body):\n        run(json.loads(call.function.arguments))\n",
         "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\nasync def ask(url: str):\n    try:\n        async with httpx.AsyncClient() as client:\n            answer = await client.get(url)\n            return answer.json()\n    except httpx.HTTPError:\n        return None\n",
         "import json, asyncio\n\nasync def _work(raw):\n    return json.loads(raw)\n\nasync def handler(msg):\n    try:\n        task = asyncio.create_task(_work(msg.data))\n    except ValueError: ...\n    await task\n",
+        {
+            "wire.py": "import json\n\ndef decode(msg):\n    return json.loads(msg.data)\n\ndef peek(msg):\n    try:\n        return decode(msg)\n    except ValueError:\n        return None\n",
+            "main.py": "from wire import decode\n\nasync def handler(msg):\n    await run(decode(msg))\n",
+        },
     ]
     fixed = [
         (
