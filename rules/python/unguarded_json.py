@@ -15,6 +15,7 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from readiness.scan import PythonFile, PythonRule
+from readiness.scan.guards import Guard
 from readiness.scan.outside import UPSTREAM, Outside, Whence
 from readiness.scan.reach import is_one_shot, is_serving, is_shown
 from readiness.scan.refusals import refusing
@@ -203,12 +204,16 @@ class Rule(PythonRule):
 
     def parse(self, node: ast.Call, data: ast.expr, parser: str) -> None:
         raises, whence = PARSERS[parser] | self.decoding(data, parser), self.data.whence(data)
-        if whence is Whence.OUTSIDE or (whence is Whence.UNKNOWN and self.file.guards.guarded(node, raises)):
+        if whence is Whence.OUTSIDE:
             through = self.data.passing(data)
             upstream = self.data.is_answer(data) or are_answers(through, raises)
             self.judge(node, raises, "parsed outside any guard that catches", upstream=upstream, through=through)
-            for again in self.decoded_again(node):
-                self.judge(again, TEXT, "bytes that are no JSON are decoded again, outside any guard that catches")
+        elif whence is Whence.UNKNOWN and self.file.guards.guarded(node, raises):
+            self.clear(node)  # callers elsewhere may hand it data of their own
+        else:
+            return
+        for again in self.decoded_again(node):
+            self.judge(again, TEXT, "bytes that are no JSON are decoded again, outside any guard that catches")
 
     def judge(
         self, node: ast.Call, raises: frozenset[str], message: str, *, upstream: bool = False,
@@ -218,9 +223,12 @@ class Rule(PythonRule):
 
         An answer of an upstream decides only where a handler, a task or a loop asks for it.
         """
-        if self.file.guards.guarded(node, raises) or self.is_tried_before(node):
+        said_here = self.file.guards.judge(node, raises)
+        guarded = said_here.guard is Guard.GUARDED
+        excused = is_one_shot(self.file, node) or self.is_agreed(node)
+        if (guarded and (excused or not said_here.open)) or self.is_tried_before(node):
             self.clear(node)
-        elif self.is_first(node) and not is_one_shot(self.file, node) and not self.is_agreed(node):
+        elif not excused and self.is_first(node):
             missed = self.file.guards.escape(node, raises).unseen or raises
             said = f"{message} {' and '.join(sorted(missed))}"
             advisory = upstream and (not is_serving(self.file, node, raises) or is_shown(self.file, node))
