@@ -1,13 +1,14 @@
 """Every rule against its own examples, and what holds for all rules and items."""
 
 import ast
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from readiness import checklist, scan
-from readiness.model import Item, Kind
+from readiness.model import Finding, Item, Kind
 from readiness.pack import RuleFile
 from tests.scan.harness import BUILTIN, RULES, of, scanned, settings
 
@@ -18,6 +19,51 @@ CODE = {"version.py": "VERSION = 1\n"}
 """Beside an example without code, so that the folder holds any at all."""
 SEEN_BY_RULES = ("readiness.scan", "readiness.probe", "readiness.settings", "readiness.model")
 
+
+VERBS = frozenset(
+    [
+        "add",
+        "answer",
+        "ask",
+        "await",
+        "bound",
+        "catch",
+        "check",
+        "chmod",
+        "close",
+        "count",
+        "discard",
+        "end",
+        "fill",
+        "format",
+        "give",
+        "guard",
+        "handle",
+        "keep",
+        "leave",
+        "let",
+        "log",
+        "look",
+        "call",
+        "make",
+        "mend",
+        "move",
+        "pass",
+        "raise",
+        "release",
+        "respond",
+        "say",
+        "set",
+        "stop",
+        "take",
+        "tell",
+        "try",
+        "unsubscribe",
+        "use",
+        "wait",
+        "write",
+    ]
+)
 
 Example = str | dict[str, str]
 """One file, or several by name; `0600 name` has a mode."""
@@ -48,6 +94,14 @@ def test_a_bad_example_is_flagged(rule: str, example: Example, tmp_path: Path) -
     said = of(scanned(tmp_path, {**files(example), **CODE}), rule)
     assert said.findings
     assert bool(said.failures) is (rule not in ADVISORY)
+    assert [each.message for each in said.findings if not says_what_to_do(each)] == []
+
+
+def says_what_to_do(finding: Finding) -> bool:
+    """By a fix, or by a clause of the message that begins with a verb."""
+    return bool(finding.fix) or any(
+        clause.partition(" ")[0].rstrip(",").lower() in VERBS for clause in re.split(r"[:;.] ", finding.message)[1:]
+    )
 
 
 FIXED = [

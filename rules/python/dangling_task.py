@@ -134,7 +134,7 @@ class Rule(PythonRule):
             else:
                 self.clear(node)
         elif self.only_called_back(node) and not self.is_held(node):
-            message = "a done callback keeps no task: it may be collected while it works"
+            message = "a done callback keeps no task: it may be collected while it works; keep it"
             self.flag(node, message, fix=self.keep(node))
         elif dropper := self.dropped_by_callers(node):
             self.flag(node, f"the task is handed out and dropped by {dropper}: keep it here, or there")
@@ -145,9 +145,13 @@ class Rule(PythonRule):
         """What is wrong with a dropped task; empty where it lives as long as it has to, and cannot fail."""
         fails = not node.args or bool(self.file.failures.run(node.args[:1], 0))
         if self.is_held(node):
-            return "nobody looks at the task again: when it fails, its exception is never seen" if fails else ""
+            return (
+                "nobody looks at the task again: when it fails, its exception is never seen; log that in a done callback"
+                if fails
+                else ""
+            )
         lost = "the task is dropped: it may be collected while it works"
-        return f"{lost}, and its exception is never seen" if fails else lost
+        return f"{lost}, and its exception is never seen; keep it, and log that" if fails else f"{lost}; keep it"
 
     def is_task_already(self, node: ast.Call) -> bool:
         """`ensure_future(task)` hands out the very task that is kept elsewhere."""

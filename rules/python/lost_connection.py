@@ -138,9 +138,9 @@ class Rule(PythonRule):
         text = "after 60 (the default)" if given is None else "after a bounded number of"
         if len(numbers) == 1:
             text = f"after {numbers.pop()}"
-        advice = "max_reconnect_attempts=-1, or a closed_cb that acts"
+        advice = "set max_reconnect_attempts=-1, or a closed_cb that acts"
         if self.is_tried(node):
-            advice = "a closed_cb that acts, or max_reconnect_attempts=-1 with a wait_for() round the first connect, which then never gives up"
+            advice = "give a closed_cb that acts, or max_reconnect_attempts=-1 with a wait_for() round the first connect, which then never gives up"
         return f"{text} attempts to reconnect it is closed for good, and nothing here notices: {advice}"
 
     def mended(self, node: ast.Call) -> list[Edit]:

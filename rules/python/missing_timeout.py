@@ -198,7 +198,9 @@ class Rule(PythonRule):
         if given is Given.BOUNDED or (name in waits.STANDARD and given is not Given.UNKNOWN and self.has_default()):
             self.clear(node)
         elif given is not Given.UNKNOWN and not is_under_deadline(self.file, node):
-            message = f"{plain(name)} has no timeout by itself and none is passed: it can wait for ever"
+            message = (
+                f"{plain(name)} has no timeout by itself and none is passed, so that it can wait for ever: pass one"
+            )
             if name == "socket.create_connection":
                 message += "; the timeout holds for what is read later too, unless settimeout() says otherwise"
             mends = given is Given.ABSENT and self.may_be_cut(node, name)
@@ -269,7 +271,7 @@ class Rule(PythonRule):
         if given is Given.BOUNDED:
             self.clear(node)
         elif given is not Given.UNKNOWN and not is_stream(self.file, node) and not is_under_deadline(self.file, node):
-            message = f"{last_name(node.func)} has no deadline: a gRPC call waits for ever unless timeout= is passed"
+            message = f"{last_name(node.func)} has no deadline, and a gRPC call then waits for ever: pass timeout="
             self.say(node, message)
 
     def httpx(self, node: ast.Call, name: str) -> None:
@@ -300,7 +302,7 @@ class Rule(PythonRule):
         if any(each is not None and self.timeouts.of(each) is Given.BOUNDED for each in steps):
             self.clear(node)
         elif not splats(node) and not self.is_bounded_later(node, waits.AIOHTTP_CALLS):
-            message = "no total, sock_read or sock_connect: an answer that never comes is waited for for ever"
+            message = "an answer that never comes is waited for for ever: set a total, or sock_read and sock_connect"
             self.say(node, message, self.aiohttp_limits(node))
 
     def aiohttp_limits(self, node: ast.Call) -> list[Edit]:

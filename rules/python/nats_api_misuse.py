@@ -142,7 +142,7 @@ class Rule(PythonRule):
         if last in ACKS and isinstance(node.func, ast.Attribute) and self.is_core_message(node.func.value):
             self.flag(
                 node,
-                f"{last}() is for JetStream: on a core message it raises, or answers the caller with the acknowledgement: respond() instead",
+                f"{last}() is for JetStream: on a core message it raises, or answers the caller with the acknowledgement: use respond() instead",
             )
 
     # ---- callbacks
@@ -164,7 +164,8 @@ class Rule(PythonRule):
     def callback(self, value: ast.expr, name: str, count: int) -> None:
         if isinstance(value, ast.Lambda):
             self.flag(
-                value, f"{name} must be a coroutine function: connect raises InvalidCallbackTypeError for a lambda"
+                value,
+                f"{name} must be a coroutine function: connect raises InvalidCallbackTypeError for a lambda; write an async def",
             )
             return
         function, bound = self.target(value)
@@ -173,7 +174,7 @@ class Rule(PythonRule):
         if not isinstance(function.node, ast.AsyncFunctionDef):
             self.flag(
                 value,
-                f"{name} must be a coroutine function: connect raises InvalidCallbackTypeError",
+                f"{name} must be a coroutine function: connect raises InvalidCallbackTypeError; write an async def",
                 fix=self.made_async(function),
             )
         elif not accepts(function, bound, count):
@@ -181,7 +182,7 @@ class Rule(PythonRule):
             harm = "TypeError inside the reconnect, which ends it" if count == 0 else "TypeError inside the client"
             self.flag(
                 value,
-                f"{name} is called {told}, and {function.node.name}() takes another number: {harm}",
+                f"{name} is called {told}, and {function.node.name}() takes another number: {harm}; let it take {count or 'none'}",
                 fix=self.fitted(function, bound, count),
             )
         else:
@@ -288,7 +289,7 @@ class Rule(PythonRule):
         elif not accepts(function, bound, 1):
             self.flag(
                 value,
-                f"it is called with the message alone, and {function.node.name}() takes another number: every message ends in error_cb",
+                f"it is called with the message alone, and {function.node.name}() takes another number: every message ends in error_cb; let it take 1",
                 fix=self.fitted(function, bound, 1),
             )
         elif stream and self.never_acknowledges(node, function, bound):
@@ -311,7 +312,7 @@ class Rule(PythonRule):
         for call in found:
             self.flag(
                 call,
-                f"{last_name(call.func)}() is for JetStream, and this handler is subscribed on core NATS: respond() instead",
+                f"{last_name(call.func)}() is for JetStream, and this handler is subscribed on core NATS: use respond() instead",
             )
         return bool(found)
 

@@ -227,7 +227,10 @@ class Rule(PythonRule):
             if fed:
                 self.clear(call)
         elif (fed or not taken) and self.queues.has_dead_guard(call):
-            self.flag(call, "the queue has no maxsize: it is never full, and what guards against QueueFull never acts")
+            self.flag(
+                call,
+                "the queue has no maxsize: it is never full, and what guards against QueueFull never acts; set one",
+            )
         elif fed:
             self.flag(
                 call,

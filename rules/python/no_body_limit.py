@@ -100,7 +100,7 @@ class Rule(ServiceRule):
             told = ", though its announced length is looked at" if announced else ""
             self.flag(
                 app.made.at,
-                f"{len(open_ones)} of {len(readers)} routes, as {first.path or '/'}, read a body of any size{told}",
+                f"{len(open_ones)} of {len(readers)} routes, as {first.path or '/'}, read a body of any size{told}: count what arrives, and answer 413",
             )
 
     def carries(self, endpoint: Endpoint) -> bool:

@@ -50,7 +50,10 @@ class Rule(ServiceRule):
                 self.clear(each.route.at)
             if routes and not kept and not any(is_unclear(each, upkeep) for each in routes):
                 first = min(routes, key=lambda each: not each.path.lower().endswith(COMPLETIONS))
-                self.flag(first.route.at, "an identical request with temperature 0 asks the model again each time")
+                self.flag(
+                    first.route.at,
+                    "an identical request with temperature 0 asks the model again each time: keep its answer for a while",
+                )
 
 
 def is_kept(endpoint: Endpoint, upkeep: Upkeep, others: Collection[str]) -> bool:

@@ -48,4 +48,7 @@ class Rule(ServiceRule):
         for at in found:
             self.clear(at)
         if not found and not upkeep.used(BREAKERS):
-            self.flag(upkeep.requests[0].at, "an upstream that keeps failing is asked by every request all the same")
+            self.flag(
+                upkeep.requests[0].at,
+                "an upstream that keeps failing is asked by every request all the same: stop asking for a while, then try once",
+            )

@@ -65,7 +65,9 @@ class Rule(PythonRule):
             if drained:
                 self.clear(call)
             else:
-                self.flag(call, "close() drops the messages that are being answered; drain() lets them finish")
+                self.flag(
+                    call, "close() drops the messages that are being answered: call drain(), which lets them finish"
+                )
 
     def visit_Call(self, node: ast.Call) -> None:
         names = self.names(node.func)
@@ -84,7 +86,7 @@ class Rule(PythonRule):
         elif not only_shows(self.file, waiting):
             self.flag(
                 waiting.place,
-                "SIGTERM ends the process here at once, without what is done for Ctrl-C or in the finally",
+                "SIGTERM ends the process here at once, without what is done for Ctrl-C or in the finally: handle it alike",
             )
 
     def judge_half(self, half: Half) -> None:
@@ -94,7 +96,8 @@ class Rule(PythonRule):
             self.clear(half.started[0])
         else:
             self.flag(
-                half.started[0], f"{half.function.name}() starts this, and nothing stops it when the service ends"
+                half.started[0],
+                f"{half.function.name}() starts this, and nothing stops it when the service ends: stop it there",
             )
 
     def judge_handler(self, call: ast.Call) -> None:
@@ -112,7 +115,8 @@ class Rule(PythonRule):
             last = [node.value for node in each.body if isinstance(node, ast.Expr)]
             if any(self.names(one.func) & ENDING_AT_ONCE for one in last if isinstance(one, ast.Call)):
                 self.flag(
-                    call, f"{each.name}() ends the process at once: nothing is drained or closed, no finally runs"
+                    call,
+                    f"{each.name}() ends the process at once: nothing is drained or closed, no finally runs; raise SystemExit, or return",
                 )
             else:
                 self.clear(call)

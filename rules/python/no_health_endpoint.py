@@ -86,7 +86,10 @@ class Rule(ServiceRule):
             self.leave(f"{at.path}:{at.line}: {why}")
         for app in working if not doubts else ():
             number = len(app.endpoints)
-            self.flag(app.made.at, f"{number} routes, and none of them tells whether the service is alive or ready")
+            self.flag(
+                app.made.at,
+                f"{number} routes, and none of them tells whether the service is alive or ready: add one for each",
+            )
 
 
 def may_be(endpoint: Endpoint) -> bool:

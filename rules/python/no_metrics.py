@@ -95,7 +95,7 @@ class Rule(ServiceRule):
                 continue
             self.flag(
                 at,
-                "no route, exporter or server tells how many requests there are, how many fail and how long they take",
+                "no route, exporter or server tells how many requests there are, how many fail and how long they take: count them by route",
             )
 
 

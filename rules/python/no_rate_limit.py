@@ -130,7 +130,7 @@ class Rule(ServiceRule):
             first = f"{open_ones[0].path or '/'}"
             self.flag(
                 app.made.at,
-                f"{len(open_ones)} of {len(chosen)} routes, as {first}, take any number of requests of one client",
+                f"{len(open_ones)} of {len(chosen)} routes, as {first}, take any number of requests of one client: count them by client, and answer 429",
             )
         elif unsure or (chosen and all(each.path == "*" for each in chosen)):
             first = f"{(unsure or chosen)[0].path or '/'}"

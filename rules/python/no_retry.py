@@ -70,7 +70,10 @@ class Rule(ServiceRule):
             self.clear(each.at)
         bare = [each for each in requests if each not in again and tries.are_missing(each)]
         if bare and len(bare) >= MOST * len(requests):
-            self.flag(bare[0].at, f"{_calls(len(bare))} to upstreams, and a lost one is not tried again")
+            self.flag(
+                bare[0].at,
+                f"{_calls(len(bare))} to upstreams, and a lost one is not tried again: try again after a wait, within the deadline",
+            )
 
 
 class Tries:

@@ -94,7 +94,10 @@ class Rule(ServiceRule):
                     f"{each.route.at.path}:{each.route.at.line}: how much is checked by hand here cannot be read"
                 )
             else:
-                self.flag(each.route.at, f"{each.path or '/'} takes whatever JSON it is sent")
+                self.flag(
+                    each.route.at,
+                    f"{each.path or '/'} takes whatever JSON it is sent: check it against a schema, and answer 422",
+                )
 
     def checks(self, function: Function) -> bool:
         """Whether a function checks data against a shape."""

@@ -53,7 +53,10 @@ class Rule(ServiceRule):
         elif not functions or any(each.about in {"layers", "app"} for each in endpoint.doubts):
             self.leave(f"{at.path}:{at.line}: what answers {endpoint.path} cannot be read")
         else:
-            self.flag(at, f"nothing that {endpoint.path} leads to sends an answer piece by piece")
+            self.flag(
+                at,
+                f"nothing that {endpoint.path} leads to sends an answer piece by piece: pass the pieces on as they come",
+            )
 
 
 def sends(service: Service, function: Function) -> bool:

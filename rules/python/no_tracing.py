@@ -92,7 +92,10 @@ class Rule(ServiceRule):
             self.leave("an id of a trace is handed on: whether spans are made with it cannot be read")
             return
         for at in upkeep.places if not found else ():
-            self.flag(at, "no span is made of a request, and no trace of the caller is handed on")
+            self.flag(
+                at,
+                "no span is made of a request, and no trace of the caller is handed on: make one, and hand traceparent on",
+            )
 
 
 def spans(upkeep: Upkeep) -> list[Location]:

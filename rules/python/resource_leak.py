@@ -138,7 +138,7 @@ class Rule(PythonRule):
         else:
             self.flag(
                 belonging.call,
-                f"{belonging.ending.name}() leaves self.{belonging.name} open, and nobody else closes it",
+                f"{belonging.ending.name}() leaves self.{belonging.name} open, and nobody else closes it: close it there",
             )
 
     def is_single(self, growth: Growth) -> bool:

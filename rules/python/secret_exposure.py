@@ -156,7 +156,9 @@ class Rule(PythonRule):
             if isinstance(node.exc, ast.Call) and last_name(node.exc.func)[:1].isupper():
                 given = [*node.exc.args, *(each.value for each in node.exc.keywords if each.arg in SAYING)]
                 texts = [each for each in given if is_text(each) or last_name(node.exc.func) in BUILTIN]
-                self.judge(node.exc, texts, "is in the text of an exception, which ends in logs and answers")
+                self.judge(
+                    node.exc, texts, "is in the text of an exception, which ends in logs and answers: leave it out"
+                )
 
     def handed_out(self) -> None:
         """Argument lists of processes, labels of metrics and traces."""

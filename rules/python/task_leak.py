@@ -227,7 +227,10 @@ class Rule(PythonRule):
             if any(isinstance(each, ast.Attribute) and each.attr == "unsubscribe" for each in below(function)):
                 self.clear(call)
                 return
-            self.flag(call, "nats-py brings its subscriptions back by itself: one more is made on each reconnect")
+            self.flag(
+                call,
+                "nats-py brings its subscriptions back by itself: one more is made on each reconnect. Leave it out",
+            )
             return
         awaited = self.tree.parents[call]
         name = self.keepers.kept_as(awaited) if isinstance(awaited, ast.Await) else ""

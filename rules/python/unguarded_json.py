@@ -230,7 +230,7 @@ class Rule(PythonRule):
             self.clear(node)
         elif not excused and self.is_first(node):
             missed = self.file.guards.escape(node, raises).unseen or raises
-            said = f"{message} {' and '.join(sorted(missed))}"
+            said = f"{message} {' and '.join(sorted(missed))}: catch it where an answer can be given"
             advisory = upstream and (not is_serving(self.file, node, raises) or is_shown(self.file, node))
             fix = refusing(self.file, node, raises)
             self.guard(node, raises, said, fix, advisory=advisory, through=through)

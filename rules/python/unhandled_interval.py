@@ -104,7 +104,7 @@ class Rule(PythonRule):
         elif guard is not None and self.is_alone(function, node):
             self.flag(
                 node,
-                f"a failure caught at line {guard.handlers[0].lineno} skips the wait: the loop spins while it lasts",
+                f"a failure caught at line {guard.handlers[0].lineno} skips the wait: the loop spins while it lasts; wait there too",
             )
 
     def visit_AsyncFor(self, node: ast.AsyncFor) -> None:

@@ -52,7 +52,10 @@ class Rule(ServiceRule):
         open_ones = [each for each in lookups if each.how == "bare" and each.function in bare]
         if open_ones and not self.is_handled(service):
             for each in open_ones:
-                self.flag(each.at, f"a name that is not in the table raises KeyError, and {endpoint.path} answers 500")
+                self.flag(
+                    each.at,
+                    f"a name that is not in the table raises KeyError, and {endpoint.path} answers 500: answer 404",
+                )
         elif any(each.how == "sure" for each in lookups) and any(
             status in TELLING and how == "own" for each in endpoint.functions for status, _, how in each.answers
         ):

@@ -82,7 +82,9 @@ class Rule(ServiceRule):
         if made or upkeep.habits("unread-format") or upkeep.set_up_elsewhere("log"):
             self.leave("how logs are written stands in something that is not read")
             return
-        self.flag(place(upkeep, uses), "logs are lines of text: nothing makes a JSON object of a record")
+        self.flag(
+            place(upkeep, uses), "logs are lines of text: nothing makes a JSON object of a record; format them as JSON"
+        )
 
 
 def place(upkeep: Upkeep, uses: list[Use]) -> Location:
