@@ -20,51 +20,12 @@ CODE = {"version.py": "VERSION = 1\n"}
 SEEN_BY_RULES = ("readiness.scan", "readiness.probe", "readiness.settings", "readiness.model")
 
 
-VERBS = frozenset(
-    [
-        "add",
-        "answer",
-        "ask",
-        "await",
-        "bound",
-        "catch",
-        "check",
-        "chmod",
-        "close",
-        "count",
-        "discard",
-        "end",
-        "fill",
-        "format",
-        "give",
-        "guard",
-        "handle",
-        "keep",
-        "leave",
-        "let",
-        "log",
-        "look",
-        "call",
-        "make",
-        "mend",
-        "move",
-        "pass",
-        "raise",
-        "release",
-        "respond",
-        "say",
-        "set",
-        "stop",
-        "take",
-        "tell",
-        "try",
-        "unsubscribe",
-        "use",
-        "wait",
-        "write",
-    ]
-)
-
+VERBS = {
+    "add", "answer", "ask", "await", "bound", "call", "catch", "check", "chmod", "close", "count", "discard", "end",
+    "fill", "format", "give", "guard", "handle", "keep", "leave", "let", "log", "look", "make", "mend", "move", "pass",
+    "raise", "release", "respond", "say", "set", "stop", "take", "tell", "try", "unsubscribe", "use", "wait", "write",
+}  # fmt: skip
+"""What the sentence begins with that says what to do."""
 Example = str | dict[str, str]
 """One file, or several by name; `0600 name` has a mode."""
 
