@@ -8,12 +8,13 @@ from difflib import get_close_matches
 from starlette.applications import Starlette
 
 from readiness.errors import UsageError
-from readiness.gateway import chat, health, http, nats
+from readiness.gateway import chat, health, http, locks, nats
 from readiness.gateway.call import Guard, Handler, chain
+from readiness.gateway.callers import Callers
 from readiness.gateway.catalog import Catalog
-from readiness.gateway.credentials import key_of
+from readiness.gateway.credentials import client_keys, key_of
 from readiness.gateway.errors import answered
-from readiness.gateway.guards import body_size, deadline, json, rate_limit, shutdown
+from readiness.gateway.guards import auth, backpressure, body_size, deadline, json, rate_limit, shutdown
 from readiness.gateway.health import Check
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
@@ -22,9 +23,19 @@ from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
 
 PARTS = frozenset(
-    {body_size.ITEM, deadline.ITEM, health.ITEM, json.ITEM, nats.ITEM, rate_limit.ITEM, shutdown.ITEM},
+    {
+        auth.ITEM,
+        backpressure.ITEM,
+        body_size.ITEM,
+        deadline.ITEM,
+        health.ITEM,
+        json.ITEM,
+        nats.ITEM,
+        rate_limit.ITEM,
+        shutdown.ITEM,
+    },
 )
-"""What can be left out, by the checklist item that then fails."""
+"""What can be left out, by the checklist item that then fails; authentication has a name of its own."""
 
 
 def build(settings: Settings, without: frozenset[str] = frozenset()) -> "Gateway":
@@ -40,27 +51,31 @@ class Gateway:
     def __init__(self, settings: Settings, without: frozenset[str]) -> None:
         self.settings = settings
         self.graceful = shutdown.ITEM not in without
+        self.timed = deadline.ITEM not in without
         self.leaving = False
         self._gone_by: float | None = None  # on the monotonic clock
         self._tasks = Tasks()
 
-        self._providers = _providers(settings, timed=deadline.ITEM not in without)
+        self._providers = _providers(settings, timed=self.timed)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
 
+        callers = Callers(client_keys(settings))
         guards: list[tuple[str, Guard]] = [
             (shutdown.ITEM, shutdown.guard(lambda: self.leaving)),
             (deadline.ITEM, deadline.guard(settings.request_timeout_seconds, settings.stream_idle_timeout_seconds)),
             (rate_limit.ITEM, rate_limit.guard(settings.rate_limit)),
+            *([(auth.ITEM, auth.guard)] if len(callers) else []),
+            (backpressure.ITEM, backpressure.guard(settings.max_in_flight)),
             (body_size.ITEM, body_size.guard(settings.max_body_bytes)),
             (json.ITEM, json.guard),
         ]
         kept = [guard for item, guard in guards if item not in without]
-        answer = chain([answered, *kept], chat.handler(self._catalog))
+        answer = chain([answered, callers.introduce, *kept], chat.handler(self._catalog))
 
         self._nats = _nats_port(settings, answer, self._tasks, looked_after=nats.ITEM not in without)
         self.app = http.application(
             answer,
-            proxies=settings.trusted_proxies,
+            _http_wiring(settings, callers, timed=self.timed),
             health=[] if health.ITEM in without else health.routes(self.checks),
             lifespan=self._lifespan,
         )
@@ -113,6 +128,18 @@ class Gateway:
 
     def _refresher(self, provider: Provider) -> Callable[[], Awaitable[None]]:
         return lambda: self._catalog.refresh(provider.name)
+
+
+def _http_wiring(settings: Settings, callers: Callers, *, timed: bool) -> http.Wiring:
+    health_paths = health.PATHS if settings.health_needs_key else frozenset()
+    metrics_paths = locks.METRICS if settings.metrics_need_key else frozenset()
+    return http.Wiring(
+        proxies=settings.trusted_proxies,
+        body_timeout=settings.body_timeout_seconds if timed else None,
+        cors_origins=settings.cors_origins,
+        callers=callers,
+        locked=health_paths | metrics_paths,
+    )
 
 
 def _providers(settings: Settings, *, timed: bool) -> list[Provider]:

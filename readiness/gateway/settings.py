@@ -1,6 +1,7 @@
 """What an operator may set: from a TOML file, the environment and explicit overrides; the later wins."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -69,13 +70,25 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080  # 0 takes a free one
     upstreams: tuple[Upstream, ...] = ()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded-For is believed
+    cors_origins: tuple[str, ...] = ()  # web pages of which origins may ask; ["*"] is all
+
+    # The keys of clients; with none of the three everybody is served. Keys of all that are set are known.
+    api_keys_file: Path | None = None  # mode 0600 or stricter, one key a line, # begins a comment
+    api_keys_dir: Path | None = None  # as an orchestrator mounts secrets: one file a key, mode 0440 or stricter
+    api_keys_env: str | None = None  # the name of a variable that holds keys with spaces between; for want of a file
+    health_needs_key: bool = False
+    metrics_need_key: bool = False
 
     rate_limit: Limit = Rate(300, 60)
     max_body_bytes: Annotated[int, Field(gt=0)] = 1_000_000
     request_timeout_seconds: Seconds = 60  # up to the first byte of the answer
     stream_idle_timeout_seconds: Seconds = 30  # longest pause between two chunks
     connect_timeout_seconds: Seconds = 5  # to an upstream
-    keep_alive_seconds: Annotated[int, Field(gt=0, le=3600)] = 30  # until an idle connection is closed
+    keep_alive_seconds: Annotated[float, Field(gt=0, le=3600)] = 30  # until an idle connection is closed
+    header_timeout_seconds: Seconds = 10  # for the head of a request, from its first byte
+    body_timeout_seconds: Seconds = 30  # for the body of a request, from the end of its head
+    max_connections: Annotated[int, Field(gt=0)] = 1000
+    max_in_flight: Annotated[int, Field(gt=0)] = 512  # calls over both ports; beyond it the answer is `busy`
 
     check_period_seconds: Seconds = 5  # between two looks at an upstream's health and models
     check_timeout_seconds: Seconds = 2
@@ -91,12 +104,27 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: Seconds = 20  # for what is in flight
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", origin):
+                raise ValueError("write an origin as https://example.org, without a path")
+        return value
+
     @field_validator("upstreams")
     @classmethod
     def _names_differ(cls, value: tuple[Upstream, ...]) -> tuple[Upstream, ...]:
         if len({upstream.name for upstream in value}) != len(value):
             raise ValueError("two upstreams have the same name")
         return value
+
+    @model_validator(mode="after")
+    def _has_keys_to_ask_for(self) -> "Settings":
+        keys = self.api_keys_file or self.api_keys_dir or self.api_keys_env
+        if (self.health_needs_key or self.metrics_need_key) and not keys:
+            raise ValueError("health_needs_key and metrics_need_key want api_keys_file, api_keys_dir or api_keys_env")
+        return self
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
@@ -138,7 +166,7 @@ def _refusal(error: ValidationError) -> UsageError:
     if first["type"] == "extra_forbidden":
         model = Settings if len(first["loc"]) == 1 else Upstream
         return UsageError(f"Unknown setting {where}.{_nearest(str(first['loc'][-1]), model)}")
-    return UsageError(f"Setting {where}: {first['msg'].removeprefix('Value error, ')}.")
+    return UsageError(f"Setting{'s' if not where else ' ' + where}: {first['msg'].removeprefix('Value error, ')}.")
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str:
