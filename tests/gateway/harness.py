@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import nats
+import pytest
 
 from readiness.gateway import build, load_settings
 from readiness.gateway.server import Server
@@ -24,6 +25,7 @@ from readiness.probe.sockets import free_port
 T = TypeVar("T")
 PATIENCE = 20  # seconds; a safety net, no measure
 KEY = "sk-canary-7f3a9c"
+BOTH = pytest.mark.parametrize("port", ["http", "nats"])
 NATS_SERVER = Path(sys.executable).parent / "nats-server"
 
 

@@ -8,11 +8,10 @@ from typing import Any
 import aiohttp
 import openai
 import pytest
-from aiohttp import web
 
 from readiness.gateway import PARTS
 from tests.gateway.harness import PATIENCE, Running, body, gateway, wait_for
-from tests.gateway.upstream import Script, Upstream, answer, chunk, hang, stream
+from tests.gateway.upstream import Script, Upstream, answer, hang, one_chunk_then_hang
 
 
 @pytest.fixture
@@ -123,11 +122,6 @@ def test_stream_over_http_is_framed_and_ended(echo: Running) -> None:
 def reset(raw: socket.socket) -> None:
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raw.close()
-
-
-async def one_chunk_then_hang(request: web.Request) -> web.StreamResponse:
-    await stream(request, chunk("one"))
-    return await hang(request)
 
 
 @pytest.mark.parametrize(("script", "streams"), [(hang, False), (hang, True), (one_chunk_then_hang, True)])

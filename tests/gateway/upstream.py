@@ -134,3 +134,8 @@ async def stream(request: web.Request, *events: str) -> web.StreamResponse:
 async def hang(_: web.Request) -> web.StreamResponse:
     await asyncio.sleep(3600)
     raise AssertionError
+
+
+async def one_chunk_then_hang(request: web.Request) -> web.StreamResponse:
+    await stream(request, chunk("one"))
+    return await hang(request)

@@ -1,0 +1,43 @@
+import pytest
+
+from tests.gateway.harness import BOTH, PATIENCE, NatsServer, body, gateway, wait_for
+from tests.gateway.raw import connected, post
+from tests.gateway.upstream import Upstream, answer, hang, one_chunk_then_hang
+
+
+@BOTH
+@pytest.mark.parametrize("streams", [False, True])
+def test_beyond_the_calls_in_flight_the_answer_is_busy(
+    upstream: Upstream, shared_nats: NatsServer, port: str, streams: bool
+) -> None:
+    upstream.script = one_chunk_then_hang if streams else hang
+    with gateway(
+        nats_url=shared_nats.url, nats_subject=f"busy{streams}.chat", max_in_flight=1, **upstream.settings()
+    ) as running:
+        with connected(running.port) as raw:
+            raw.sendall(post(data=body("m1", stream=streams)))
+            assert upstream.asked.wait(PATIENCE)
+            if streams:
+                assert b"one" in raw.recv(65536)
+            found = running.ask(port, body("m1"))
+            assert (found.status, found.error["code"], found.headers["retry-after"]) == (503, "unavailable", "1")
+        upstream.script = answer
+        wait_for(lambda: running.ask(port, body("m1")).status == 200, "the place to be free again")
+
+
+@BOTH
+def test_places_are_given_back(shared_nats: NatsServer, port: str) -> None:
+    with gateway(nats_url=shared_nats.url, nats_subject="places.chat", max_in_flight=1) as running:
+        asked = [body(), b"{", body("nix"), body(temperature="hot"), body(stream=True), body()]
+        assert running.ask(port, asked[0]).status == 200
+        found = [running.ask(port, one).status for one in asked]
+    assert found == [200, 400, 404, 400, 200 if port == "http" else 400, 200]
+
+
+def test_without_back_pressure_nobody_is_told_busy(upstream: Upstream) -> None:
+    upstream.script = hang
+    with gateway("backpressure", max_in_flight=1, **upstream.settings()) as running, connected(running.port) as raw:
+        raw.sendall(post(data=body("m1")))
+        assert upstream.asked.wait(PATIENCE)
+        upstream.script = answer
+        assert running.chat(body("m1")).status == 200
