@@ -75,7 +75,7 @@ class Gateway:
         self._nats = _nats_port(settings, answer, self._tasks, looked_after=nats.ITEM not in without)
         self.app = http.application(
             answer,
-            _http_wiring(settings, callers, timed=self.timed),
+            _http_wiring(settings, callers, timed=self.timed, keyed=auth.guard in kept),
             health=[] if health.ITEM in without else health.routes(self.checks),
             lifespan=self._lifespan,
         )
@@ -130,7 +130,7 @@ class Gateway:
         return lambda: self._catalog.refresh(provider.name)
 
 
-def _http_wiring(settings: Settings, callers: Callers, *, timed: bool) -> http.Wiring:
+def _http_wiring(settings: Settings, callers: Callers, *, timed: bool, keyed: bool) -> http.Wiring:
     health_paths = health.PATHS if settings.health_needs_key else frozenset()
     metrics_paths = locks.METRICS if settings.metrics_need_key else frozenset()
     return http.Wiring(
@@ -139,6 +139,7 @@ def _http_wiring(settings: Settings, callers: Callers, *, timed: bool) -> http.W
         cors_origins=settings.cors_origins,
         callers=callers,
         locked=health_paths | metrics_paths,
+        keyed=keyed,
     )
 
 

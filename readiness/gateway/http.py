@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+from readiness.gateway import openapi
 from readiness.gateway.call import Call, Handler, Route
 from readiness.gateway.callers import Callers
 from readiness.gateway.clients import Network, client_of
@@ -38,6 +39,7 @@ class Wiring:
     cors_origins: Sequence[str] = ()
     callers: Callers = field(default_factory=lambda: Callers(()))
     locked: frozenset[str] = frozenset()  # paths besides the calls that want a key
+    keyed: bool = False  # calls want a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ def application(
         HttpRoute("/v1/models", Endpoint(Route.MODELS, answer, wiring), methods=["GET"]),
         *health,
     ]
+    routes.append(openapi.route(routes, keyed=wiring.keyed))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refuse, 500: _fail})
     app.router.redirect_slashes = False
     locked = Locked(app, wiring.callers, wiring.locked)

@@ -65,6 +65,9 @@ WRONG = [
     ({"messages": [{"role": "user"}]}, "messages[0]"),
     ({"messages": [{"content": "x"}]}, "messages[0].role"),
     ({"messages": [{"role": 1, "content": "x"}]}, "messages[0].role"),
+    ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),
+    ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages[0].content[0].type"),
+    ({"messages": [{"role": "assistant", "tool_calls": [5]}]}, "messages[0].tool_calls[0]"),
     ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
     ({"messages": [{"role": "user", "content": None}]}, "messages[0]"),
     ({"messages": [{"role": "user", "content": [5]}]}, "messages[0].content[0]"),
@@ -77,6 +80,8 @@ WRONG = [
     ({"n": 0}, "n"),
     ({"n": True}, "n"),
     ({"tools": "x"}, "tools"),
+    ({"tools": [5]}, "tools[0]"),
+    ({"tools": [{}]}, "tools[0].type"),
     ({"stop": 5}, "stop"),
     ({"stream_options": []}, "stream_options"),
 ]
@@ -87,6 +92,11 @@ WRONG = [
 def test_wrong_shapes_name_the_field(echo: Running, port: str, wrong: dict[str, Any], param: str) -> None:
     found = echo.ask(port, json.dumps({**json.loads(body()), **wrong}).encode())
     assert (found.status, found.error["param"]) == (400, param)
+
+
+@BOTH
+def test_a_whole_number_may_have_a_point(echo: Running, port: str) -> None:
+    assert echo.ask(port, body(max_tokens=5.0, seed=-1.0, n=1e0)).status == 200
 
 
 @BOTH
