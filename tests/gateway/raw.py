@@ -24,8 +24,8 @@ def post(more: bytes = b"", data: bytes | None = None, path: str = "/v1/chat/com
 
 
 @contextmanager
-def connected(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as raw:
+def connected(port: int, address: str = "127.0.0.1") -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE, (address, 0)) as raw:
         yield raw
 
 
@@ -40,9 +40,9 @@ def until_closed(raw: socket.socket) -> bytes:
     return told
 
 
-def exchange(port: int, data: bytes) -> bytes:
+def exchange(port: int, data: bytes, address: str = "127.0.0.1") -> bytes:
     """Send, and read until the server closes."""
-    with connected(port) as raw:
+    with connected(port, address) as raw:
         raw.sendall(data)
         return until_closed(raw)
 

@@ -54,7 +54,7 @@ def test_nesting_up_to_the_limit_passes(echo: Running) -> None:
     assert echo.chat(nested(62)).status == 200
 
 
-WRONG = [
+WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": ""}, "model"),
     ({"model": 5}, "model"),
     ({"model": None}, "model"),
