@@ -23,6 +23,12 @@ def post(more: bytes = b"", data: bytes | None = None, path: str = "/v1/chat/com
     return f"POST {path} HTTP/1.1\r\n".encode() + HOST + JSON + more + b"\r\n" + data
 
 
+def chunked(data: bytes | None = None) -> bytes:
+    """A chat request, or other bytes, as one chunk and the end."""
+    data = body() if data is None else data
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
+
+
 @contextmanager
 def connected(port: int, address: str = "127.0.0.1") -> Iterator[socket.socket]:
     with socket.create_connection(("127.0.0.1", port), PATIENCE, (address, 0)) as raw:

@@ -1,5 +1,10 @@
+import asyncio
+from collections.abc import AsyncGenerator
+
 import pytest
 
+from readiness.gateway.call import Call, Reply, Route
+from readiness.gateway.guards import backpressure
 from tests.gateway.harness import BOTH, PATIENCE, NatsServer, body, gateway, wait_for
 from tests.gateway.raw import connected, post
 from tests.gateway.upstream import Upstream, answer, hang, one_chunk_then_hang
@@ -41,3 +46,24 @@ def test_without_back_pressure_nobody_is_told_busy(upstream: Upstream) -> None:
         assert upstream.asked.wait(PATIENCE)
         upstream.script = answer
         assert running.chat(body("m1")).status == 200
+
+
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_a_stream_gives_its_place_back_however_much_of_it_was_read(read: int) -> None:
+    async def two_chunks() -> AsyncGenerator[bytes, None]:
+        yield b"one"
+        yield b"two"
+
+    async def proceed(_: Call) -> Reply:
+        return Reply(stream=two_chunks())
+
+    async def run() -> list[bytes]:
+        guard = backpressure.guard(1)
+        for _ in range(3):
+            stream = (await guard(Call(Route.CHAT, "a"), proceed)).stream
+            assert stream
+            chunks = [await anext(stream) for _ in range(read)]
+            await stream.aclose()
+        return chunks
+
+    assert asyncio.run(run()) == [b"one", b"two"][:read]
