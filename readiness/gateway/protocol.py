@@ -17,6 +17,7 @@ from readiness.gateway.framing import MAX_HEAD, fault_of, too_large
 from readiness.gateway.headers import SECURITY
 
 MAX_PIPELINED = 16  # requests that wait behind one that is being answered
+MAX_REST = 8_000_000  # bytes of a body that still come after its answer
 LINGER_SECONDS = 1
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ class Protocol(HttpToolsProtocol):
         self._bounds = bounds
         self._messages = 0
         self._in_head = self._in_body = False
-        self._head_bytes = 0
+        self._head_bytes = self._rest_bytes = 0
         self._answering: RequestResponseCycle | None = None  # the oldest, where requests are pipelined
         self._refusal: GatewayError | None = None
         self._refused = False
@@ -84,7 +85,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._messages += 1
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._rest_bytes = True, 0, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -99,6 +100,13 @@ class Protocol(HttpToolsProtocol):
         self._answering = self._answering or self.cycle
         if upgrades:
             self.cycle.keep_alive = False  # what follows is not HTTP/1.1
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._rest_bytes += len(body)
+            if self._rest_bytes > MAX_REST:
+                self.transport.close()
 
     def on_message_complete(self) -> None:
         self._in_body = False

@@ -30,8 +30,8 @@ def chunked(data: bytes | None = None) -> bytes:
 
 
 @contextmanager
-def connected(port: int, address: str = "127.0.0.1") -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), PATIENCE, (address, 0)) as raw:
+def connected(port: int, address: str = "127.0.0.1", patience: float = PATIENCE) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), patience, (address, 0)) as raw:
         yield raw
 
 
@@ -46,9 +46,9 @@ def until_closed(raw: socket.socket) -> bytes:
     return told
 
 
-def exchange(port: int, data: bytes, address: str = "127.0.0.1") -> bytes:
-    """Send, and read until the server closes."""
-    with connected(port, address) as raw:
+def exchange(port: int, data: bytes, address: str = "127.0.0.1", patience: float = PATIENCE) -> bytes:
+    """Send, and read until the server closes; at most `patience` seconds without a byte."""
+    with connected(port, address, patience) as raw:
         raw.sendall(data)
         return until_closed(raw)
 

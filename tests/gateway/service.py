@@ -16,6 +16,7 @@ from tests.gateway.harness import PATIENCE, Requests, wait_for
 from tests.gateway.raw import exchange
 
 READINESS = Path(sys.executable).with_name("readiness")
+LONGEST = 70  # seconds that a client may keep a gateway waiting
 ADDRESSES = itertools.count(1)
 
 
@@ -27,7 +28,7 @@ class Client(Requests):
 
     def send(self, data: bytes) -> bytes:
         """What comes back for raw bytes until the server closes."""
-        return exchange(self.port, data, self.address)
+        return exchange(self.port, data, self.address, LONGEST)
 
     def alive(self) -> bool:
         try:

@@ -23,6 +23,7 @@ from tests.gateway.test_guards import WRONG as WRONG_SHAPES
 from tests.gateway.upstream import Upstream, answer
 
 MEGABYTE = 1_000_000
+CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
 LEAK = re.compile(rb"Traceback|File \"|\.py\b|site-packages|/usr/|/home/|/root/")
 
 
@@ -65,24 +66,28 @@ def content_length_lie(client: Client) -> None:
 
 def chunked_limit(client: Client) -> None:
     before = client.memory()
-    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
-    told = flood(client, chunk, 60 * MEGABYTE)
+    told = flood(client, 60 * MEGABYTE)
     assert refusal(told)[0] == 413
     assert client.memory() - before < 20 * MEGABYTE
 
 
-def flood(client: Client, chunk: bytes, size: int) -> bytes:
+def flood(client: Client, size: int, path: str = "/v1/chat/completions") -> bytes:
     """Send a chunked body of that size, as far as the server lets us; what it says."""
     with connected(client.port, client.address) as raw:
-        raw.sendall(post(b"Transfer-Encoding: chunked\r\n", b""))
+        raw.sendall(post(b"Transfer-Encoding: chunked\r\n", b"", path))
         try:
-            for _ in range(size // len(chunk)):
-                raw.sendall(chunk)
+            for _ in range(size // len(CHUNK)):
+                raw.sendall(CHUNK)
         except OSError:
             pass
         else:
             raise AssertionError("all of it was read")
         return until_closed(raw)
+
+
+def chunked_limit_where_nothing_is_served(client: Client) -> None:
+    told = flood(client, 60 * MEGABYTE, "/nix")
+    assert told.startswith(b"HTTP/1.1 404")
 
 
 def malformed_json(client: Client) -> None:
@@ -232,6 +237,7 @@ CHECKS: list[Callable[[Client], None]] = [
     body_limit,
     content_length_lie,
     chunked_limit,
+    chunked_limit_where_nothing_is_served,
     malformed_json,
     schema_validation,
     deep_nesting,
