@@ -11,7 +11,8 @@ import pytest
 
 from readiness.gateway import PARTS
 from tests.gateway.harness import PATIENCE, Running, body, gateway, wait_for
-from tests.gateway.upstream import Script, Upstream, answer, hang, one_chunk_then_hang
+from tests.gateway.raw import connected, post
+from tests.gateway.upstream import Script, Upstream, answer, broken, hang, one_chunk_then_gone, one_chunk_then_hang
 
 
 @pytest.fixture
@@ -70,6 +71,45 @@ def test_openai_client_rate_limit() -> None:
         with pytest.raises(openai.RateLimitError) as caught:
             hello(client)
         assert int(caught.value.response.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_openai_client_upstream_that_fails(upstream: Upstream, streams: bool) -> None:
+    upstream.script = broken
+    with (
+        gateway(**upstream.settings()) as running,
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        with pytest.raises(openai.InternalServerError) as caught:
+            hello(client, model="m1", stream=streams)
+        assert (caught.value.status_code, caught.value.code) == (502, "upstream_error")
+
+
+def test_openai_client_stream_that_breaks_off(upstream: Upstream) -> None:
+    upstream.script = one_chunk_then_gone
+    with (
+        gateway(**upstream.settings()) as running,
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        chunks = hello(client, model="m1", stream=True)
+        assert next(chunks).choices[0].delta.content == "one"
+        with pytest.raises(openai.APIError) as caught:
+            next(chunks)
+        assert caught.value.code == "upstream_error"
+
+
+def test_openai_client_too_many_at_once(upstream: Upstream) -> None:
+    upstream.script = hang
+    with (
+        gateway(max_in_flight=1, **upstream.settings()) as running,
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client,
+        connected(running.port) as raw,
+    ):
+        raw.sendall(post(data=body("m1")))
+        assert upstream.asked.wait(PATIENCE)
+        with pytest.raises(openai.InternalServerError) as caught:
+            hello(client, model="m1")
+        assert (caught.value.status_code, caught.value.code) == (503, "unavailable")
 
 
 def test_unknown_fields_and_tools_are_forwarded_untouched(upstream: Upstream) -> None:
