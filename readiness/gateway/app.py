@@ -4,10 +4,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from readiness.errors import UsageError
+from readiness.errors import MissingExtra, UsageError
 from readiness.gateway import chat, health, http, locks, nats
 from readiness.gateway.call import Guard, Handler, chain
 from readiness.gateway.callers import Callers
@@ -21,6 +22,9 @@ from readiness.gateway.providers.echo import Echo
 from readiness.gateway.providers.openai import OpenAI
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
+
+if TYPE_CHECKING:
+    from readiness.gateway.shared_windows import SharedWindows
 
 PARTS = frozenset(
     {
@@ -60,10 +64,14 @@ class Gateway:
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
 
         callers = Callers(client_keys(settings))
+        self._shared = _shared_windows(settings)
         guards: list[tuple[str, Guard]] = [
             (shutdown.ITEM, shutdown.guard(lambda: self.leaving)),
             (deadline.ITEM, deadline.guard(settings.request_timeout_seconds, settings.stream_idle_timeout_seconds)),
-            (rate_limit.ITEM, rate_limit.guard(settings.rate_limit)),
+            (
+                rate_limit.ITEM,
+                rate_limit.guard(self._shared or rate_limit.Windows(settings.rate_limit), settings.rate_limit),
+            ),
             *([(auth.ITEM, auth.guard)] if len(callers) else []),
             (backpressure.ITEM, backpressure.guard(settings.max_in_flight)),
             (body_size.ITEM, body_size.guard(settings.max_body_bytes)),
@@ -118,6 +126,8 @@ class Gateway:
         await self._tasks.stop()
         for provider in self._providers:
             await provider.close()
+        if self._shared:
+            await self._shared.close()
 
     def _grace_left(self) -> float:
         if not self.graceful:
@@ -141,6 +151,17 @@ def _http_wiring(settings: Settings, callers: Callers, *, timed: bool, keyed: bo
         locked=health_paths | metrics_paths,
         keyed=keyed,
     )
+
+
+def _shared_windows(settings: Settings) -> "SharedWindows | None":
+    if settings.rate_limit_store is None:
+        return None
+    try:
+        from readiness.gateway.shared_windows import SharedWindows
+    except ModuleNotFoundError as error:
+        raise MissingExtra("shared", "A rate limit over several replicas") from error
+    timeout = settings.rate_limit_store_timeout_seconds
+    return SharedWindows(settings.rate_limit_store, settings.rate_limit, timeout=timeout)
 
 
 def _providers(settings: Settings, *, timed: bool) -> list[Provider]:

@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     metrics_need_key: bool = False
 
     rate_limit: Limit = Rate(300, 60)
+    rate_limit_store: SecretStr | None = None  # valkey:// or redis:// URL: one limit over all replicas that use it
+    rate_limit_store_timeout_seconds: Seconds = 0.5  # beyond it the replica keeps to the limit by itself
     max_body_bytes: Annotated[int, Field(gt=0)] = 1_000_000
     request_timeout_seconds: Seconds = 60  # up to the first byte of the answer
     stream_idle_timeout_seconds: Seconds = 30  # longest pause between two chunks
@@ -111,6 +113,19 @@ class Settings(BaseSettings):
             if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", origin):
                 raise ValueError("write an origin as https://example.org, without a path")
         return value
+
+    @field_validator("rate_limit_store")
+    @classmethod
+    def _is_store(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.match(r"(valkey|redis)s?://[^/]", value.get_secret_value()):
+            raise ValueError("write the store as valkey://host:port/0, valkeys:// for TLS")
+        return value
+
+    @model_validator(mode="after")
+    def _is_shared_by_the_second(self) -> "Settings":
+        if self.rate_limit_store and self.rate_limit.seconds % 1:
+            raise ValueError("with rate_limit_store the window of rate_limit must be whole seconds")
+        return self
 
     @field_validator("upstreams")
     @classmethod
