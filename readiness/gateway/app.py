@@ -1,5 +1,6 @@
 """The whole assembly, from top to bottom: providers, guards from the cheap to the dear, ports."""
 
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from readiness.gateway.callers import Callers
 from readiness.gateway.catalog import Catalog
 from readiness.gateway.credentials import client_keys, key_of
 from readiness.gateway.errors import answered
-from readiness.gateway.guards import auth, backpressure, body_size, deadline, json, rate_limit, shutdown
+from readiness.gateway.guards import auth, backpressure, body_size, deadline, json, rate_limit, schema, shutdown
 from readiness.gateway.health import Check
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
@@ -36,6 +37,7 @@ PARTS = frozenset(
         json.ITEM,
         nats.ITEM,
         rate_limit.ITEM,
+        schema.ITEM,
         shutdown.ITEM,
     },
 )
@@ -75,12 +77,13 @@ class Gateway:
             *([(auth.ITEM, auth.guard)] if len(callers) else []),
             (backpressure.ITEM, backpressure.guard(settings.max_in_flight)),
             (body_size.ITEM, body_size.guard(settings.max_body_bytes)),
-            (json.ITEM, json.guard),
+            ("", json.unguarded if json.ITEM in without else json.guard),
+            (schema.ITEM, schema.guard),
         ]
         kept = [guard for item, guard in guards if item not in without]
         answer = chain([answered, callers.introduce, *kept], chat.handler(self._catalog))
 
-        self._nats = _nats_port(settings, answer, self._tasks, looked_after=nats.ITEM not in without)
+        self._nats = _nats_port(settings, answer, self._tasks, without)
         self.app = http.application(
             answer,
             _http_wiring(settings, callers, timed=self.timed, keyed=auth.guard in kept),
@@ -170,16 +173,16 @@ def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
     return [OpenAI(each, key_of(each), connect_timeout=connect_timeout) for each in upstreams] or [Echo()]
 
 
-def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, *, looked_after: bool) -> nats.NatsPort | None:
+def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, without: frozenset[str]) -> nats.NatsPort | None:
     if settings.nats_url is None:
         return None
     wiring = nats.Wiring(
         url=settings.nats_url.get_secret_value(),
         subject=settings.nats_subject,
         queue=settings.nats_queue,
-        max_in_flight=settings.nats_max_in_flight,
+        max_in_flight=sys.maxsize if backpressure.ITEM in without else settings.nats_max_in_flight,
         check_period=settings.nats_check_period_seconds,
         check_timeout=settings.nats_check_timeout_seconds,
-        looked_after=looked_after,
+        looked_after=nats.ITEM not in without,
     )
     return nats.NatsPort(wiring, answer, tasks)

@@ -32,7 +32,7 @@ Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request whose known fields are sound; `document` is the client's own object, unknown fields included."""
+    """A request, as its fields say; `document` is the client's own object, unknown fields included."""
 
     model: str
     stream: bool
@@ -99,14 +99,18 @@ class Chat(Loose):
     store: StrictBool | None = None
 
 
-def chat_request(document: Any) -> ChatRequest:
-    """Check a parsed body; raises BadRequest that names the first wrong field."""
+def check(document: JsonObject) -> None:
+    """Raise BadRequest that names the first wrong field of a parsed body."""
     try:
-        chat = Chat.model_validate(document)
+        Chat.model_validate(document)
     except ValidationError as error:
         raise _refusal(error, document) from None
-    usage = bool(chat.stream_options and chat.stream_options.include_usage)
-    return ChatRequest(model=chat.model, stream=bool(chat.stream), include_usage=usage, document=document)
+
+
+def chat_request(document: Any) -> ChatRequest:
+    """What the gateway itself reads of a body that was checked."""
+    usage = bool((document.get("stream_options") or {}).get("include_usage"))
+    return ChatRequest(document["model"], bool(document.get("stream")), usage, document)
 
 
 def chat_json_schema(reference: str) -> JsonObject:

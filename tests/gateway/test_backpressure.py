@@ -1,10 +1,12 @@
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
 from readiness.gateway.call import Call, Reply, Route
 from readiness.gateway.guards import backpressure
+from tests.gateway.crowd import statuses_nats
 from tests.gateway.harness import BOTH, PATIENCE, NatsServer, body, gateway, wait_for
 from tests.gateway.raw import connected, post
 from tests.gateway.upstream import Upstream, answer, hang, one_chunk_then_hang
@@ -46,6 +48,14 @@ def test_without_back_pressure_nobody_is_told_busy(upstream: Upstream) -> None:
         assert upstream.asked.wait(PATIENCE)
         upstream.script = answer
         assert running.chat(body("m1")).status == 200
+
+
+def test_without_back_pressure_the_nats_port_takes_all(shared_nats: NatsServer) -> None:
+    nats: dict[str, Any] = {"nats_url": shared_nats.url, "nats_max_in_flight": 1}
+    with gateway(**nats, nats_subject="narrow.chat") as running:
+        assert 503 in asyncio.run(statuses_nats(running, 50))
+    with gateway("backpressure", **nats, nats_subject="wide.chat") as running:
+        assert set(asyncio.run(statuses_nats(running, 50))) == {200}
 
 
 @pytest.mark.parametrize("read", [0, 1, 2])

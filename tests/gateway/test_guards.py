@@ -142,6 +142,21 @@ def test_without_the_json_guard_malformed_json_is_a_500(shared_nats: NatsServer,
 
 
 @BOTH
+def test_without_the_schema_wrong_shapes_get_through(shared_nats: NatsServer, port: str) -> None:
+    with gateway("schema-validation", nats_url=shared_nats.url, nats_subject="noschema.chat") as running:
+        assert running.ask(port, body()).status == 200
+        assert running.ask(port, body(temperature="hot")).status == 200
+        assert running.ask(port, b"{").status == 400
+
+
+@BOTH
+def test_without_the_json_guard_shapes_are_still_checked(shared_nats: NatsServer, port: str) -> None:
+    with gateway("json-guarded", nats_url=shared_nats.url, nats_subject="shapes.chat") as running:
+        found = running.ask(port, body(temperature="hot"))
+        assert (found.status, found.error["param"]) == (400, "temperature")
+
+
+@BOTH
 def test_large_bodies_are_413(shared_nats: NatsServer, port: str) -> None:
     with gateway(nats_url=shared_nats.url, nats_subject="size.chat", max_body_bytes=1000) as running:
         found = running.ask(port, body(content="x" * 1000))

@@ -189,8 +189,16 @@ def test_without_health_there_is_no_health_route() -> None:
 
 
 def test_the_parts_that_can_be_left_out() -> None:
-    named = {"health-endpoint", "json-guarded", "body-size-limited", "rate-limited", "requests-timed"}
-    assert named | {"authenticated", "backpressure", "nats-connection-checked", "graceful-shutdown"} == PARTS
+    checklist = {
+        "health-endpoint",
+        "json-guarded",
+        "body-size-limited",
+        "rate-limited",
+        "requests-timed",
+        "backpressure",
+    }
+    more = {"schema-validation", "nats-connection-checked", "graceful-shutdown"}
+    assert checklist | more | {"authenticated"} == PARTS
 
 
 def test_readiness_names_no_address(upstream: Upstream) -> None:
