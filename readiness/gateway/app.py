@@ -170,7 +170,9 @@ def _shared_windows(settings: Settings) -> "SharedWindows | None":
 def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
     connect_timeout = settings.connect_timeout_seconds if timed else None
     upstreams = settings.upstreams
-    return [OpenAI(each, key_of(each), connect_timeout=connect_timeout) for each in upstreams] or [Echo()]
+    return [
+        OpenAI(each, key_of(each, settings.secrets_dir), connect_timeout=connect_timeout) for each in upstreams
+    ] or [Echo()]
 
 
 def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, without: frozenset[str]) -> nats.NatsPort | None:

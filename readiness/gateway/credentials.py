@@ -17,10 +17,16 @@ OWNER_ONLY = 0o600
 MOUNTED = 0o640  # orchestrators give a mounted secret to the group that the process runs in
 
 
-def key_of(upstream: Upstream) -> SecretStr | None:
-    """The key of an upstream, None where none is set; raises UsageError if it is not there or not private."""
+def key_of(upstream: Upstream, secrets: Path | None = None) -> SecretStr | None:
+    """The key of an upstream, None where none is set; raises UsageError if it is not there or not private.
+
+    `secrets` is the folder that an orchestrator mounted.
+    """
     if upstream.api_key_file:
         return _key(_private_text(upstream.api_key_file, OWNER_ONLY), f"The key file {upstream.api_key_file}")
+    if upstream.api_key_secret and secrets:
+        path = secrets / upstream.api_key_secret
+        return _key(_private_text(path, MOUNTED), f"The key file {path}")
     if upstream.api_key_env:
         return _key(os.environ.get(upstream.api_key_env, ""), f"The variable {upstream.api_key_env}")
     return None

@@ -44,6 +44,7 @@ class Upstream(BaseModel):
     base_url: str  # up to and with /v1
     models: tuple[str, ...] = ()  # what it serves; if empty, what its own /models lists
     api_key_file: Path | None = None  # mode 0600 or stricter
+    api_key_secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] | None = None  # in secrets_dir
     api_key_env: str | None = None
 
     @field_validator("base_url")
@@ -56,8 +57,8 @@ class Upstream(BaseModel):
 
     @model_validator(mode="after")
     def _has_one_key(self) -> "Upstream":
-        if self.api_key_file and self.api_key_env:
-            raise ValueError("give api_key_file or api_key_env, not both")
+        if sum(map(bool, (self.api_key_file, self.api_key_secret, self.api_key_env))) > 1:
+            raise ValueError("give one of api_key_file, api_key_secret and api_key_env, not both")
         return self
 
 
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080  # 0 takes a free one
     upstreams: tuple[Upstream, ...] = ()
+    secrets_dir: Path | None = None  # as an orchestrator mounts secrets: one file each, mode 0440 or stricter
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded-For is believed
     cors_origins: tuple[str, ...] = ()  # web pages of which origins may ask; ["*"] is all
 
@@ -133,6 +135,12 @@ class Settings(BaseSettings):
         if len({upstream.name for upstream in value}) != len(value):
             raise ValueError("two upstreams have the same name")
         return value
+
+    @model_validator(mode="after")
+    def _has_secrets(self) -> "Settings":
+        if not self.secrets_dir and any(upstream.api_key_secret for upstream in self.upstreams):
+            raise ValueError("api_key_secret names a file in secrets_dir, which is not set")
+        return self
 
     @model_validator(mode="after")
     def _has_keys_to_ask_for(self) -> "Settings":
