@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
     settings = load_settings(None)
     assert str(settings.trusted_proxies[0]) == "10.0.0.0/8"
     assert settings.rate_limit == Rate(30, 5)
+
+
+def test_the_settings_in_the_readme_are_settings(config: Callable[[str], Path]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (text,) = [block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "base_url" in block]
+    settings = load_settings(config(text))
+    assert (settings.rate_limit, settings.upstreams[0].name) == (Rate(300, 60), "main")
 
 
 def test_settings_are_frozen() -> None:
