@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test check bench soak format reports clean
+.PHONY: audit test soak check bench format reports clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -29,6 +29,10 @@ test: $(READY)
 	$(BIN)/python -m pytest --numprocesses logical $(CODE)
 	$(BIN)/python -m pytest $(CODE:%=--ignore=%)
 
+# What takes long: load with faults for ten minutes, and absolute limits: make soak SECONDS=60
+soak: $(READY)
+	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest -o python_files='soak_*.py' --timeout 0 --capture no tests/soak
+
 check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,10 +43,6 @@ check: $(READY)
 # Side by side with other linters, on code that is fetched once into .bench/: make bench ONLY=memory,onefile REPEAT=1
 bench: $(READY)
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(LARGE),--large $(LARGE))
-
-# Hostile clients at full size, and slow ones for as long as they are given: some minutes.
-soak: $(READY)
-	$(BIN)/python -m pytest --timeout 600 tests/soak/hostile_clients.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .
