@@ -1,19 +1,22 @@
 """The whole assembly, from top to bottom: providers, guards from the cheap to the dear, ports."""
 
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from readiness.errors import UsageError
-from readiness.gateway import chat, health, http, nats
+from readiness.errors import MissingExtra, UsageError
+from readiness.gateway import chat, health, http, locks, nats
 from readiness.gateway.call import Guard, Handler, chain
+from readiness.gateway.callers import Callers
 from readiness.gateway.catalog import Catalog
-from readiness.gateway.credentials import key_of
+from readiness.gateway.credentials import client_keys, key_of
 from readiness.gateway.errors import answered
-from readiness.gateway.guards import body_size, deadline, json, rate_limit, shutdown
+from readiness.gateway.guards import auth, backpressure, body_size, deadline, json, rate_limit, schema, shutdown
 from readiness.gateway.health import Check
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
@@ -21,10 +24,24 @@ from readiness.gateway.providers.openai import OpenAI
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
 
+if TYPE_CHECKING:
+    from readiness.gateway.shared_windows import SharedWindows
+
 PARTS = frozenset(
-    {body_size.ITEM, deadline.ITEM, health.ITEM, json.ITEM, nats.ITEM, rate_limit.ITEM, shutdown.ITEM},
+    {
+        auth.ITEM,
+        backpressure.ITEM,
+        body_size.ITEM,
+        deadline.ITEM,
+        health.ITEM,
+        json.ITEM,
+        nats.ITEM,
+        rate_limit.ITEM,
+        schema.ITEM,
+        shutdown.ITEM,
+    },
 )
-"""What can be left out, by the checklist item that then fails."""
+"""What can be left out, by the checklist item that then fails; authentication has a name of its own."""
 
 
 def build(settings: Settings, without: frozenset[str] = frozenset()) -> "Gateway":
@@ -40,27 +57,36 @@ class Gateway:
     def __init__(self, settings: Settings, without: frozenset[str]) -> None:
         self.settings = settings
         self.graceful = shutdown.ITEM not in without
+        self.timed = deadline.ITEM not in without
         self.leaving = False
         self._gone_by: float | None = None  # on the monotonic clock
         self._tasks = Tasks()
 
-        self._providers = _providers(settings, timed=deadline.ITEM not in without)
+        self._providers = _providers(settings, timed=self.timed)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
 
+        callers = Callers(client_keys(settings))
+        self._shared = _shared_windows(settings)
         guards: list[tuple[str, Guard]] = [
             (shutdown.ITEM, shutdown.guard(lambda: self.leaving)),
             (deadline.ITEM, deadline.guard(settings.request_timeout_seconds, settings.stream_idle_timeout_seconds)),
-            (rate_limit.ITEM, rate_limit.guard(settings.rate_limit)),
+            (
+                rate_limit.ITEM,
+                rate_limit.guard(self._shared or rate_limit.Windows(settings.rate_limit), settings.rate_limit),
+            ),
+            *([(auth.ITEM, auth.guard)] if len(callers) else []),
+            (backpressure.ITEM, backpressure.guard(settings.max_in_flight)),
             (body_size.ITEM, body_size.guard(settings.max_body_bytes)),
-            (json.ITEM, json.guard),
+            ("", json.unguarded if json.ITEM in without else json.guard),
+            (schema.ITEM, schema.guard),
         ]
         kept = [guard for item, guard in guards if item not in without]
-        answer = chain([answered, *kept], chat.handler(self._catalog))
+        answer = chain([answered, callers.introduce, *kept], chat.handler(self._catalog))
 
-        self._nats = _nats_port(settings, answer, self._tasks, looked_after=nats.ITEM not in without)
+        self._nats = _nats_port(settings, answer, self._tasks, without)
         self.app = http.application(
             answer,
-            proxies=settings.trusted_proxies,
+            _http_wiring(settings, callers, timed=self.timed, keyed=auth.guard in kept),
             health=[] if health.ITEM in without else health.routes(self.checks),
             lifespan=self._lifespan,
         )
@@ -103,6 +129,8 @@ class Gateway:
         await self._tasks.stop()
         for provider in self._providers:
             await provider.close()
+        if self._shared:
+            await self._shared.close()
 
     def _grace_left(self) -> float:
         if not self.graceful:
@@ -115,22 +143,48 @@ class Gateway:
         return lambda: self._catalog.refresh(provider.name)
 
 
+def _http_wiring(settings: Settings, callers: Callers, *, timed: bool, keyed: bool) -> http.Wiring:
+    health_paths = health.PATHS if settings.health_needs_key else frozenset()
+    metrics_paths = locks.METRICS if settings.metrics_need_key else frozenset()
+    return http.Wiring(
+        proxies=settings.trusted_proxies,
+        body_timeout=settings.body_timeout_seconds if timed else None,
+        cors_origins=settings.cors_origins,
+        callers=callers,
+        locked=health_paths | metrics_paths,
+        keyed=keyed,
+    )
+
+
+def _shared_windows(settings: Settings) -> "SharedWindows | None":
+    if settings.rate_limit_store is None:
+        return None
+    try:
+        from readiness.gateway.shared_windows import SharedWindows
+    except ModuleNotFoundError as error:
+        raise MissingExtra("shared", "A rate limit over several replicas") from error
+    timeout = settings.rate_limit_store_timeout_seconds
+    return SharedWindows(settings.rate_limit_store, settings.rate_limit, timeout=timeout)
+
+
 def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
     connect_timeout = settings.connect_timeout_seconds if timed else None
     upstreams = settings.upstreams
-    return [OpenAI(each, key_of(each), connect_timeout=connect_timeout) for each in upstreams] or [Echo()]
+    return [
+        OpenAI(each, key_of(each, settings.secrets_dir), connect_timeout=connect_timeout) for each in upstreams
+    ] or [Echo()]
 
 
-def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, *, looked_after: bool) -> nats.NatsPort | None:
+def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, without: frozenset[str]) -> nats.NatsPort | None:
     if settings.nats_url is None:
         return None
     wiring = nats.Wiring(
         url=settings.nats_url.get_secret_value(),
         subject=settings.nats_subject,
         queue=settings.nats_queue,
-        max_in_flight=settings.nats_max_in_flight,
+        max_in_flight=sys.maxsize if backpressure.ITEM in without else settings.nats_max_in_flight,
         check_period=settings.nats_check_period_seconds,
         check_timeout=settings.nats_check_timeout_seconds,
-        looked_after=looked_after,
+        looked_after=nats.ITEM not in without,
     )
     return nats.NatsPort(wiring, answer, tasks)

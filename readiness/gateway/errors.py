@@ -2,6 +2,7 @@
 
 GatewayError
 ├── BadRequest           400  the request is wrong; `param` names the field
+├── Unauthorized         401  no key, or none that is known
 ├── NotFound             404  no such path
 │   └── UnknownModel          no upstream serves the model
 ├── MethodNotAllowed     405
@@ -57,6 +58,16 @@ class BadRequest(GatewayError):
     status = 400
     type = "invalid_request_error"
     code = "invalid_request"
+
+
+class Unauthorized(GatewayError):
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+    def __init__(self, *, shown: bool) -> None:
+        message = "The key is not known here." if shown else "Send a key: `Authorization: Bearer <key>`."
+        super().__init__(message, headers={"www-authenticate": "Bearer"})
 
 
 class NotFound(GatewayError):

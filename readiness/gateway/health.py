@@ -10,6 +10,8 @@ from starlette.routing import Route
 
 ITEM = "health-endpoint"
 UPSTREAM = "upstream:"
+LIVE, READY, HEALTH = "/livez", "/readyz", "/health"
+PATHS = frozenset({LIVE, READY, HEALTH})
 
 
 class Status(StrEnum):
@@ -44,7 +46,7 @@ def routes(checks: Checks) -> list[Route]:
         body = {"status": status, "checks": {name: asdict(check) for name, check in seen.items()}}
         return JSONResponse(body, 200 if status is Status.PASS else 503)
 
-    return [Route("/livez", alive), Route("/readyz", ready), Route("/health", ready)]
+    return [Route(LIVE, alive), Route(READY, ready), Route(HEALTH, ready)]
 
 
 def overall(checks: Mapping[str, Check]) -> Status:

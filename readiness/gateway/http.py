@@ -15,14 +15,31 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+from readiness.gateway import openapi
 from readiness.gateway.call import Call, Handler, Route
+from readiness.gateway.callers import Callers
 from readiness.gateway.clients import Network, client_of
-from readiness.gateway.errors import ClientGone, GatewayError, InternalError, MethodNotAllowed, NotFound, Unavailable
+from readiness.gateway.cors import Cors
+from readiness.gateway.errors import ClientGone, InternalError, MethodNotAllowed, NotFound, Unavailable
+from readiness.gateway.headers import SECURITY
+from readiness.gateway.locks import Locked
 from readiness.gateway.logs import accept_request_id, request_id
-from readiness.gateway.wire import Incoming, send_reply, unless_gone
+from readiness.gateway.wire import Incoming, response, send_reply, unless_gone
 
 log = logging.getLogger(__name__)
 MAX_LOGGED_PATH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the port deals with its clients. Times are seconds."""
+
+    proxies: Sequence[Network]  # whose X-Forwarded-For is believed
+    body_timeout: float | None
+    cors_origins: Sequence[str] = ()
+    callers: Callers = field(default_factory=lambda: Callers(()))
+    locked: frozenset[str] = frozenset()  # paths besides the calls that want a key
+    keyed: bool = False  # calls want a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +48,10 @@ class Endpoint:
 
     route: Route
     answer: Handler
-    proxies: Sequence[Network]
+    wiring: Wiring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        incoming = Incoming(receive, has_body=self.route is Route.CHAT)
+        incoming = Incoming(receive, has_body=self.route is Route.CHAT, timeout=self.wiring.body_timeout)
         await unless_gone(self._respond(scope, incoming, send), incoming)
 
     async def _respond(self, scope: Scope, incoming: Incoming, send: Send) -> None:
@@ -45,7 +62,7 @@ class Endpoint:
         peer = scope["client"][0] if scope["client"] else "unknown"
         return Call(
             route=self.route,
-            client=client_of(peer, headers, self.proxies),
+            client=client_of(peer, headers, self.wiring.proxies),
             headers=headers,
             body=incoming.body() if incoming.has_body else None,
             length=_length(headers),
@@ -55,40 +72,37 @@ class Endpoint:
 
 def application(
     answer: Handler,
+    wiring: Wiring,
     *,
-    proxies: Sequence[Network],
     health: Sequence[BaseRoute],
     lifespan: Lifespan[Starlette],
 ) -> ASGIApp:
     """The whole port as one ASGI application."""
     routes = [
-        HttpRoute("/v1/chat/completions", Endpoint(Route.CHAT, answer, proxies), methods=["POST"]),
-        HttpRoute("/v1/models", Endpoint(Route.MODELS, answer, proxies), methods=["GET"]),
+        HttpRoute("/v1/chat/completions", Endpoint(Route.CHAT, answer, wiring), methods=["POST"]),
+        HttpRoute("/v1/models", Endpoint(Route.MODELS, answer, wiring), methods=["GET"]),
         *health,
     ]
+    routes.append(openapi.route(routes, keyed=wiring.keyed))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refuse, 500: _fail})
     app.router.redirect_slashes = False
-    return Front(app)
+    locked = Locked(app, wiring.callers, wiring.locked)
+    return Front(Cors(locked, wiring.cors_origins) if wiring.cors_origins else locked)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
     headers = error.headers if isinstance(error, HTTPException) else None
     if headers and "Allow" in headers:
-        return _response(MethodNotAllowed(f"{request.method} is not allowed here.", headers=headers))
-    return _response(NotFound("There is nothing at this path."))
+        return response(MethodNotAllowed(f"{request.method} is not allowed here.", headers=headers))
+    return response(NotFound("There is nothing at this path."))
 
 
 async def _fail(_: Request, __: Exception) -> Response:
-    return _response(InternalError())
+    return response(InternalError())
 
 
 async def _nothing_more() -> Message:
     return {"type": "http.disconnect"}
-
-
-def _response(error: GatewayError) -> Response:
-    reply = error.reply()
-    return Response(reply.body, reply.status, reply.headers)
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
@@ -132,15 +146,14 @@ class Exchange:
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["x-request-id"] = self.id
-            headers["x-content-type-options"] = "nosniff"
-            headers["cache-control"] = "no-store"
+            headers.update(SECURITY)
         await self.forward(message)
 
     async def cut_short(self) -> None:
         """The grace of the shutdown is over: say so, if nothing was said yet."""
         if self.status == ClientGone.status:
             error = Unavailable("The gateway is shutting down.", headers={"connection": "close"})
-            await _response(error)({"type": "http"}, _nothing_more, self.send)
+            await response(error)({"type": "http"}, _nothing_more, self.send)
 
     def log(self, scope: Scope) -> None:
         seconds = round(time.monotonic() - self.begun, 4)

@@ -1,21 +1,77 @@
-"""What happens below ASGI: heads of requests are bounded, and bytes that are no HTTP get the one error shape."""
+"""What happens below ASGI: connections and heads of requests are bounded in number, size and time.
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+What is refused here gets the one error shape; a connection that is idle or does not read is closed without a word.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from readiness.gateway.call import JSON_TYPE
-from readiness.gateway.errors import BadRequest, GatewayError, HeadTooLarge
+from readiness.gateway.errors import BadRequest, GatewayError, SlowRequest, Unavailable
+from readiness.gateway.framing import MAX_HEAD, fault_of, too_large
+from readiness.gateway.headers import SECURITY
 
-MAX_HEAD = 32_768  # bytes of request line and header fields
+MAX_PIPELINED = 16  # requests that wait behind one that is being answered
+MAX_REST = 8_000_000  # bytes of a body that still come after its answer
 LINGER_SECONDS = 1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What one server grants its connections; times are seconds, None is for ever."""
+
+    connections: int = 1000
+    idle: float | None = 30  # without a request
+    head: float | None = 10  # from the first byte of a head to its last
+    rest: float | None = 5  # for what comes of a body after its answer
+    stalled: float | None = 30  # while the client reads nothing of its answer
+
+
+class Phase(Enum):
+    """What a connection keeps the server waiting for."""
+
+    NOTHING = auto()
+    IDLE = auto()
+    HEAD = auto()
+    REST = auto()
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol with a limit for the head of a request."""
+    """uvicorn's protocol, which by itself bounds none of this."""
 
-    _in_head = False
-    _head_bytes = 0
-    _refusal: GatewayError | None = None
-    _refused = False
+    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._bounds = bounds
+        self._messages = 0
+        self._in_head = self._in_body = False
+        self._head_bytes = self._rest_bytes = 0
+        self._answering: RequestResponseCycle | None = None  # the oldest, where requests are pipelined
+        self._refusal: GatewayError | None = None
+        self._refused = False
+        self._watched = (Phase.NOTHING, 0)
+        self._cut: asyncio.TimerHandle | None = None
+        self._abort: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        """Turn away what is one too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._bounds.connections:
+            self._refuse(Unavailable("There are too many connections.", headers={"retry-after": "1"}))
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._cut, self._abort):
+            if timer:
+                timer.cancel()
+        self._tell_gone(self._answering)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Count what the parser keeps for a head that is not whole yet."""
@@ -23,41 +79,113 @@ class Protocol(HttpToolsProtocol):
             return
         super().data_received(data)
         self._head_bytes += len(data)
-        if self._in_head and self._head_bytes > MAX_HEAD and not self._refused:
-            self._refusal = _too_large()
-            self.send_400_response("")
+        if self._in_head and self._head_bytes > MAX_HEAD:
+            self._refuse(too_large())
+        self._watch()
 
     def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes = True, 0
+        self._messages += 1
+        self._in_head, self._head_bytes, self._rest_bytes = True, 0, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
-            self._refusal = _too_large()
-            raise self._refusal  # the parser stops, and asks for the answer below
+        upgrades = self.parser.should_upgrade()
+        self._refusal = fault_of(self.url, self.headers, self.parser.get_http_version(), upgrades=upgrades)
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._refusal = Unavailable("There are too many requests at once on this connection.")
+        if self._refusal:
+            raise self._refusal  # the parser stops, and calls send_400_response
         super().on_headers_complete()
+        self._in_head, self._in_body = False, True
+        self._answering = self._answering or self.cycle
+        if upgrades:
+            self.cycle.keep_alive = False  # what follows is not HTTP/1.1
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        if self.cycle.response_complete:
+            self._rest_bytes += len(body)
+            if self._rest_bytes > MAX_REST:
+                self.transport.close()
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._answering = self.pipeline[-1][0] if self.pipeline else None
+        super().on_response_complete()
+        self._watch()
+        if self.transport.is_closing():
+            self._await_reader()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._abort:
+            self._abort.cancel()
+            self._abort = None
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse in the one error shape, and close."""
-        self._refused = True
-        error = self._refusal or BadRequest(msg or "This is no HTTP request.")
-        body = error.body()
-        head = (
-            f"HTTP/1.1 {error.status} Refused\r\ncontent-type: {JSON_TYPE}\r\ncontent-length: {len(body)}\r\n"
-            "x-content-type-options: nosniff\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
-        self._end()
+        """Called when the parser gave up, be it that it was stopped from here."""
+        self._refuse(self._refusal or BadRequest(msg))
 
-    def _end(self) -> None:
-        if self.cycle and not self.cycle.response_complete:
-            self.transport.close()
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer in the one error shape, and close; amid another answer only close."""
+        if self._refused:
             return
+        self._refused = True
+        log.warning("connection refused", extra={"status": error.status, "code": error.code, "fault": error.message})
+        if self.cycle and not self.cycle.response_complete:
+            if self.cycle.response_started or self._in_head or self.pipeline:
+                self.transport.close()
+                return
+            self._tell_gone(self.cycle)  # this is its answer
+        body = error.body()
+        told = {"content-type": JSON_TYPE, "content-length": str(len(body)), **SECURITY, **error.headers}
+        fields = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        head = f"HTTP/1.1 {error.status} Refused\r\n{fields}connection: close\r\n\r\n"
+        self.transport.write(head.encode("ascii") + body)
         # What still comes is thrown away for a moment: closing at once would destroy the answer on its way.
         self.transport.write_eof()
         self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
+    @staticmethod
+    def _tell_gone(cycle: RequestResponseCycle | None) -> None:
+        if cycle:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
-def _too_large() -> HeadTooLarge:
-    return HeadTooLarge(f"The head of the request is larger than {MAX_HEAD} bytes.")
+    def _await_reader(self) -> None:
+        """Wait for a client that does not read, but not for ever."""
+        if self._bounds.stalled is not None and self._abort is None:
+            self._abort = self.loop.call_later(self._bounds.stalled, self.transport.abort)
+
+    def _phase(self) -> Phase:
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if self._refused or answering or self.pipeline:
+            return Phase.NOTHING
+        if self._in_head:
+            return Phase.HEAD
+        return Phase.REST if self._in_body else Phase.IDLE
+
+    def _watch(self) -> None:
+        """Keep one timer for what is waited for now; more bytes of the same do not extend it."""
+        watched = (self._phase(), self._messages)
+        if watched == self._watched:
+            return
+        self._watched = watched
+        if self._cut:
+            self._cut.cancel()
+        bounds = self._bounds
+        seconds = {Phase.IDLE: bounds.idle, Phase.HEAD: bounds.head, Phase.REST: bounds.rest}.get(watched[0])
+        self._cut = None if seconds is None else self.loop.call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._phase() is Phase.HEAD:
+            self._refuse(SlowRequest(f"The head of the request did not arrive within {self._bounds.head:g} seconds."))
+        else:
+            self.transport.close()

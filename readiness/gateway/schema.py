@@ -1,22 +1,38 @@
 """The shape of a chat request: checked field by field, then forwarded as it came."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from readiness.gateway.call import JsonObject
 from readiness.gateway.errors import BadRequest
 
+
+def _integral(value: Any) -> Any:
+    # To JSON Schema 5.0 is an integer, and some languages write it so.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Text = Annotated[str, Field(min_length=1)]
-Positive = Annotated[int, Field(ge=1)]
+Integer = Annotated[int, BeforeValidator(_integral)]
+Positive = Annotated[int, Field(ge=1), BeforeValidator(_integral)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request whose known fields are sound; `document` is the client's own object, unknown fields included."""
+    """A request, as its fields say; `document` is the client's own object, unknown fields included."""
 
     model: str
     stream: bool
@@ -24,31 +40,44 @@ class ChatRequest:
     document: JsonObject
 
 
-class _Loose(BaseModel):
+class Loose(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class _Message(_Loose):
-    role: Text
-    content: StrictStr | list[dict[str, Any]] | None = None
+def _content_unless_assistant(schema: JsonObject) -> None:
+    turn = {"properties": {"role": {"const": "assistant"}}}
+    said = {"required": ["content"], "properties": {"content": {"not": {"type": "null"}}}}
+    schema["anyOf"] = [turn, said]
+
+
+class Part(Loose):
+    type: Text
+
+
+class Message(Loose):
+    model_config = ConfigDict(json_schema_extra=_content_unless_assistant)
+
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    content: StrictStr | list[Part] | None = None
+    tool_calls: list[dict[str, Any]] | None = None
 
     @model_validator(mode="after")
-    def _has_content(self) -> "_Message":
+    def _has_content(self) -> "Message":
         # An assistant's turn may be nothing but tool calls.
         if self.content is None and self.role != "assistant":
             raise ValueError("content is missing")
         return self
 
 
-class _StreamOptions(_Loose):
+class StreamOptions(Loose):
     include_usage: bool | None = None
 
 
-class _Chat(_Loose):
+class Chat(Loose):
     model: Text
-    messages: Annotated[list[_Message], Field(min_length=1)]
+    messages: Annotated[list[Message], Field(min_length=1)]
     stream: bool | None = None
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     n: Positive | None = None
@@ -57,12 +86,12 @@ class _Chat(_Loose):
     presence_penalty: Penalty | None = None
     frequency_penalty: Penalty | None = None
     stop: StrictStr | list[StrictStr] | None = None
-    seed: int | None = None
+    seed: Integer | None = None
     user: str | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0)] | None = None
+    top_logprobs: Annotated[Integer, Field(ge=0)] | None = None
     logit_bias: dict[str, float] | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: list[Part] | None = None
     tool_choice: StrictStr | dict[str, Any] | None = None
     response_format: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
@@ -70,14 +99,23 @@ class _Chat(_Loose):
     store: StrictBool | None = None
 
 
-def chat_request(document: Any) -> ChatRequest:
-    """Check a parsed body; raises BadRequest that names the first wrong field."""
+def check(document: JsonObject) -> None:
+    """Raise BadRequest that names the first wrong field of a parsed body."""
     try:
-        chat = _Chat.model_validate(document)
+        Chat.model_validate(document)
     except ValidationError as error:
         raise _refusal(error, document) from None
-    usage = bool(chat.stream_options and chat.stream_options.include_usage)
-    return ChatRequest(model=chat.model, stream=bool(chat.stream), include_usage=usage, document=document)
+
+
+def chat_request(document: Any) -> ChatRequest:
+    """What the gateway itself reads of a body that was checked."""
+    usage = bool((document.get("stream_options") or {}).get("include_usage"))
+    return ChatRequest(document["model"], bool(document.get("stream")), usage, document)
+
+
+def chat_json_schema(reference: str) -> JsonObject:
+    """The JSON Schema of a request; `reference` holds `{model}` where the name of a part goes."""
+    return Chat.model_json_schema(ref_template=reference)
 
 
 def _refusal(error: ValidationError, document: Any) -> BadRequest:

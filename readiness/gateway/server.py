@@ -7,16 +7,18 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import uvicorn
 
 from readiness.errors import UsageError
 from readiness.gateway import logs
 from readiness.gateway.app import Gateway, build
-from readiness.gateway.protocol import Protocol
+from readiness.gateway.protocol import Bounds, Protocol
 from readiness.gateway.settings import Settings
 
 BACKLOG = 2048
+LONGEST_REST = 5  # seconds for what still comes of a body after its answer
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -36,14 +38,14 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 gateway.app,
                 loop="uvloop",
-                http=Protocol,
+                http=partial(Protocol, bounds=_bounds(settings, timed=gateway.timed)),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="on",
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,  # whose X-Forwarded-For is believed is decided per client
                 server_header=False,
-                timeout_keep_alive=settings.keep_alive_seconds,
+                timeout_keep_alive=math.ceil(settings.keep_alive_seconds),
                 timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_seconds) if gateway.graceful else 0,
             )
         )
@@ -80,6 +82,18 @@ class Server(uvicorn.Server):
 
     def _close(self) -> None:
         self.should_exit = True
+
+
+def _bounds(settings: Settings, *, timed: bool) -> Bounds:
+    if not timed:
+        return Bounds(settings.max_connections, idle=None, head=None, rest=None, stalled=None)
+    return Bounds(
+        settings.max_connections,
+        idle=settings.keep_alive_seconds,
+        head=settings.header_timeout_seconds,
+        rest=min(LONGEST_REST, settings.body_timeout_seconds),
+        stalled=settings.stream_idle_timeout_seconds,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

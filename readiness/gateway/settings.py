@@ -1,6 +1,7 @@
 """What an operator may set: from a TOML file, the environment and explicit overrides; the later wins."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -43,6 +44,7 @@ class Upstream(BaseModel):
     base_url: str  # up to and with /v1
     models: tuple[str, ...] = ()  # what it serves; if empty, what its own /models lists
     api_key_file: Path | None = None  # mode 0600 or stricter
+    api_key_secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] | None = None  # in secrets_dir
     api_key_env: str | None = None
 
     @field_validator("base_url")
@@ -55,8 +57,8 @@ class Upstream(BaseModel):
 
     @model_validator(mode="after")
     def _has_one_key(self) -> "Upstream":
-        if self.api_key_file and self.api_key_env:
-            raise ValueError("give api_key_file or api_key_env, not both")
+        if sum(map(bool, (self.api_key_file, self.api_key_secret, self.api_key_env))) > 1:
+            raise ValueError("give one of api_key_file, api_key_secret and api_key_env, not both")
         return self
 
 
@@ -68,14 +70,29 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080  # 0 takes a free one
     upstreams: tuple[Upstream, ...] = ()
+    secrets_dir: Path | None = None  # as an orchestrator mounts secrets: one file each, mode 0440 or stricter
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded-For is believed
+    cors_origins: tuple[str, ...] = ()  # web pages of which origins may ask; ["*"] is all
+
+    # The keys of clients; with none of the three everybody is served. Keys of all that are set are known.
+    api_keys_file: Path | None = None  # mode 0600 or stricter, one key a line, # begins a comment
+    api_keys_dir: Path | None = None  # as an orchestrator mounts secrets: one file a key, mode 0440 or stricter
+    api_keys_env: str | None = None  # the name of a variable that holds keys with spaces between; for want of a file
+    health_needs_key: bool = False
+    metrics_need_key: bool = False
 
     rate_limit: Limit = Rate(300, 60)
+    rate_limit_store: SecretStr | None = None  # valkey:// or redis:// URL: one limit over all replicas that use it
+    rate_limit_store_timeout_seconds: Seconds = 0.5  # beyond it the replica keeps to the limit by itself
     max_body_bytes: Annotated[int, Field(gt=0)] = 1_000_000
     request_timeout_seconds: Seconds = 60  # up to the first byte of the answer
     stream_idle_timeout_seconds: Seconds = 30  # longest pause between two chunks
     connect_timeout_seconds: Seconds = 5  # to an upstream
-    keep_alive_seconds: Annotated[int, Field(gt=0, le=3600)] = 30  # until an idle connection is closed
+    keep_alive_seconds: Annotated[float, Field(gt=0, le=3600)] = 30  # until an idle connection is closed
+    header_timeout_seconds: Seconds = 10  # for the head of a request, from its first byte
+    body_timeout_seconds: Seconds = 30  # for the body of a request, from the end of its head
+    max_connections: Annotated[int, Field(gt=0)] = 1000
+    max_in_flight: Annotated[int, Field(gt=0)] = 512  # calls over both ports; beyond it the answer is `busy`
 
     check_period_seconds: Seconds = 5  # between two looks at an upstream's health and models
     check_timeout_seconds: Seconds = 2
@@ -91,12 +108,46 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: Seconds = 20  # for what is in flight
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", origin):
+                raise ValueError("write an origin as https://example.org, without a path")
+        return value
+
+    @field_validator("rate_limit_store")
+    @classmethod
+    def _is_store(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.match(r"(valkey|redis)s?://[^/]", value.get_secret_value()):
+            raise ValueError("write the store as valkey://host:port/0, valkeys:// for TLS")
+        return value
+
+    @model_validator(mode="after")
+    def _is_shared_by_the_second(self) -> "Settings":
+        if self.rate_limit_store and self.rate_limit.seconds % 1:
+            raise ValueError("with rate_limit_store the window of rate_limit must be whole seconds")
+        return self
+
     @field_validator("upstreams")
     @classmethod
     def _names_differ(cls, value: tuple[Upstream, ...]) -> tuple[Upstream, ...]:
         if len({upstream.name for upstream in value}) != len(value):
             raise ValueError("two upstreams have the same name")
         return value
+
+    @model_validator(mode="after")
+    def _has_secrets(self) -> "Settings":
+        if not self.secrets_dir and any(upstream.api_key_secret for upstream in self.upstreams):
+            raise ValueError("api_key_secret names a file in secrets_dir, which is not set")
+        return self
+
+    @model_validator(mode="after")
+    def _has_keys_to_ask_for(self) -> "Settings":
+        keys = self.api_keys_file or self.api_keys_dir or self.api_keys_env
+        if (self.health_needs_key or self.metrics_need_key) and not keys:
+            raise ValueError("health_needs_key and metrics_need_key want api_keys_file, api_keys_dir or api_keys_env")
+        return self
 
 
 def load_settings(config: Path | None = None, **overrides: Any) -> Settings:
@@ -138,7 +189,7 @@ def _refusal(error: ValidationError) -> UsageError:
     if first["type"] == "extra_forbidden":
         model = Settings if len(first["loc"]) == 1 else Upstream
         return UsageError(f"Unknown setting {where}.{_nearest(str(first['loc'][-1]), model)}")
-    return UsageError(f"Setting {where}: {first['msg'].removeprefix('Value error, ')}.")
+    return UsageError(f"Setting{'s' if not where else ' ' + where}: {first['msg'].removeprefix('Value error, ')}.")
 
 
 def _nearest(key: str, model: type[BaseModel]) -> str:

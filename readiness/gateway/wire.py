@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, suppress
 from typing import Any
 
+from starlette.responses import Response
 from starlette.types import Receive, Send
 
 from readiness.gateway.call import Reply
-from readiness.gateway.errors import ClientGone, shaped
+from readiness.gateway.errors import ClientGone, GatewayError, SlowRequest, shaped
 from readiness.gateway.sse import frame
 
 DONE = b"[DONE]"
@@ -20,17 +21,25 @@ LINGER_BYTES = 8_000_000
 class Incoming:
     """The body of one request, and then the news that its client left."""
 
-    def __init__(self, receive: Receive, *, has_body: bool) -> None:
+    def __init__(self, receive: Receive, *, has_body: bool, timeout: float | None) -> None:
+        """`timeout` is the time for the whole body, in seconds."""
         self.has_body = has_body
         self._receive = receive
+        self._timeout = timeout
         self._whole = asyncio.Event()
         if not has_body:
             self._whole.set()
 
     async def body(self) -> AsyncGenerator[bytes, None]:
-        """The parts of the body that were not read yet."""
+        """The parts of the body that were not read yet; raises SlowRequest when they do not come in time."""
+        end = None if self._timeout is None else asyncio.get_running_loop().time() + self._timeout
         while not self._whole.is_set():
-            message = await self._receive()
+            try:
+                async with asyncio.timeout_at(end):
+                    message = await self._receive()
+            except TimeoutError:
+                late = f"The body did not arrive within {self._timeout:g} seconds."
+                raise SlowRequest(late, headers={"connection": "close"}) from None
             if message["type"] == "http.disconnect":
                 raise ClientGone
             if not message.get("more_body", False):
@@ -42,6 +51,12 @@ class Incoming:
         await self._whole.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+
+def response(error: GatewayError) -> Response:
+    """An error as the answer of what stands outside of the calls."""
+    reply = error.reply()
+    return Response(reply.body, reply.status, reply.headers)
 
 
 async def unless_gone(work: Coroutine[Any, Any, None], incoming: Incoming) -> None:
@@ -95,7 +110,7 @@ async def _send_event(data: bytes, send: Send) -> None:
 async def _linger(incoming: Incoming) -> None:
     """Throw away a little of what still comes, so that closing does not destroy the answer on its way."""
     left = LINGER_BYTES
-    with suppress(TimeoutError, ClientGone):
+    with suppress(TimeoutError, ClientGone, SlowRequest):
         async with asyncio.timeout(LINGER_SECONDS), aclosing(incoming.body()) as parts:
             async for part in parts:
                 left -= len(part)

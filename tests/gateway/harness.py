@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import nats
+import pytest
 
 from readiness.gateway import build, load_settings
 from readiness.gateway.server import Server
@@ -24,6 +25,7 @@ from readiness.probe.sockets import free_port
 T = TypeVar("T")
 PATIENCE = 20  # seconds; a safety net, no measure
 KEY = "sk-canary-7f3a9c"
+BOTH = pytest.mark.parametrize("port", ["http", "nats"])
 NATS_SERVER = Path(sys.executable).parent / "nats-server"
 
 
@@ -61,16 +63,17 @@ class Answer:
 
 
 class Requests:
-    """What a client does to a gateway on `port`."""
+    """What a client at `address` does to a gateway on `port`."""
 
     port: int
+    address = "127.0.0.1"
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def request(self, method: str, path: str, data: Any = None, headers: dict[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, PATIENCE, (self.address, 0))
         try:
             connection.request(method, path, data, headers or {})
             response = connection.getresponse()

@@ -8,11 +8,11 @@ from typing import Any
 import aiohttp
 import openai
 import pytest
-from aiohttp import web
 
 from readiness.gateway import PARTS
 from tests.gateway.harness import PATIENCE, Running, body, gateway, wait_for
-from tests.gateway.upstream import Script, Upstream, answer, chunk, hang, stream
+from tests.gateway.raw import connected, post
+from tests.gateway.upstream import Script, Upstream, answer, broken, hang, one_chunk_then_gone, one_chunk_then_hang
 
 
 @pytest.fixture
@@ -73,6 +73,45 @@ def test_openai_client_rate_limit() -> None:
         assert int(caught.value.response.headers["retry-after"]) > 0
 
 
+@pytest.mark.parametrize("streams", [False, True])
+def test_openai_client_upstream_that_fails(upstream: Upstream, streams: bool) -> None:
+    upstream.script = broken
+    with (
+        gateway(**upstream.settings()) as running,
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        with pytest.raises(openai.InternalServerError) as caught:
+            hello(client, model="m1", stream=streams)
+        assert (caught.value.status_code, caught.value.code) == (502, "upstream_error")
+
+
+def test_openai_client_stream_that_breaks_off(upstream: Upstream) -> None:
+    upstream.script = one_chunk_then_gone
+    with (
+        gateway(**upstream.settings()) as running,
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client,
+    ):
+        chunks = hello(client, model="m1", stream=True)
+        assert next(chunks).choices[0].delta.content == "one"
+        with pytest.raises(openai.APIError) as caught:
+            next(chunks)
+        assert caught.value.code == "upstream_error"
+
+
+def test_openai_client_too_many_at_once(upstream: Upstream) -> None:
+    upstream.script = hang
+    with (
+        gateway(max_in_flight=1, **upstream.settings()) as running,
+        openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0) as client,
+        connected(running.port) as raw,
+    ):
+        raw.sendall(post(data=body("m1")))
+        assert upstream.asked.wait(PATIENCE)
+        with pytest.raises(openai.InternalServerError) as caught:
+            hello(client, model="m1")
+        assert (caught.value.status_code, caught.value.code) == (503, "unavailable")
+
+
 def test_unknown_fields_and_tools_are_forwarded_untouched(upstream: Upstream) -> None:
     asked = json.loads(body("m1", tools=[{"type": "function", "function": {"name": "f"}}], brand_new={"a": [1, None]}))
     with gateway(**upstream.settings()) as running:
@@ -120,52 +159,9 @@ def test_stream_over_http_is_framed_and_ended(echo: Running) -> None:
     assert all(json.loads(event)["object"] == "chat.completion.chunk" for event in found.events[:-1])
 
 
-def test_bytes_that_are_not_http_get_the_one_error_shape(echo: Running) -> None:
-    with socket.create_connection(("127.0.0.1", echo.port), PATIENCE) as raw:
-        raw.sendall(b"GARBAGE\r\n\r\n")
-        head, _, rest = raw.makefile("rb").read().partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 400")
-    assert json.loads(rest)["error"]["code"] == "invalid_request"
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"X-Long: " + b"x" * 70_000 + b"\r\n\r\n",
-        b"X-Long: " + b"x" * 70_000,
-        b"".join(b"X-%d: y\r\n" % n for n in range(5000)) + b"\r\n",
-    ],
-)
-def test_large_heads_are_431(echo: Running, head: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", echo.port), PATIENCE) as raw:
-        raw.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n" + head)
-        told, _, rest = raw.makefile("rb").read().partition(b"\r\n\r\n")
-    assert told.startswith(b"HTTP/1.1 431")
-    assert json.loads(rest)["error"]["code"] == "headers_too_large"
-
-
-@pytest.mark.parametrize(
-    "lengths",
-    [
-        b"Content-Length: 5\r\nTransfer-Encoding: chunked",
-        b"Content-Length: 5\r\nContent-Length: 6",
-        b"Content-Length: -1",
-    ],
-)
-def test_ambiguous_lengths_are_refused(echo: Running, lengths: bytes) -> None:
-    with socket.create_connection(("127.0.0.1", echo.port), PATIENCE) as raw:
-        raw.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n" + lengths + b"\r\n\r\n0\r\n\r\n")
-        assert raw.makefile("rb").read().startswith(b"HTTP/1.1 400")
-
-
 def reset(raw: socket.socket) -> None:
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     raw.close()
-
-
-async def one_chunk_then_hang(request: web.Request) -> web.StreamResponse:
-    await stream(request, chunk("one"))
-    return await hang(request)
 
 
 @pytest.mark.parametrize(("script", "streams"), [(hang, False), (hang, True), (one_chunk_then_hang, True)])
@@ -193,8 +189,16 @@ def test_without_health_there_is_no_health_route() -> None:
 
 
 def test_the_parts_that_can_be_left_out() -> None:
-    named = {"health-endpoint", "json-guarded", "body-size-limited", "rate-limited", "requests-timed"}
-    assert named | {"nats-connection-checked", "graceful-shutdown"} == PARTS
+    checklist = {
+        "health-endpoint",
+        "json-guarded",
+        "body-size-limited",
+        "rate-limited",
+        "requests-timed",
+        "backpressure",
+    }
+    more = {"schema-validation", "nats-connection-checked", "graceful-shutdown"}
+    assert checklist | more | {"authenticated"} == PARTS
 
 
 def test_readiness_names_no_address(upstream: Upstream) -> None:

@@ -1,5 +1,6 @@
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from readiness.errors import UsageError
 from readiness.gateway import build, load_settings
 from readiness.gateway.rate import Rate
-from tests.gateway.harness import KEY
+from tests.gateway.harness import KEY, body, gateway
+from tests.gateway.upstream import Upstream
 
 
 @pytest.fixture
@@ -19,6 +21,12 @@ def config(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def running_upstream() -> Iterator[Upstream]:
+    with Upstream().running() as running:
+        yield running
 
 
 def upstream(**more: Any) -> dict[str, Any]:
@@ -49,6 +57,13 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
     settings = load_settings(None)
     assert str(settings.trusted_proxies[0]) == "10.0.0.0/8"
     assert settings.rate_limit == Rate(30, 5)
+
+
+def test_the_settings_in_the_readme_are_settings(config: Callable[[str], Path]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (text,) = [block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "base_url" in block]
+    settings = load_settings(config(text))
+    assert (settings.rate_limit, settings.upstreams[0].name) == (Rate(300, 60), "main")
 
 
 def test_settings_are_frozen() -> None:
@@ -130,6 +145,31 @@ def test_key_files_that_are_no_files_are_refused(tmp_path: Path) -> None:
     for name in ("pipe", "empty", "binary", "nix", "."):
         with pytest.raises(UsageError):
             build(load_settings(None, **upstream(api_key_file=tmp_path / name)))
+
+
+def test_a_mounted_secret_is_the_key_of_an_upstream(running_upstream: Upstream, tmp_path: Path) -> None:
+    (tmp_path / "up").write_text(f"{KEY}\n")
+    (tmp_path / "up").chmod(0o440)
+    settings = running_upstream.settings(api_key_secret="up")
+    with gateway(**settings, secrets_dir=tmp_path) as started:
+        assert started.chat(body("m1")).status == 200
+    assert running_upstream.keys == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o644, 0o660])
+def test_an_open_mounted_secret_is_refused(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "up").write_text(KEY)
+    (tmp_path / "up").chmod(mode)
+    with pytest.raises(UsageError, match=f"{mode:04o}, wider than 0640"):
+        build(load_settings(None, secrets_dir=tmp_path, **upstream(api_key_secret="up")))
+
+
+@pytest.mark.parametrize("name", ["../up", "/etc/passwd", "..data", "a/b", ""])
+def test_a_mounted_secret_is_a_name_in_its_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="api_key_secret"):
+        load_settings(None, secrets_dir=tmp_path, **upstream(api_key_secret=name))
+    with pytest.raises(UsageError, match="secrets_dir, which is not set"):
+        load_settings(None, **upstream(api_key_secret="up"))
 
 
 def test_a_key_variable_must_be_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,3 +134,16 @@ async def stream(request: web.Request, *events: str) -> web.StreamResponse:
 async def hang(_: web.Request) -> web.StreamResponse:
     await asyncio.sleep(3600)
     raise AssertionError
+
+
+async def one_chunk_then_hang(request: web.Request) -> web.StreamResponse:
+    await stream(request, chunk("one"))
+    return await hang(request)
+
+
+async def one_chunk_then_gone(request: web.Request) -> web.StreamResponse:
+    return await stream(request, chunk("one"))
+
+
+async def broken(_: web.Request) -> web.StreamResponse:
+    return web.Response(status=500, text="boom")

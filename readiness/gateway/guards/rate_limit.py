@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from readiness.gateway.call import Call, Guard, Handler, Reply
 from readiness.gateway.errors import TooManyRequests
@@ -57,6 +58,10 @@ class Windows:
         reset = max(1, math.ceil(calls[0] + self._rate.seconds - now))
         return Decision(admitted, self._rate.calls, self._rate.calls - len(calls), reset)
 
+    async def admit(self, client: str) -> Decision:
+        """The same, as a limiter that may have to ask for it."""
+        return self.take(client)
+
     def _forget(self, now: float) -> None:
         while self._admitted:
             calls = next(iter(self._admitted.values()))
@@ -65,12 +70,19 @@ class Windows:
             self._admitted.popitem(last=False)
 
 
-def guard(rate: Rate) -> Guard:
+class Limiter(Protocol):
+    """What counts the calls of clients."""
+
+    async def admit(self, client: str) -> Decision:
+        """Admit one call of the client, or refuse it."""
+        ...
+
+
+def guard(limiter: Limiter, rate: Rate) -> Guard:
     """Refuse what is over the rate, and say when to come back."""
-    windows = Windows(rate)
 
     async def rate_limit(call: Call, proceed: Handler) -> Reply:
-        decision = windows.take(call.client)
+        decision = await limiter.admit(call.client)
         if not decision.admitted:
             raise TooManyRequests(
                 f"More than {rate}: come back in {decision.reset} s.",
