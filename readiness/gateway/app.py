@@ -20,9 +20,21 @@ from readiness.gateway.providers.echo import Echo
 from readiness.gateway.providers.openai import OpenAI
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
+from readiness.gateway.upstreams import Ask, asking, breaker, retry
+from readiness.gateway.upstreams.breaker import Breaker
 
 PARTS = frozenset(
-    {body_size.ITEM, deadline.ITEM, health.ITEM, json.ITEM, nats.ITEM, rate_limit.ITEM, shutdown.ITEM},
+    {
+        body_size.ITEM,
+        breaker.ITEM,
+        deadline.ITEM,
+        health.ITEM,
+        json.ITEM,
+        nats.ITEM,
+        rate_limit.ITEM,
+        retry.ITEM,
+        shutdown.ITEM,
+    },
 )
 """What can be left out, by the checklist item that then fails."""
 
@@ -55,7 +67,7 @@ class Gateway:
             (json.ITEM, json.guard),
         ]
         kept = [guard for item, guard in guards if item not in without]
-        answer = chain([answered, *kept], chat.handler(self._catalog))
+        answer = chain([answered, *kept], chat.handler(self._catalog, _asks(self._providers, settings, without)))
 
         self._nats = _nats_port(settings, answer, self._tasks, looked_after=nats.ITEM not in without)
         self.app = http.application(
@@ -119,6 +131,19 @@ def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
     connect_timeout = settings.connect_timeout_seconds if timed else None
     upstreams = settings.upstreams
     return [OpenAI(each, key_of(each), connect_timeout=connect_timeout) for each in upstreams] or [Echo()]
+
+
+def _asks(providers: list[Provider], settings: Settings, without: frozenset[str]) -> dict[str, Ask]:
+    """What asks each upstream: a breaker before it, tries before the breaker."""
+    asks = {provider.name: asking(provider) for provider in providers}
+    if breaker.ITEM not in without:
+        failures, rest = settings.breaker_failures, settings.breaker_rest_seconds
+        asks = {name: breaker.broken(ask, Breaker(name, failures=failures, rest=rest)) for name, ask in asks.items()}
+    if retry.ITEM not in without:
+        waits = settings.retry_first_wait_seconds, settings.retry_longest_wait_seconds
+        patience = retry.Patience(settings.upstream_attempts, *waits)
+        asks = {name: retry.retried(ask, patience) for name, ask in asks.items()}
+    return asks
 
 
 def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, *, looked_after: bool) -> nats.NatsPort | None:

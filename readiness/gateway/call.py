@@ -27,6 +27,7 @@ class Call:
     length: int | None = None  # announced size of the body in bytes
     can_stream: bool = False  # the transport carries answers in pieces
     document: JsonObject | None = None  # the parsed body, once a guard has parsed it
+    deadline: float | None = None  # on the clock of the event loop: when its answer is due
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ GatewayError
 ├── ClientGone           499  for the log: nobody is there to read it
 ├── InternalError        500  a fault of the gateway
 ├── BadUpstream          502  the upstream failed, or answered nonsense
+│   └── LostUpstream          it cannot be reached, broke off or failed inside: the next try may do
 ├── Unavailable          503  busy, shutting down, or not loaded yet
+│   └── UpstreamDown          the upstream kept failing and is left alone for a while
 └── SlowUpstream         504  the upstream did not answer in time
 
 On the wire it is OpenAI's `{"error": {"message", "type", "param", "code"}}`.
@@ -128,9 +130,17 @@ class BadUpstream(GatewayError):
     code = "upstream_error"
 
 
+class LostUpstream(BadUpstream):
+    pass
+
+
 class Unavailable(GatewayError):
     status = 503
     code = "unavailable"
+
+
+class UpstreamDown(Unavailable):
+    code = "upstream_down"
 
 
 class SlowUpstream(GatewayError):

@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     request_timeout_seconds: Seconds = 60  # up to the first byte of the answer
     stream_idle_timeout_seconds: Seconds = 30  # longest pause between two chunks
     connect_timeout_seconds: Seconds = 5  # to an upstream
+    upstream_attempts: Annotated[int, Field(ge=1, le=10)] = 3  # how often an upstream is asked for one answer, in all
+    retry_first_wait_seconds: Seconds = 0.2  # the longest pause before the second try; it doubles with each one
+    retry_longest_wait_seconds: Seconds = 5  # an upstream whose Retry-After is longer is not asked again
+    breaker_failures: Annotated[int, Field(ge=1)] = 5  # in a row, then the upstream is left alone
+    breaker_rest_seconds: Seconds = 10  # until one call tries it again
     keep_alive_seconds: Annotated[int, Field(gt=0, le=3600)] = 30  # until an idle connection is closed
 
     check_period_seconds: Seconds = 5  # between two looks at an upstream's health and models

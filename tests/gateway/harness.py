@@ -132,7 +132,14 @@ async def ask_nats(client: Any, subject: str, data: bytes, headers: dict[str, st
 @contextmanager
 def gateway(*without: str, wait: bool = True, **overrides: Any) -> Iterator[Running]:
     """A running gateway on a free port; `wait` for its readiness."""
-    defaults = {"port": 0, "shutdown_notice_seconds": 0.0, "rate_limit": "100000/min"}
+    # What an upstream does is seen as it is: asked once, and never left alone, unless a test says so.
+    defaults = {
+        "port": 0,
+        "shutdown_notice_seconds": 0.0,
+        "rate_limit": "100000/min",
+        "upstream_attempts": 1,
+        "breaker_failures": 1_000_000,
+    }
     settings = load_settings(None, **{**defaults, **overrides})
     server = Server(build(settings, frozenset(without)))
     loops: list[asyncio.AbstractEventLoop] = []
