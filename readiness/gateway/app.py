@@ -8,16 +8,18 @@ from difflib import get_close_matches
 from starlette.applications import Starlette
 
 from readiness.errors import UsageError
-from readiness.gateway import chat, health, http, nats
+from readiness.gateway import chat, health, http, logs, metrics, nats, tracing
 from readiness.gateway.call import Guard, Handler, chain
 from readiness.gateway.catalog import Catalog
 from readiness.gateway.credentials import key_of
 from readiness.gateway.errors import answered
-from readiness.gateway.guards import body_size, deadline, json, rate_limit, shutdown
+from readiness.gateway.guards import body_size, cache, deadline, json, rate_limit, shutdown
 from readiness.gateway.health import Check
+from readiness.gateway.metrics import Metrics
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
 from readiness.gateway.providers.openai import OpenAI
+from readiness.gateway.served import Served
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
 from readiness.gateway.upstreams import Ask, asking, breaker, retry
@@ -27,13 +29,16 @@ PARTS = frozenset(
     {
         body_size.ITEM,
         breaker.ITEM,
+        cache.ITEM,
         deadline.ITEM,
         health.ITEM,
         json.ITEM,
+        metrics.ITEM,
         nats.ITEM,
         rate_limit.ITEM,
         retry.ITEM,
         shutdown.ITEM,
+        tracing.ITEM,
     },
 )
 """What can be left out, by the checklist item that then fails."""
@@ -56,6 +61,9 @@ class Gateway:
         self._gone_by: float | None = None  # on the monotonic clock
         self._tasks = Tasks()
 
+        self._metrics = Metrics() if metrics.ITEM not in without else None
+        self._traced = tracing.ITEM not in without
+
         self._providers = _providers(settings, timed=deadline.ITEM not in without)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
 
@@ -65,16 +73,22 @@ class Gateway:
             (rate_limit.ITEM, rate_limit.guard(settings.rate_limit)),
             (body_size.ITEM, body_size.guard(settings.max_body_bytes)),
             (json.ITEM, json.guard),
+            (cache.ITEM, cache.guard(settings.cache_bytes, settings.cache_seconds)),
         ]
         kept = [guard for item, guard in guards if item not in without]
-        answer = chain([answered, *kept], chat.handler(self._catalog, _asks(self._providers, settings, without)))
+        answer = chain([answered, *kept], chat.handler(self._catalog, self._asks(without)))
 
-        self._nats = _nats_port(settings, answer, self._tasks, looked_after=nats.ITEM not in without)
+        self._nats = self._nats_port(answer, looked_after=nats.ITEM not in without)
         self.app = http.application(
             answer,
             proxies=settings.trusted_proxies,
-            health=[] if health.ITEM in without else health.routes(self.checks),
+            more=[
+                *([] if health.ITEM in without else health.routes(self.checks)),
+                *([self._metrics.route()] if self._metrics else []),
+            ],
             lifespan=self._lifespan,
+            watch=self._watch,
+            traced=self._traced,
         )
 
     def checks(self) -> Mapping[str, Check]:
@@ -116,6 +130,44 @@ class Gateway:
         for provider in self._providers:
             await provider.close()
 
+    def _asks(self, without: frozenset[str]) -> dict[str, Ask]:
+        """What asks each upstream: a breaker before it, tries before the breaker."""
+        return {provider.name: self._ask(provider, without) for provider in self._providers}
+
+    def _ask(self, provider: Provider, without: frozenset[str]) -> Ask:
+        settings, name = self.settings, provider.name
+        ask = asking(provider)
+        if self._metrics:
+            ask = self._metrics.measured(name, ask)
+        if breaker.ITEM not in without:
+            fuse = Breaker(name, failures=settings.breaker_failures, rest=settings.breaker_rest_seconds)
+            ask = breaker.broken(ask, self._metrics.watched(name, fuse) if self._metrics else fuse)
+        if retry.ITEM not in without:
+            waits = settings.retry_first_wait_seconds, settings.retry_longest_wait_seconds
+            ask = retry.retried(ask, retry.Patience(settings.upstream_attempts, *waits))
+        return ask
+
+    def _nats_port(self, answer: Handler, *, looked_after: bool) -> nats.NatsPort | None:
+        settings = self.settings
+        if settings.nats_url is None:
+            return None
+        wiring = nats.Wiring(
+            url=settings.nats_url.get_secret_value(),
+            subject=settings.nats_subject,
+            queue=settings.nats_queue,
+            max_in_flight=settings.nats_max_in_flight,
+            check_period=settings.nats_check_period_seconds,
+            check_timeout=settings.nats_check_timeout_seconds,
+            looked_after=looked_after,
+            traced=self._traced,
+        )
+        return nats.NatsPort(wiring, answer, self._tasks, self._watch)
+
+    def _watch(self, served: Served) -> None:
+        logs.served(served)
+        if self._metrics:
+            self._metrics.served(served)
+
     def _grace_left(self) -> float:
         if not self.graceful:
             return 0
@@ -131,31 +183,3 @@ def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
     connect_timeout = settings.connect_timeout_seconds if timed else None
     upstreams = settings.upstreams
     return [OpenAI(each, key_of(each), connect_timeout=connect_timeout) for each in upstreams] or [Echo()]
-
-
-def _asks(providers: list[Provider], settings: Settings, without: frozenset[str]) -> dict[str, Ask]:
-    """What asks each upstream: a breaker before it, tries before the breaker."""
-    asks = {provider.name: asking(provider) for provider in providers}
-    if breaker.ITEM not in without:
-        failures, rest = settings.breaker_failures, settings.breaker_rest_seconds
-        asks = {name: breaker.broken(ask, Breaker(name, failures=failures, rest=rest)) for name, ask in asks.items()}
-    if retry.ITEM not in without:
-        waits = settings.retry_first_wait_seconds, settings.retry_longest_wait_seconds
-        patience = retry.Patience(settings.upstream_attempts, *waits)
-        asks = {name: retry.retried(ask, patience) for name, ask in asks.items()}
-    return asks
-
-
-def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, *, looked_after: bool) -> nats.NatsPort | None:
-    if settings.nats_url is None:
-        return None
-    wiring = nats.Wiring(
-        url=settings.nats_url.get_secret_value(),
-        subject=settings.nats_subject,
-        queue=settings.nats_queue,
-        max_in_flight=settings.nats_max_in_flight,
-        check_period=settings.nats_check_period_seconds,
-        check_timeout=settings.nats_check_timeout_seconds,
-        looked_after=looked_after,
-    )
-    return nats.NatsPort(wiring, answer, tasks)

@@ -8,6 +8,12 @@ import uuid
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from readiness.gateway import tracing
+from readiness.gateway.served import Served
+
+log = logging.getLogger(__name__)
+MAX_PATH = 200  # characters of a path that are logged
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
@@ -23,11 +29,23 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "request_id": request_id.get(),
+            **_span(),
             **{key: value for key, value in vars(record).items() if key not in _PLAIN},
         }
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
         return json.dumps({key: value for key, value in event.items() if value is not None}, default=str)
+
+
+def _span() -> dict[str, str | None]:
+    span = tracing.current.get()
+    return {"trace_id": span.trace_id, "span_id": span.span_id, "parent_id": span.parent_id} if span else {}
+
+
+def served(request: Served) -> None:
+    """The one line of a request."""
+    fields = {"transport": request.transport, "method": request.method, "path": request.path[:MAX_PATH]}
+    log.info("request", extra={**fields, "status": request.status, "seconds": round(request.seconds, 4)})
 
 
 def configure(level: str) -> None:

@@ -15,10 +15,12 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error, MaxPayloadError
 
+from readiness.gateway import tracing
 from readiness.gateway.call import JSON_TYPE, Call, Handler, Reply, Route
 from readiness.gateway.errors import BadUpstream, Unavailable
 from readiness.gateway.health import Check
 from readiness.gateway.logs import accept_request_id, request_id
+from readiness.gateway.served import Served, Transport, Watch
 from readiness.gateway.tasks import Tasks
 
 ITEM = "nats-connection-checked"
@@ -39,13 +41,15 @@ class Wiring:
     check_period: float
     check_timeout: float
     looked_after: bool = True  # False: connect once, never again
+    traced: bool = True
 
 
 class NatsPort:
     """Answers one subject in a queue group."""
 
-    def __init__(self, wiring: Wiring, answer: Handler, tasks: Tasks) -> None:
+    def __init__(self, wiring: Wiring, answer: Handler, tasks: Tasks, watch: Watch) -> None:
         self._wiring = wiring
+        self._watch = watch
         self._answer = answer
         self._tasks = tasks
         self._in_flight = 0
@@ -148,11 +152,11 @@ class NatsPort:
         begun = time.monotonic()
         headers = {name.lower(): value for name, value in (message.headers or {}).items()}
         request_id.set(accept_request_id(headers.get("x-request-id")))
+        if self._wiring.traced:
+            tracing.current.set(tracing.begun(headers))
         reply = await self._answer(_call(message.data, headers))
         await _respond(client, message, reply)
-        seconds = round(time.monotonic() - begun, 4)
-        fields = {"transport": "nats", "path": message.subject, "status": reply.status, "seconds": seconds}
-        log.info("request", extra=fields)
+        self._watch(Served(Transport.NATS, Route.CHAT, message.subject, reply.status, time.monotonic() - begun))
 
     def _note(self, fault: str | None) -> None:
         if fault != self._fault:

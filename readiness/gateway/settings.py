@@ -80,6 +80,8 @@ class Settings(BaseSettings):
     retry_longest_wait_seconds: Seconds = 5  # an upstream whose Retry-After is longer is not asked again
     breaker_failures: Annotated[int, Field(ge=1)] = 5  # in a row, then the upstream is left alone
     breaker_rest_seconds: Seconds = 10  # until one call tries it again
+    cache_bytes: Annotated[int, Field(ge=0)] = 16_000_000  # of answers to deterministic requests; 0 keeps none
+    cache_seconds: Seconds = 300
     keep_alive_seconds: Annotated[int, Field(gt=0, le=3600)] = 30  # until an idle connection is closed
 
     check_period_seconds: Seconds = 5  # between two looks at an upstream's health and models

@@ -194,7 +194,7 @@ def test_without_health_there_is_no_health_route() -> None:
 
 def test_the_parts_that_can_be_left_out() -> None:
     named = {"health-endpoint", "json-guarded", "body-size-limited", "rate-limited", "requests-timed"}
-    named |= {"connection-retry", "circuit-breaker"}
+    named |= {"connection-retry", "circuit-breaker", "caching", "metrics", "tracing"}
     assert named | {"nats-connection-checked", "graceful-shutdown"} == PARTS
 
 

@@ -115,8 +115,7 @@ def test_a_stream_is_never_tried_again_after_its_first_chunk(start: Any, upstrea
     assert len(upstream.seen) == 1
 
 
-@BOTH
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("port", "status"), [("http", 429), ("nats", 503)])
 def test_a_short_retry_after_is_waited_for(start: Any, upstream: Upstream, port: str, status: int) -> None:
     times: list[float] = []
 

@@ -14,6 +14,7 @@ from readiness.gateway.parse import Malformed, parse
 from readiness.gateway.schema import ChatRequest
 from readiness.gateway.settings import Upstream
 from readiness.gateway.sse import events
+from readiness.gateway.tracing import outgoing
 
 MAX_ANSWER = 32_000_000  # bytes of an answer that is not streamed
 NOT_FOUND = 404
@@ -74,7 +75,8 @@ class OpenAI:
     @asynccontextmanager
     async def _asked(self, request: ChatRequest) -> AsyncIterator[aiohttp.ClientResponse]:
         url = f"{self._base}/chat/completions"
-        async with _faults(), self._session.post(url, json=request.document, allow_redirects=False) as response:
+        asked = self._session.post(url, json=request.document, headers=outgoing(), allow_redirects=False)
+        async with _faults(), asked as response:
             _refuse(response)
             yield response
 
