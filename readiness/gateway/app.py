@@ -22,6 +22,7 @@ from readiness.gateway.providers.openai import OpenAI
 from readiness.gateway.served import Served
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
+from readiness.gateway.tools import Tools
 from readiness.gateway.upstreams import Ask, asking, breaker, retry
 from readiness.gateway.upstreams.breaker import Breaker
 
@@ -76,7 +77,7 @@ class Gateway:
             (cache.ITEM, cache.guard(settings.cache_bytes, settings.cache_seconds)),
         ]
         kept = [guard for item, guard in guards if item not in without]
-        answer = chain([answered, *kept], chat.handler(self._catalog, self._asks(without)))
+        answer = chain([answered, *kept], chat.handler(self._catalog, self._asks(without), self._tools()))
 
         self._nats = self._nats_port(answer, looked_after=nats.ITEM not in without)
         self.app = http.application(
@@ -106,6 +107,11 @@ class Gateway:
         if self._nats:
             self._tasks.start("nats leaves", self._nats.leave())
 
+    def hurry(self) -> None:
+        """Wait for nothing any more."""
+        self._gone_by = time.monotonic()
+        self._tasks.cut()
+
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         await self._start()
@@ -123,12 +129,14 @@ class Gateway:
         await self._catalog.first_answers(self.settings.check_timeout_seconds)
 
     async def _stop(self) -> None:
-        await self._tasks.finish(self._grace_left())
-        if self._nats:
-            await self._nats.close(self._grace_left())
-        await self._tasks.stop()
-        for provider in self._providers:
-            await provider.close()
+        try:
+            await self._tasks.finish(self._grace_left())
+            if self._nats:
+                await self._nats.close(self._grace_left())
+        finally:
+            await self._tasks.stop()
+            for provider in self._providers:
+                await provider.close()
 
     def _asks(self, without: frozenset[str]) -> dict[str, Ask]:
         """What asks each upstream: a breaker before it, tries before the breaker."""
@@ -146,6 +154,16 @@ class Gateway:
             waits = settings.retry_first_wait_seconds, settings.retry_longest_wait_seconds
             ask = retry.retried(ask, retry.Patience(settings.upstream_attempts, *waits))
         return ask
+
+    def _tools(self) -> Tools | None:
+        settings = self.settings
+        if not settings.nats_tools:
+            return None
+        return Tools(
+            lambda: self._nats.client() if self._nats else None,
+            settings.nats_tools,
+            settings.nats_tool_timeout_seconds,
+        )
 
     def _nats_port(self, answer: Handler, *, looked_after: bool) -> nats.NatsPort | None:
         settings = self.settings

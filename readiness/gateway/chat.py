@@ -3,23 +3,25 @@
 import json
 import time
 from collections.abc import AsyncGenerator, Mapping
+from functools import partial
 
 from readiness.gateway.call import Call, Handler, Reply, Route
 from readiness.gateway.catalog import Catalog
 from readiness.gateway.errors import BadRequest
 from readiness.gateway.schema import chat_request
+from readiness.gateway.tools import Tools
 from readiness.gateway.upstreams import JSON_HEADERS, Ask, Order
 from readiness.gateway.upstreams.fallback import first_answer
 
 
-def handler(catalog: Catalog, asks: Mapping[str, Ask]) -> Handler:
+def handler(catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None) -> Handler:
     """What stands behind all guards: one function for every route. `asks` holds what asks each upstream, by name."""
     started = int(time.time())
 
     async def answer(call: Call) -> Reply:
         match call.route:
             case Route.CHAT:
-                return await _chat(call, catalog, asks)
+                return await _chat(call, catalog, asks, tools)
             case Route.MODELS:
                 return _models(catalog, started)
 
@@ -34,12 +36,13 @@ def _models(catalog: Catalog, created: int) -> Reply:
     return Reply(json.dumps({"object": "list", "data": data}).encode(), headers=JSON_HEADERS)
 
 
-async def _chat(call: Call, catalog: Catalog, asks: Mapping[str, Ask]) -> Reply:
+async def _chat(call: Call, catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None) -> Reply:
     request = chat_request(await _document(call))
     if request.stream and not call.can_stream:
         raise BadRequest("Streaming is not offered over this transport; leave `stream` out.", param="stream")
     upstreams = [asks[name] for name in catalog.upstreams_of(request.model)]
-    return await first_answer(upstreams, Order(request, call.deadline))
+    ask = partial(first_answer, upstreams)
+    return await (tools.running(ask) if tools else ask)(Order(request, call.deadline))
 
 
 async def _document(call: Call) -> object:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -70,6 +70,10 @@ class NatsPort:
         """Health of the connection, as of the last message that went round."""
         return {"nats": Check.of(self._fault)} if self._wiring.looked_after else {}
 
+    def client(self) -> Client | None:
+        """The connection, for requests of our own; None while it is known to be of no use."""
+        return self._client if self._answers() else None
+
     async def leave(self) -> None:
         """Take no new messages; others of the queue group get them."""
         if self._chat and self._answers():
@@ -83,7 +87,8 @@ class NatsPort:
             with suppress(Error, TimeoutError, OSError):
                 async with asyncio.timeout(grace):
                     await self._client.drain()
-        if not self._client.is_closed:
+        # The last bytes for a transport that is gone: nats-py lets the error of the loop through.
+        with suppress(Error, OSError, RuntimeError):
             await self._client.close()
 
     def _answers(self) -> bool:
@@ -121,6 +126,7 @@ class NatsPort:
             "allow_reconnect": self._wiring.looked_after,
             "max_reconnect_attempts": -1 if self._wiring.looked_after else 1,
             "reconnect_time_wait": 0.25,
+            "pending_size": 0,  # while the server is gone nothing is kept for later: it would come too late
             "ping_interval": 5,
             "error_cb": self._on_error,
             "disconnected_cb": self._on_disconnect,
@@ -129,6 +135,8 @@ class NatsPort:
 
     async def _ask_myself(self, client: Client) -> str | None:
         # A message of its own, there and back. A flush or a ping that times out would break the connection it tests.
+        if not client.is_connected:
+            return "not connected"
         try:
             await client.request(self._own_subject, timeout=self._wiring.check_timeout)
         except (Error, TimeoutError, OSError):
@@ -154,7 +162,11 @@ class NatsPort:
         request_id.set(accept_request_id(headers.get("x-request-id")))
         if self._wiring.traced:
             tracing.current.set(tracing.begun(headers))
-        reply = await self._answer(_call(message.data, headers))
+        try:
+            reply = await self._answer(_call(message.data, headers))
+        except asyncio.CancelledError:
+            await _respond(client, message, Unavailable("The gateway is shutting down.").reply())
+            raise
         await _respond(client, message, reply)
         self._watch(Served(Transport.NATS, Route.CHAT, message.subject, reply.status, time.monotonic() - begun))
 
@@ -191,7 +203,11 @@ async def _respond(client: Client, message: Msg, reply: Reply) -> None:
 
 
 async def _send(client: Client, message: Msg, reply: Reply) -> None:
-    await client.publish(message.reply, reply.body, headers=_headers(reply))
+    headers = _headers(reply)
+    # The client counts the body alone, the server the headers too: it would end the connection for all.
+    if len(reply.body) + _length(headers) > client.max_payload:
+        raise MaxPayloadError
+    await client.publish(message.reply, reply.body, headers=headers)
 
 
 def _call(body: bytes, headers: dict[str, str]) -> Call:
@@ -201,6 +217,11 @@ def _call(body: bytes, headers: dict[str, str]) -> Call:
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
     yield body
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """The bytes that headers take on the wire."""
+    return len("NATS/1.0\r\n\r\n") + sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items())
 
 
 def _headers(reply: Reply) -> dict[str, str]:

@@ -91,6 +91,10 @@ class Settings(BaseSettings):
     nats_subject: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")] = "llm.chat"
     nats_queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "gateway"
     nats_max_in_flight: Annotated[int, Field(gt=0)] = 64  # beyond it the answer is `busy`
+    nats_tools: tuple[
+        str, ...
+    ] = ()  # run over NATS when a model calls them, by name or pattern; others are the client's
+    nats_tool_timeout_seconds: Seconds = 10  # for one call, within the deadline of its request
     nats_check_period_seconds: Seconds = 1
     nats_check_timeout_seconds: Seconds = 1
 

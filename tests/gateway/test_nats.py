@@ -70,6 +70,18 @@ def test_an_answer_larger_than_a_message_is_told(shared_nats: NatsServer) -> Non
         assert (found.status, found.error["code"]) == (502, "upstream_error")
 
 
+def test_an_answer_that_fits_only_without_its_headers_is_told(shared_nats: NatsServer) -> None:
+    with gateway(nats_url=shared_nats.url, nats_subject="fits.chat", max_body_bytes=10_000_000) as running:
+
+        def answered(size: int) -> Answer:
+            return running.message(body(content="x" * size), {"x-request-id": "i" * 100})
+
+        overhead = len(answered(0).text)
+        statuses = {missing: answered(1_048_576 - overhead - missing).status for missing in (0, 50, 300)}
+        assert statuses == {0: 502, 50: 502, 300: 200}
+        assert running.ready()
+
+
 def answers_over_nats(running: Running) -> bool:
     try:
         return running.message(body()).status == 200
@@ -125,6 +137,15 @@ def test_stopping_with_a_frozen_server(own_nats: NatsServer) -> None:
     with gateway(nats_url=own_nats.url, nats_check_period_seconds=0.1, nats_check_timeout_seconds=0.3) as running:
         own_nats.freeze()
         wait_for(lambda: not running.ready(), "the freeze to show")
+
+
+def test_stopping_after_the_server_died(own_nats: NatsServer) -> None:
+    own_nats.start()
+    with gateway(nats_url=own_nats.url, nats_check_period_seconds=0.05, nats_check_timeout_seconds=0.2) as running:
+        own_nats.kill()
+        wait_for(lambda: not running.ready(), "the loss to show")
+        # Long enough for several checks, each of which may leave something to be sent.
+        time.sleep(0.5)
 
 
 def test_stopping_without_grace(shared_nats: NatsServer) -> None:
@@ -187,3 +208,20 @@ def test_in_flight_messages_are_answered_on_shutdown(shared_nats: NatsServer, up
     context = gateway(nats_url=shared_nats.url, nats_subject="drain.chat", **upstream.settings())
     context.__enter__()
     assert asyncio.run(ask_then_leave()) == [200] * 4
+
+
+def test_messages_that_outlast_the_grace_are_told(shared_nats: NatsServer, upstream: Upstream) -> None:
+    upstream.script = hang
+
+    async def ask_then_leave() -> Answer:
+        async with nats_client(shared_nats.url) as client:
+            asked = asyncio.create_task(ask_nats(client, "cut.chat", body("m1")))
+            await asyncio.to_thread(upstream.asked.wait, PATIENCE)
+            await asyncio.to_thread(context.__exit__, None, None, None)
+            return await asked
+
+    settings = {**upstream.settings(), "shutdown_grace_seconds": 0.3}
+    context = gateway(nats_url=shared_nats.url, nats_subject="cut.chat", **settings)
+    context.__enter__()
+    found = asyncio.run(ask_then_leave())
+    assert (found.status, found.error["code"]) == (503, "unavailable")

@@ -1,6 +1,7 @@
 """The gateway as a process of its own: logs, signals, exit codes."""
 
 import asyncio
+import http.client
 import json
 import signal
 import subprocess
@@ -118,6 +119,43 @@ def test_the_grace_ends(upstream: Upstream) -> None:
         assert running.process.wait(PATIENCE) == 0
         thread.join(PATIENCE)
     assert (found[0].status, found[0].error["code"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("notice", ["0", "60"])
+def test_a_second_signal_waits_for_nothing(upstream: Upstream, streams: bool, notice: str) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        if streams:
+            await stream(request, chunk("one"))
+        return await hang(request)
+
+    upstream.script = endless
+    settings = {"shutdown_notice_seconds": notice, "shutdown_grace_seconds": "600"}
+    with process(upstreams=upstreams(upstream), **settings) as running:
+        found = []
+
+        def ask() -> None:
+            with suppress(OSError, http.client.HTTPException):
+                found.append(running.chat(body("m1", stream=streams)))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert upstream.asked.wait(PATIENCE)
+        running.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not accepts(running), "the first signal to be seen")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(PATIENCE) == 0
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    if not streams:
+        assert (found[0].status, found[0].error["code"]) == (503, "unavailable")
+
+
+def accepts(running: Process) -> bool:
+    try:
+        return running.ready()
+    except OSError:
+        return False
 
 
 def test_without_grace_what_is_in_flight_is_cut(upstream: Upstream) -> None:

@@ -17,8 +17,8 @@ OK = 200
 def guard(max_bytes: int, seconds: float) -> Guard:
     """Keep at most `max_bytes` of answers, each for so many seconds; what was used longest ago goes first.
 
-    Deterministic is what asks for temperature 0 in one piece. `Cache-Control: no-store` keeps a request out of this
-    altogether; with `no-cache` the upstream is asked, and its answer kept.
+    Deterministic is what asks for temperature 0, in one piece and without tools. `Cache-Control: no-store` keeps a
+    request out of this altogether; with `no-cache` the upstream is asked, and its answer kept.
     """
     answers: TTLCache[str, Reply] = TTLCache(max_bytes, seconds, time.monotonic, _size)
 
@@ -41,7 +41,7 @@ def guard(max_bytes: int, seconds: float) -> Guard:
 def _is_deterministic(document: JsonObject) -> bool:
     temperature = document.get("temperature")
     is_zero = isinstance(temperature, int | float) and not isinstance(temperature, bool) and temperature == 0
-    return is_zero and not document.get("stream")
+    return is_zero and not document.get("stream") and not document.get("tools")
 
 
 def _key(call: Call, document: JsonObject) -> str:
