@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test check bench format reports clean
+.PHONY: audit test soak check bench format reports clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -28,6 +28,10 @@ CODE := tests/scan tests/report tests/test_rules.py
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses logical $(CODE)
 	$(BIN)/python -m pytest $(CODE:%=--ignore=%)
+
+# What takes long: load with faults for ten minutes, and absolute limits: make soak SECONDS=60
+soak: $(READY)
+	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest -o python_files='soak_*.py' --timeout 0 --capture no tests/soak
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -14,7 +14,7 @@ from readiness.gateway.catalog import Catalog
 from readiness.gateway.credentials import key_of
 from readiness.gateway.errors import answered
 from readiness.gateway.guards import body_size, cache, deadline, json, rate_limit, shutdown
-from readiness.gateway.health import Check
+from readiness.gateway.health import UPSTREAM, Check
 from readiness.gateway.metrics import Metrics
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
@@ -43,6 +43,7 @@ PARTS = frozenset(
     },
 )
 """What can be left out, by the checklist item that then fails."""
+LEFT_ALONE = "it kept failing and is left alone for now"
 
 
 def build(settings: Settings, without: frozenset[str] = frozenset()) -> "Gateway":
@@ -64,6 +65,8 @@ class Gateway:
 
         self._metrics = Metrics() if metrics.ITEM not in without else None
         self._traced = tracing.ITEM not in without
+
+        self._breakers: dict[str, Breaker] = {}
 
         self._providers = _providers(settings, timed=deadline.ITEM not in without)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
@@ -96,6 +99,7 @@ class Gateway:
         """Everything readiness depends on, as it was last seen."""
         return {
             **self._catalog.checks(),
+            **{f"{UPSTREAM}{name}": Check.of(LEFT_ALONE) for name, each in self._breakers.items() if each.is_resting},
             **(self._nats.checks() if self._nats else {}),
             **({"shutdown": Check.of("shutting down")} if self.leaving else {}),
         }
@@ -148,8 +152,11 @@ class Gateway:
         if self._metrics:
             ask = self._metrics.measured(name, ask)
         if breaker.ITEM not in without:
-            fuse = Breaker(name, failures=settings.breaker_failures, rest=settings.breaker_rest_seconds)
-            ask = breaker.broken(ask, self._metrics.watched(name, fuse) if self._metrics else fuse)
+            kept = Breaker(name, failures=settings.breaker_failures, rest=settings.breaker_rest_seconds)
+            self._breakers[name] = kept
+            ask = breaker.broken(ask, kept)
+            if self._metrics:
+                self._metrics.watch_breaker(name, kept)
         if retry.ITEM not in without:
             waits = settings.retry_first_wait_seconds, settings.retry_longest_wait_seconds
             ask = retry.retried(ask, retry.Patience(settings.upstream_attempts, *waits))

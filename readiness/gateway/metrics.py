@@ -32,6 +32,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
+        tasks = Gauge("gateway_tasks", "Tasks of the event loop.", registry=self._registry)
+        tasks.set_function(lambda: float(len(asyncio.all_tasks())))
         self._requests = Counter(
             "gateway_requests",
             "Requests that were answered, or given up by their client (499).",
@@ -70,10 +72,9 @@ class Metrics:
         self._requests.labels(served.transport, served.route, str(served.status)).inc()
         self._request_seconds.labels(served.transport, served.route).observe(served.seconds)
 
-    def watched(self, name: str, breaker: Breaker) -> Breaker:
+    def watch_breaker(self, name: str, breaker: Breaker) -> None:
         """Show the state of an upstream's breaker."""
         self._breakers.labels(name).set_function(lambda: float(breaker.is_open))
-        return breaker
 
     def measured(self, name: str, ask: Ask) -> Ask:
         """Count and time what is asked of an upstream, a stream until its end."""

@@ -48,7 +48,6 @@ class Server(uvicorn.Server):
             )
         )
         self._gateway = gateway
-        self._hurrying: asyncio.Future[None] | None = None
         self.listener = _listen(settings.host, settings.port)
         self.port: int = self.listener.getsockname()[1]
 
@@ -60,7 +59,7 @@ class Server(uvicorn.Server):
         """Fail readiness now, close the port after the notice; a second call cuts everything off. Call in the loop."""
         if self._gateway.leaving or not self._gateway.graceful:
             self._close()
-            self._hurrying = asyncio.ensure_future(self._hurry())
+            self._hurry()
             return
         self._gateway.leave()
         asyncio.get_running_loop().call_later(self._gateway.settings.shutdown_notice_seconds, self._close)
@@ -83,15 +82,10 @@ class Server(uvicorn.Server):
     def _close(self) -> None:
         self.should_exit = True
 
-    async def _hurry(self) -> None:
+    def _hurry(self) -> None:
         self._gateway.hurry()
-        tasks = list(self.server_state.tasks)
-        for task in tasks:
+        for task in self.server_state.tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        # uvicorn waits for connections, and a cut answer leaves its own open.
-        for connection in list(self.server_state.connections):
-            connection.transport.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -4,7 +4,6 @@ Tools that the operator did not name, and all tools of a streamed request, are t
 through as they are.
 """
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +43,7 @@ class Tools:
 
     client: Callable[[], Client | None]  # None while the connection is known to be of no use
     names: Sequence[str]  # or patterns, as `search-*`
-    timeout: float  # seconds for one call
+    timeout: float  # seconds for one call; the deadline of its request ends it earlier
 
     def running(self, ask: Ask) -> Ask:
         """Ask, run what tools the answer calls, and ask again with what they said, until it calls none of ours.
@@ -59,7 +58,7 @@ class Tools:
                 calls = _calls(message)
                 if not calls or not all(self.has(call) for call in calls):
                     return reply
-                said = [await self.run(call, order.deadline) for call in calls]
+                said = [await self.run(call) for call in calls]
                 order = _continued(order, message, said)
             raise ToolFailed(f"The model went on calling tools after {MAX_ROUNDS} rounds.")
 
@@ -71,14 +70,14 @@ class Tools:
             return False
         return any(fnmatchcase(call.name, name) for name in self.names)
 
-    async def run(self, call: ToolCall, deadline: float | None) -> JsonObject:
+    async def run(self, call: ToolCall) -> JsonObject:
         """One tool's answer as the message that the model gets."""
-        answer = await self._ask(call, self._left(deadline))
+        answer = await self._ask(call)
         if answer.headers and "Nats-Service-Error-Code" in answer.headers:
             raise ToolFailed(f"The tool {call.name} failed.")
         return {"role": "tool", "tool_call_id": call.id, "content": answer.data.decode("utf-8", "replace")}
 
-    async def _ask(self, call: ToolCall, seconds: float) -> Msg:
+    async def _ask(self, call: ToolCall) -> Msg:
         client = self.client()
         if client is None:
             raise NoTool("Tools cannot be reached: the connection to NATS is down.", headers={"retry-after": "1"})
@@ -87,18 +86,13 @@ class Tools:
             raise ToolFailed(f"The arguments of the tool {call.name} are longer than a NATS message may be.")
         headers = {"Content-Type": JSON_TYPE, "X-Request-ID": request_id.get() or "", **tracing.outgoing()}
         try:
-            return await client.request(SUBJECT + call.name, arguments, seconds, headers=headers)
+            return await client.request(SUBJECT + call.name, arguments, self.timeout, headers=headers)
         except NoRespondersError:
             raise NoTool(f"Nothing runs the tool {call.name}.") from None
         except TimeoutError:
-            raise SlowTool(f"The tool {call.name} did not answer within {seconds:.3g} seconds.") from None
+            raise SlowTool(f"The tool {call.name} did not answer within {self.timeout:g} seconds.") from None
         except (Error, OSError):
             raise NoTool(f"The tool {call.name} cannot be reached.") from None
-
-    def _left(self, deadline: float | None) -> float:
-        if deadline is None:
-            return self.timeout
-        return min(self.timeout, max(0.0, deadline - asyncio.get_running_loop().time()))
 
 
 def _message(reply: Reply) -> JsonObject:

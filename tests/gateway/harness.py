@@ -166,6 +166,8 @@ def gateway(*without: str, wait: bool = True, **overrides: Any) -> Iterator[Runn
 class NatsServer:
     """A real nats-server process on one port, that can be killed and started again."""
 
+    options: tuple[str, ...] = ()
+
     def __init__(self) -> None:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -175,7 +177,7 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [str(NATS_SERVER), "-a", "127.0.0.1", "-p", str(self.port)]
+        command = [str(NATS_SERVER), "-a", "127.0.0.1", "-p", str(self.port), *self.options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self._listens, "nats-server")
 

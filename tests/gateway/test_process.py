@@ -41,13 +41,13 @@ class Process(Requests):
 
 
 @contextmanager
-def process(*without: str, **environment: str) -> Iterator[Process]:
+def process(*without: str, log: int = subprocess.PIPE, **environment: str) -> Iterator[Process]:
     port = free_port()
     variables = {f"READINESS_GATEWAY_{key.upper()}": value for key, value in {"port": str(port), **environment}.items()}
     child: subprocess.Popen[bytes] = subprocess.Popen(
         [sys.executable, "-c", SERVE, *without],
         env={"PYTHONPATH": ":".join(sys.path), "TEST_KEY": KEY, **variables},
-        stderr=subprocess.PIPE,
+        stderr=log,
     )
     running = Process(port, child)
     try:
@@ -109,7 +109,7 @@ def test_sigterm_lets_what_is_in_flight_finish(upstream: Upstream, streams: bool
 
 def test_the_grace_ends(upstream: Upstream) -> None:
     upstream.script = hang
-    settings = {"shutdown_notice_seconds": "0", "shutdown_grace_seconds": "0.5"}
+    settings: Any = {"shutdown_notice_seconds": "0", "shutdown_grace_seconds": "0.5"}
     with process(upstreams=upstreams(upstream), **settings) as running:
         found = []
         thread = threading.Thread(target=lambda: found.append(running.chat(body("m1"))))
@@ -130,7 +130,7 @@ def test_a_second_signal_waits_for_nothing(upstream: Upstream, streams: bool, no
         return await hang(request)
 
     upstream.script = endless
-    settings = {"shutdown_notice_seconds": notice, "shutdown_grace_seconds": "600"}
+    settings: Any = {"shutdown_notice_seconds": notice, "shutdown_grace_seconds": "600"}
     with process(upstreams=upstreams(upstream), **settings) as running:
         found = []
 

@@ -171,6 +171,7 @@ def test_an_upstream_that_keeps_failing_is_left_alone(start: Any, upstream: Upst
     upstream.script = says(500)
     assert [running.ask(port, body("m1")).status for _ in range(5)] == [502] * 3 + [503] * 2
     assert len(upstream.seen) == 3
+    assert running.checks()["upstream:up"]["status"] == "fail"
     refused = running.ask(port, body("m1"))
     assert refused.error["code"] == "upstream_down"
     assert 0 < int(refused.headers["retry-after"]) <= FOR_EVER
@@ -237,6 +238,16 @@ def test_one_trial_closes_the_breaker(start: Any, upstream: Upstream) -> None:
         thread.join(PATIENCE)
     assert asked_during_the_trial == 1
     assert Counter(found).keys() == {200, 503}
+    assert running.chat(body("m1")).status == 200
+
+
+def test_after_its_rest_an_upstream_is_ready_for_a_trial(start: Any, upstream: Upstream) -> None:
+    running = start(breaker_failures=1, breaker_rest_seconds=0.3)
+    upstream.script = first(says(500))
+    assert running.chat(body("m1")).status == 502
+    assert not running.ready()
+    # Without a single call: nobody sends one to a gateway that is not ready.
+    wait_for(running.ready, "the end of the rest")
     assert running.chat(body("m1")).status == 200
 
 

@@ -36,6 +36,11 @@ class Breaker:
         """Whether calls are turned away, all or all but one."""
         return self._shut_until is not None
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether all calls are turned away; once that is over, it takes a call to find out more."""
+        return self._shut_until is not None and self._clock() < self._shut_until
+
     def admit(self) -> bool:
         """Let a call through, and say whether it is the trial; raises UpstreamDown."""
         if self._shut_until is None:
