@@ -87,7 +87,7 @@ class NatsPort:
             with suppress(Error, TimeoutError, OSError):
                 async with asyncio.timeout(grace):
                     await self._client.drain()
-        # The last bytes for a transport that is gone: nats-py lets the error of the loop through.
+        # Answers that wait for a server that is gone: nats-py writes them to a closed transport and lets the error out.
         with suppress(Error, OSError, RuntimeError):
             await self._client.close()
 
@@ -126,7 +126,6 @@ class NatsPort:
             "allow_reconnect": self._wiring.looked_after,
             "max_reconnect_attempts": -1 if self._wiring.looked_after else 1,
             "reconnect_time_wait": 0.25,
-            "pending_size": 0,  # while the server is gone nothing is kept for later: it would come too late
             "ping_interval": 5,
             "error_cb": self._on_error,
             "disconnected_cb": self._on_disconnect,

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import threading
 import time
 from typing import Any
 
@@ -139,13 +140,30 @@ def test_stopping_with_a_frozen_server(own_nats: NatsServer) -> None:
         wait_for(lambda: not running.ready(), "the freeze to show")
 
 
-def test_stopping_after_the_server_died(own_nats: NatsServer) -> None:
+def test_stopping_with_an_answer_for_a_server_that_died(
+    own_nats: NatsServer, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    died = threading.Event()
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        await asyncio.to_thread(died.wait, PATIENCE)
+        return await answer(request)
+
+    async def publish() -> None:
+        async with nats_client(own_nats.url) as client:
+            await client.publish("llm.chat", body("m1"), reply="nobody.waits")
+            await client.flush()
+
+    upstream.script = late
     own_nats.start()
-    with gateway(nats_url=own_nats.url, nats_check_period_seconds=0.05, nats_check_timeout_seconds=0.2) as running:
+    with gateway(nats_url=own_nats.url, **upstream.settings()) as running:
+        asyncio.run(publish())
+        assert upstream.asked.wait(PATIENCE)
         own_nats.kill()
         wait_for(lambda: not running.ready(), "the loss to show")
-        # Long enough for several checks, each of which may leave something to be sent.
-        time.sleep(0.5)
+        died.set()
+        wait_for(lambda: b'transport="nats"' in running.get("/metrics").text, "the answer")
+    assert "shutdown failed" not in caplog.text
 
 
 def test_stopping_without_grace(shared_nats: NatsServer) -> None:

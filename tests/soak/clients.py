@@ -15,6 +15,9 @@ from nats.aio.client import Client
 
 from tests.gateway.harness import PATIENCE, body
 
+JSON = {"content-type": "application/json"}
+LONGEST = 10  # seconds until an answer over NATS is missed; the gateway gives up far earlier
+
 
 @dataclass
 class Account:
@@ -55,7 +58,7 @@ class Clients:
         async with aiohttp.ClientSession(self.url, connector=connector, timeout=timeout) as http:
             client = Client()
             quiet: Any = {"error_cb": _nothing, "max_reconnect_attempts": -1, "reconnect_time_wait": 0.1}
-            await client.connect(self.nats_url, pending_size=0, **quiet)
+            await client.connect(self.nats_url, **quiet)
             works = [
                 *[lambda: self.plain(http)] * 4,
                 *[lambda: self.stream(http)] * 3,
@@ -117,7 +120,7 @@ class Clients:
     async def message(self, client: Client) -> None:
         before, was_down = self.bus.outages, self.bus.down
         try:
-            message = await client.request(self.subject, body("m1"), timeout=PATIENCE)
+            message = await client.request(self.subject, body("m1"), timeout=LONGEST)
         except (nats.errors.Error, OSError) as error:
             if was_down or self.bus.outages != before or isinstance(error, nats.errors.NoRespondersError):
                 self.account.excused += 1
@@ -131,9 +134,6 @@ class Clients:
         shape = json.loads(text)
         assert ("error" in shape) is (status != 200), shape
         self.account.answers[str(status)] += 1
-
-
-JSON = {"content-type": "application/json"}
 
 
 async def _nothing(_: Exception) -> None:
