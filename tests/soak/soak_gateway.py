@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -69,8 +70,8 @@ def with_tools(script: Script) -> Script:
 
 
 GOOD = [with_tools(answer), slow]
-FAULTS = [says(500), says(429, **{"retry-after": "0"}), says(200, "<html>"), cut_plain, cut_before_headers, hang]
-FAULTS += [broken_stream]
+FAULTS = [broken_stream, says(500), says(429, **{"retry-after": "0"}), says(200, "<html>"), cut_plain, hang]
+FAULTS += [cut_before_headers]
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,10 @@ def settled(gateway: Process, server: Monitored) -> State:
 
 
 async def flap(upstream: Upstream) -> None:
-    while True:
+    for fault in cycle(FAULTS):
         upstream.script = random.choice(GOOD)
         await asyncio.sleep(random.uniform(0.5, 3))
-        upstream.script = random.choice(FAULTS)
+        upstream.script = fault
         await asyncio.sleep(random.uniform(0.2, 1))
 
 
