@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from tenacity import RetryCallState, retry, retry_if_exception_type
-from tenacity.wait import wait_random_exponential
-
 from readiness.gateway.call import Reply
 from readiness.gateway.errors import GatewayError, LostUpstream, SlowUpstream, UpstreamLimit
 from readiness.gateway.upstreams import Ask, Order
@@ -46,30 +43,29 @@ def asked_pause(headers: Mapping[str, str]) -> float | None:
 
 def retried(ask: Ask, patience: Patience) -> Ask:
     """Ask again after a passing failure; the last failure is raised."""
-    backoff = wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
 
-    def wait(state: RetryCallState) -> float:
-        asked = asked_pause(_failure(state).headers)
-        return backoff(state) if asked is None else asked + random.uniform(0, patience.first_wait)  # noqa: S311  jitter
-
-    def stop(state: RetryCallState) -> bool:
-        if state.attempt_number >= patience.attempts:
-            return True
-        if (asked_pause(_failure(state).headers) or 0) > patience.longest_wait:
-            return True
-        return _is_late(state.args[0], state.upcoming_sleep)
-
-    @retry(retry=retry_if_exception_type(PASSING), wait=wait, stop=stop, reraise=True)
     async def ask_again(order: Order) -> Reply:
+        for tried in range(1, patience.attempts):
+            try:
+                return await ask(order)
+            except PASSING as failure:
+                pause = _pause(failure, tried, patience)
+                if pause is None or _is_late(order, pause):
+                    raise
+            await asyncio.sleep(pause)
         return await ask(order)
 
     return ask_again
 
 
-def _failure(state: RetryCallState) -> GatewayError:
-    failure = state.outcome.exception() if state.outcome else None
-    assert isinstance(failure, GatewayError)  # noqa: S101  only these are tried again
-    return failure
+def _pause(failure: GatewayError, tried: int, patience: Patience) -> float | None:
+    """Seconds until the next try; None where the upstream asks for more than there is patience."""
+    asked = asked_pause(failure.headers)
+    if asked is None:
+        return random.uniform(0, min(patience.longest_wait, patience.first_wait * 2 ** (tried - 1)))  # noqa: S311
+    if asked > patience.longest_wait:
+        return None
+    return asked + random.uniform(0, patience.first_wait)  # noqa: S311  jitter, no secret
 
 
 def _is_late(order: Order, pause: float) -> bool:
