@@ -7,6 +7,7 @@ import sys
 import uuid
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from types import TracebackType
 
 from readiness.gateway import tracing
 from readiness.gateway.served import Served
@@ -49,11 +50,21 @@ def served(request: Served) -> None:
 
 
 def configure(level: str) -> None:
-    """Send everything the process logs to stderr in this form."""
+    """Send everything the process logs to stderr in this form, and crashes of it too."""
+    # Nothing of this is told; looking it up costs as much as the rest of a line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    sys.excepthook = _told
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
+
+
+def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    log.critical("the gateway died", exc_info=(kind, error, trace))
 
 
 def accept_request_id(offered: str | None) -> str:

@@ -186,6 +186,17 @@ def test_a_missing_extra_is_named(module: str) -> None:
     assert b"pip install 'readiness[gateway]'" in ended.stderr
 
 
+def test_a_crash_is_a_json_line_too() -> None:
+    code = "from readiness.gateway import logs; logs.configure('info'); 1 / 0"
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    (line,) = ended.stderr.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["message"]) == ("critical", "the gateway died")
+    assert "ZeroDivisionError" in told["exception"]
+    assert ended.returncode == 1
+
+
 def test_a_port_that_is_taken_is_a_usage_error() -> None:
     settings = load_settings(None, port=0)
     first = Server(build(settings))
