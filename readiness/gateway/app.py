@@ -12,9 +12,10 @@ from readiness.gateway import chat, health, http, logs, metrics, nats, tracing
 from readiness.gateway.call import Guard, Handler, chain
 from readiness.gateway.catalog import Catalog
 from readiness.gateway.credentials import key_of
+from readiness.gateway.dispatch import Dispatch
 from readiness.gateway.errors import answered
 from readiness.gateway.guards import body_size, cache, deadline, json, rate_limit, shutdown
-from readiness.gateway.health import UPSTREAM, Check
+from readiness.gateway.health import Check
 from readiness.gateway.metrics import Metrics
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
@@ -23,8 +24,7 @@ from readiness.gateway.served import Served
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
 from readiness.gateway.tools import Tools
-from readiness.gateway.upstreams import Ask, asking, breaker, retry
-from readiness.gateway.upstreams.breaker import Breaker
+from readiness.gateway.upstreams import breaker, retry
 
 PARTS = frozenset(
     {
@@ -43,7 +43,6 @@ PARTS = frozenset(
     },
 )
 """What can be left out, by the checklist item that then fails."""
-LEFT_ALONE = "it kept failing and is left alone for now"
 
 
 def build(settings: Settings, without: frozenset[str] = frozenset()) -> "Gateway":
@@ -66,10 +65,9 @@ class Gateway:
         self._metrics = Metrics() if metrics.ITEM not in without else None
         self._traced = tracing.ITEM not in without
 
-        self._breakers: dict[str, Breaker] = {}
-
         self._providers = _providers(settings, timed=deadline.ITEM not in without)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
+        self._dispatch = Dispatch(self._providers, settings, self._metrics, without)
 
         guards: list[tuple[str, Guard]] = [
             (shutdown.ITEM, shutdown.guard(lambda: self.leaving)),
@@ -80,7 +78,7 @@ class Gateway:
             (cache.ITEM, cache.guard(settings.cache_bytes, settings.cache_seconds)),
         ]
         kept = [guard for item, guard in guards if item not in without]
-        answer = chain([answered, *kept], chat.handler(self._catalog, self._asks(without), self._tools()))
+        answer = chain([answered, *kept], chat.handler(self._catalog, self._dispatch.asks, self._tools()))
 
         self._nats = self._nats_port(answer, looked_after=nats.ITEM not in without)
         self.app = http.application(
@@ -99,7 +97,7 @@ class Gateway:
         """Everything readiness depends on, as it was last seen."""
         return {
             **self._catalog.checks(),
-            **{f"{UPSTREAM}{name}": Check.of(LEFT_ALONE) for name, each in self._breakers.items() if each.is_resting},
+            **self._dispatch.checks(),
             **(self._nats.checks() if self._nats else {}),
             **({"shutdown": Check.of("shutting down")} if self.leaving else {}),
         }
@@ -141,26 +139,6 @@ class Gateway:
             await self._tasks.stop()
             for provider in self._providers:
                 await provider.close()
-
-    def _asks(self, without: frozenset[str]) -> dict[str, Ask]:
-        """What asks each upstream: a breaker before it, tries before the breaker."""
-        return {provider.name: self._ask(provider, without) for provider in self._providers}
-
-    def _ask(self, provider: Provider, without: frozenset[str]) -> Ask:
-        settings, name = self.settings, provider.name
-        ask = asking(provider)
-        if self._metrics:
-            ask = self._metrics.measured(name, ask)
-        if breaker.ITEM not in without:
-            kept = Breaker(name, failures=settings.breaker_failures, rest=settings.breaker_rest_seconds)
-            self._breakers[name] = kept
-            ask = breaker.broken(ask, kept)
-            if self._metrics:
-                self._metrics.watch_breaker(name, kept)
-        if retry.ITEM not in without:
-            waits = settings.retry_first_wait_seconds, settings.retry_longest_wait_seconds
-            ask = retry.retried(ask, retry.Patience(settings.upstream_attempts, *waits))
-        return ask
 
     def _tools(self) -> Tools | None:
         settings = self.settings
