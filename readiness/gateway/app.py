@@ -62,7 +62,7 @@ class Gateway:
         self._gone_by: float | None = None  # on the monotonic clock
         self._tasks = Tasks()
 
-        self._metrics = Metrics() if metrics.ITEM not in without else None
+        self._metrics = Metrics()
         self._traced = tracing.ITEM not in without
 
         self._providers = _providers(settings, timed=deadline.ITEM not in without)
@@ -75,7 +75,7 @@ class Gateway:
             (rate_limit.ITEM, rate_limit.guard(settings.rate_limit)),
             (body_size.ITEM, body_size.guard(settings.max_body_bytes)),
             (json.ITEM, json.guard),
-            (cache.ITEM, cache.guard(settings.cache_bytes, settings.cache_seconds)),
+            (cache.ITEM, cache.guard(settings.cache_bytes, settings.cache_seconds, self._metrics.looked_up)),
         ]
         kept = [guard for item, guard in guards if item not in without]
         answer = chain([answered, *kept], chat.handler(self._catalog, self._dispatch.asks, self._tools()))
@@ -86,7 +86,7 @@ class Gateway:
             proxies=settings.trusted_proxies,
             more=[
                 *([] if health.ITEM in without else health.routes(self.checks)),
-                *([self._metrics.route()] if self._metrics else []),
+                *([] if metrics.ITEM in without else [self._metrics.route()]),
             ],
             lifespan=self._lifespan,
             watch=self._watch,
@@ -147,6 +147,7 @@ class Gateway:
         return Tools(
             lambda: self._nats.client() if self._nats else None,
             settings.nats_tools,
+            self._metrics.tool_ended,
             settings.nats_tool_timeout_seconds,
         )
 
@@ -168,8 +169,7 @@ class Gateway:
 
     def _watch(self, served: Served) -> None:
         logs.served(served)
-        if self._metrics:
-            self._metrics.served(served)
+        self._metrics.served(served)
 
     def _grace_left(self) -> float:
         if not self.graceful:

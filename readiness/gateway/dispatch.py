@@ -16,7 +16,7 @@ class Dispatch:
     """What asks each upstream, by name; `without` leaves parts out."""
 
     def __init__(
-        self, providers: Iterable[Provider], settings: Settings, metrics: Metrics | None, without: frozenset[str]
+        self, providers: Iterable[Provider], settings: Settings, metrics: Metrics, without: frozenset[str]
     ) -> None:
         self._settings = settings
         self._metrics = metrics
@@ -30,9 +30,7 @@ class Dispatch:
         return {UPSTREAM + name: Check.of(LEFT_ALONE) for name in resting}
 
     def _ask(self, provider: Provider) -> Ask:
-        ask = asking(provider)
-        if self._metrics:
-            ask = self._metrics.measured(provider.name, ask)
+        ask = self._metrics.measured(provider.name, asking(provider))
         if breaker.ITEM not in self._without:
             ask = breaker.broken(ask, self._breaker(provider.name))
         if retry.ITEM not in self._without:
@@ -42,8 +40,7 @@ class Dispatch:
     def _breaker(self, name: str) -> Breaker:
         failures, rest = self._settings.breaker_failures, self._settings.breaker_rest_seconds
         made = self._breakers[name] = Breaker(name, failures=failures, rest=rest)
-        if self._metrics:
-            self._metrics.watch_breaker(name, made)
+        self._metrics.watch_breaker(name, made)
         return made
 
     def _patience(self) -> retry.Patience:

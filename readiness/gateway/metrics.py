@@ -60,6 +60,18 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self._cached = Counter(
+            "gateway_cache_lookups",
+            "Deterministic requests, by whether their answer was kept.",
+            ["result"],
+            registry=self._registry,
+        )
+        self._tool_calls = Counter(
+            "gateway_tool_calls",
+            "Tools that were run over NATS, by how they ended.",
+            ["outcome"],
+            registry=self._registry,
+        )
         self._breakers = Gauge(
             "gateway_upstream_left_alone",
             "1 while the breaker keeps calls from an upstream.",
@@ -71,6 +83,14 @@ class Metrics:
         """Count a request."""
         self._requests.labels(served.transport, served.route, str(served.status)).inc()
         self._request_seconds.labels(served.transport, served.route).observe(served.seconds)
+
+    def looked_up(self, hit: bool) -> None:
+        """Count a deterministic request."""
+        self._cached.labels("hit" if hit else "miss").inc()
+
+    def tool_ended(self, error: BaseException | None) -> None:
+        """Count a tool's run."""
+        self._tool_calls.labels(_outcome(error)).inc()
 
     def watch_breaker(self, name: str, breaker: Breaker) -> None:
         """Show the state of an upstream's breaker."""

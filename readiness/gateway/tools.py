@@ -43,6 +43,7 @@ class Tools:
 
     client: Callable[[], Client | None]  # None while the connection is known to be of no use
     names: Sequence[str]  # or patterns, as `search-*`
+    ended: Callable[[BaseException | None], None]  # told of each run, with what it failed of
     timeout: float  # seconds for one call; the deadline of its request ends it earlier
 
     def running(self, ask: Ask) -> Ask:
@@ -72,6 +73,15 @@ class Tools:
 
     async def run(self, call: ToolCall) -> JsonObject:
         """One tool's answer as the message that the model gets."""
+        try:
+            said = await self._answer(call)
+        except BaseException as error:
+            self.ended(error)
+            raise
+        self.ended(None)
+        return said
+
+    async def _answer(self, call: ToolCall) -> JsonObject:
         answer = await self._ask(call)
         if answer.headers and "Nats-Service-Error-Code" in answer.headers:
             raise ToolFailed(f"The tool {call.name} failed.")

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from tests.gateway.harness import NatsServer, Running, body, gateway
 from tests.gateway.test_guards import BOTH
+from tests.gateway.test_observability import numbers
 from tests.gateway.upstream import Upstream, answer
 
 ASKED = body("m1", temperature=0)
@@ -109,6 +110,7 @@ def test_no_store_is_neither_read_nor_kept(start: Start, port: str) -> None:
 def test_no_cache_asks_and_keeps(start: Start, port: str) -> None:
     running = start()
     assert [number(running, port, Cache_Control=wish) for wish in ("", "no-cache", "")] == [1, 2, 2]
+    assert numbers(running, "gateway_cache_lookups_total") == {("miss",): 2, ("hit",): 1}
 
 
 def test_a_stream_is_never_answered_with_a_whole_reply(start: Start) -> None:

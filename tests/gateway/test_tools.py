@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 
 from tests.gateway.harness import PATIENCE, NatsServer, Running, body, gateway, nats_client, wait_for
 from tests.gateway.test_guards import BOTH
-from tests.gateway.test_observability import TRACE
+from tests.gateway.test_observability import TRACE, numbers
 from tests.gateway.upstream import Script, Upstream, answer, in_thread
 
 OFFERED = [{"type": "function", "function": {"name": "weather"}}]
@@ -108,6 +108,7 @@ def test_several_calls_and_several_rounds(start: Start, tool: Tool, upstream: Up
     upstream.script = calling(call(), call("news", number=2), rounds=3)
     assert running.chat(ASKED).status == 200
     assert [message.subject.rpartition(".")[2] for message in tool.seen] == ["weather", "news"] * 3
+    assert numbers(running, "gateway_tool_calls_total") == {("ok",): 6}
 
 
 @pytest.mark.parametrize("calls", [[call("other")], [call(), call("other")]])
@@ -168,6 +169,7 @@ def test_a_tool_that_reports_an_error(start: Start, tool: Tool, upstream: Upstre
     found = running.chat(ASKED)
     assert (found.status, found.error["code"]) == (502, "tool_failed")
     assert "boom" not in found.error["message"]
+    assert numbers(running, "gateway_tool_calls_total") == {("tool_failed",): 1}
 
 
 def test_without_a_connection_tools_fail_at_once(start: Start, own_nats: NatsServer, upstream: Upstream) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Callable
 
 from cachetools import TTLCache
 
@@ -14,8 +15,10 @@ OVERHEAD = 1_000  # bytes that an entry takes beside its answer
 OK = 200
 
 
-def guard(max_bytes: int, seconds: float) -> Guard:
+def guard(max_bytes: int, seconds: float, looked_up: Callable[[bool], None]) -> Guard:
     """Keep at most `max_bytes` of answers, each for so many seconds; what was used longest ago goes first.
+
+    `looked_up` is told of each lookup whether it found an answer.
 
     Deterministic is what asks for temperature 0, in one piece and without tools. `Cache-Control: no-store` keeps a
     request out of this altogether; with `no-cache` the upstream is asked, and its answer kept.
@@ -27,7 +30,9 @@ def guard(max_bytes: int, seconds: float) -> Guard:
         if call.document is None or not _is_deterministic(call.document) or "no-store" in wishes:
             return await proceed(call)
         key = _key(call, call.document)
-        if (known := answers.get(key)) is not None and "no-cache" not in wishes:
+        known = answers.get(key) if "no-cache" not in wishes else None
+        looked_up(known is not None)
+        if known is not None:
             return known.with_headers({"cache-status": f"{NAME}; hit"})
         reply = await proceed(call)
         kept = reply.status == OK and reply.stream is None and _size(reply) <= max_bytes
