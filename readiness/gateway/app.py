@@ -10,19 +10,24 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 
 from readiness.errors import MissingExtra, UsageError
-from readiness.gateway import chat, health, http, locks, nats
+from readiness.gateway import chat, health, http, locks, logs, metrics, nats, tracing
 from readiness.gateway.call import Guard, Handler, chain
 from readiness.gateway.callers import Callers
 from readiness.gateway.catalog import Catalog
 from readiness.gateway.credentials import client_keys, key_of
+from readiness.gateway.dispatch import Dispatch
 from readiness.gateway.errors import answered
-from readiness.gateway.guards import auth, backpressure, body_size, deadline, json, rate_limit, schema, shutdown
+from readiness.gateway.guards import auth, backpressure, body_size, cache, deadline, json, rate_limit, schema, shutdown
 from readiness.gateway.health import Check
+from readiness.gateway.metrics import Metrics
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
 from readiness.gateway.providers.openai import OpenAI
+from readiness.gateway.served import Served
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
+from readiness.gateway.tools import Tools
+from readiness.gateway.upstreams import breaker, retry
 
 if TYPE_CHECKING:
     from readiness.gateway.shared_windows import SharedWindows
@@ -32,13 +37,18 @@ PARTS = frozenset(
         auth.ITEM,
         backpressure.ITEM,
         body_size.ITEM,
+        breaker.ITEM,
+        cache.ITEM,
         deadline.ITEM,
         health.ITEM,
         json.ITEM,
+        metrics.ITEM,
         nats.ITEM,
         rate_limit.ITEM,
+        retry.ITEM,
         schema.ITEM,
         shutdown.ITEM,
+        tracing.ITEM,
     },
 )
 """What can be left out, by the checklist item that then fails; authentication has a name of its own."""
@@ -62,8 +72,12 @@ class Gateway:
         self._gone_by: float | None = None  # on the monotonic clock
         self._tasks = Tasks()
 
+        self._metrics = Metrics()
+        self._traced = tracing.ITEM not in without
+
         self._providers = _providers(settings, timed=self.timed)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
+        self._dispatch = Dispatch(self._providers, settings, self._metrics, without)
 
         callers = Callers(client_keys(settings))
         self._shared = _shared_windows(settings)
@@ -79,22 +93,30 @@ class Gateway:
             (body_size.ITEM, body_size.guard(settings.max_body_bytes)),
             ("", json.unguarded if json.ITEM in without else json.guard),
             (schema.ITEM, schema.guard),
+            (cache.ITEM, cache.guard(settings.cache_bytes, settings.cache_seconds, self._metrics.looked_up)),
         ]
         kept = [guard for item, guard in guards if item not in without]
-        answer = chain([answered, callers.introduce, *kept], chat.handler(self._catalog))
+        handler = chat.handler(self._catalog, self._dispatch.asks, self._tools())
+        answer = chain([answered, callers.introduce, *kept], handler)
 
-        self._nats = _nats_port(settings, answer, self._tasks, without)
+        self._nats = self._nats_port(answer, without)
         self.app = http.application(
             answer,
             _http_wiring(settings, callers, timed=self.timed, keyed=auth.guard in kept),
-            health=[] if health.ITEM in without else health.routes(self.checks),
+            more=[
+                *([] if health.ITEM in without else health.routes(self.checks)),
+                *([] if metrics.ITEM in without else [self._metrics.route()]),
+            ],
             lifespan=self._lifespan,
+            watch=self._watch,
+            traced=self._traced,
         )
 
     def checks(self) -> Mapping[str, Check]:
         """Everything readiness depends on, as it was last seen."""
         return {
             **self._catalog.checks(),
+            **self._dispatch.checks(),
             **(self._nats.checks() if self._nats else {}),
             **({"shutdown": Check.of("shutting down")} if self.leaving else {}),
         }
@@ -105,6 +127,11 @@ class Gateway:
         self._gone_by = time.monotonic() + self.settings.shutdown_notice_seconds + self.settings.shutdown_grace_seconds
         if self._nats:
             self._tasks.start("nats leaves", self._nats.leave())
+
+    def hurry(self) -> None:
+        """Wait for nothing any more."""
+        self._gone_by = time.monotonic()
+        self._tasks.cut()
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
@@ -123,14 +150,47 @@ class Gateway:
         await self._catalog.first_answers(self.settings.check_timeout_seconds)
 
     async def _stop(self) -> None:
-        await self._tasks.finish(self._grace_left())
-        if self._nats:
-            await self._nats.close(self._grace_left())
-        await self._tasks.stop()
-        for provider in self._providers:
-            await provider.close()
-        if self._shared:
-            await self._shared.close()
+        try:
+            await self._tasks.finish(self._grace_left())
+            if self._nats:
+                await self._nats.close(self._grace_left())
+        finally:
+            await self._tasks.stop()
+            for provider in self._providers:
+                await provider.close()
+            if self._shared:
+                await self._shared.close()
+
+    def _tools(self) -> Tools | None:
+        settings = self.settings
+        if not settings.nats_tools:
+            return None
+        return Tools(
+            lambda: self._nats.client() if self._nats else None,
+            settings.nats_tools,
+            self._metrics.tool_ended,
+            settings.nats_tool_timeout_seconds,
+        )
+
+    def _nats_port(self, answer: Handler, without: frozenset[str]) -> nats.NatsPort | None:
+        settings = self.settings
+        if settings.nats_url is None:
+            return None
+        wiring = nats.Wiring(
+            url=settings.nats_url.get_secret_value(),
+            subject=settings.nats_subject,
+            queue=settings.nats_queue,
+            max_in_flight=sys.maxsize if backpressure.ITEM in without else settings.nats_max_in_flight,
+            check_period=settings.nats_check_period_seconds,
+            check_timeout=settings.nats_check_timeout_seconds,
+            looked_after=nats.ITEM not in without,
+            traced=self._traced,
+        )
+        return nats.NatsPort(wiring, answer, self._tasks, self._watch)
+
+    def _watch(self, served: Served) -> None:
+        logs.served(served)
+        self._metrics.served(served)
 
     def _grace_left(self) -> float:
         if not self.graceful:
@@ -173,18 +233,3 @@ def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
     return [
         OpenAI(each, key_of(each, settings.secrets_dir), connect_timeout=connect_timeout) for each in upstreams
     ] or [Echo()]
-
-
-def _nats_port(settings: Settings, answer: Handler, tasks: Tasks, without: frozenset[str]) -> nats.NatsPort | None:
-    if settings.nats_url is None:
-        return None
-    wiring = nats.Wiring(
-        url=settings.nats_url.get_secret_value(),
-        subject=settings.nats_subject,
-        queue=settings.nats_queue,
-        max_in_flight=sys.maxsize if backpressure.ITEM in without else settings.nats_max_in_flight,
-        check_period=settings.nats_check_period_seconds,
-        check_timeout=settings.nats_check_timeout_seconds,
-        looked_after=nats.ITEM not in without,
-    )
-    return nats.NatsPort(wiring, answer, tasks)

@@ -28,6 +28,7 @@ class Call:
     can_stream: bool = False  # the transport carries answers in pieces
     document: JsonObject | None = None  # the parsed body, once a guard has parsed it
     known: bool = False  # the caller showed a configured key
+    deadline: float | None = None  # on the clock of the event loop: when its answer is due
 
 
 @dataclass(frozen=True, slots=True)

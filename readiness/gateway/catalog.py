@@ -59,14 +59,17 @@ class Catalog:
                 owners.setdefault(model, name)
         return owners
 
-    def provider_of(self, model: str) -> Provider:
-        """Raise UnknownModel, or Unavailable while some list was never loaded and may hold the model."""
-        owners = self.owners()
-        if model in owners:
-            return self._providers[owners[model]]
+    def upstreams_of(self, model: str) -> list[str]:
+        """The names of all that serve the model, at least one, as they are to be asked.
+
+        Raises UnknownModel, or Unavailable while some list was never loaded and may hold the model.
+        """
+        serving = [name for name, listing in self._listings.items() if model in listing.models]
+        if serving:
+            return serving
         if not all(listing.models for listing in self._listings.values()):
             raise Unavailable("The model list of an upstream is not loaded yet.", headers={"retry-after": "5"})
-        raise UnknownModel(f"The model {model[:100]!r} does not exist. Known: {_named(owners)}.", param="model")
+        raise UnknownModel(f"The model {model[:100]!r} does not exist. Known: {_named(self.owners())}.", param="model")
 
     def checks(self) -> dict[str, Check]:
         """Health of every provider, as of its last refresh."""

@@ -2,26 +2,26 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Mapping
+from functools import partial
 
-from readiness.gateway.call import JSON_TYPE, Call, Handler, Reply, Route
+from readiness.gateway.call import Call, Handler, Reply, Route
 from readiness.gateway.catalog import Catalog
-from readiness.gateway.errors import BadRequest, BadUpstream
-from readiness.gateway.providers import Provider
-from readiness.gateway.schema import ChatRequest, chat_request
+from readiness.gateway.errors import BadRequest
+from readiness.gateway.schema import chat_request
+from readiness.gateway.tools import Tools
+from readiness.gateway.upstreams import JSON_HEADERS, Ask, Order
+from readiness.gateway.upstreams.fallback import first_answer
 
-JSON_HEADERS = {"content-type": JSON_TYPE}
 
-
-def handler(catalog: Catalog) -> Handler:
-    """What stands behind all guards: one function for every route."""
+def handler(catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None) -> Handler:
+    """What stands behind all guards: one function for every route. `asks` holds what asks each upstream, by name."""
     started = int(time.time())
 
     async def answer(call: Call) -> Reply:
         match call.route:
             case Route.CHAT:
-                return await _chat(call, catalog)
+                return await _chat(call, catalog, asks, tools)
             case Route.MODELS:
                 return _models(catalog, started)
 
@@ -36,14 +36,13 @@ def _models(catalog: Catalog, created: int) -> Reply:
     return Reply(json.dumps({"object": "list", "data": data}).encode(), headers=JSON_HEADERS)
 
 
-async def _chat(call: Call, catalog: Catalog) -> Reply:
+async def _chat(call: Call, catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None) -> Reply:
     request = chat_request(await _document(call))
     if request.stream and not call.can_stream:
         raise BadRequest("Streaming is not offered over this transport; leave `stream` out.", param="stream")
-    provider = catalog.provider_of(request.model)
-    if request.stream:
-        return Reply(stream=await _begun(provider, request))
-    return Reply(await provider.complete(request), headers=JSON_HEADERS)
+    upstreams = [asks[name] for name in catalog.upstreams_of(request.model)]
+    ask = partial(first_answer, upstreams)
+    return await (tools.running(ask) if tools else ask)(Order(request, call.deadline))
 
 
 async def _document(call: Call) -> object:
@@ -56,20 +55,3 @@ async def _document(call: Call) -> object:
 async def _nothing() -> AsyncGenerator[bytes, None]:
     return
     yield
-
-
-async def _begun(provider: Provider, request: ChatRequest) -> AsyncGenerator[bytes, None]:
-    """The stream with its first chunk in hand, so that what fails before it is still told by a status."""
-    stream = provider.stream(request)
-    try:
-        first = await anext(stream)
-    except StopAsyncIteration:
-        raise BadUpstream("The upstream ended the stream without a single chunk.") from None
-    return _resumed(first, stream)
-
-
-async def _resumed(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(rest):
-        yield first
-        async for chunk in rest:
-            yield chunk

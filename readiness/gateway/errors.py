@@ -15,8 +15,13 @@ GatewayError
 ├── ClientGone           499  for the log: nobody is there to read it
 ├── InternalError        500  a fault of the gateway
 ├── BadUpstream          502  the upstream failed, or answered nonsense
+│   ├── LostUpstream          it cannot be reached, broke off or failed inside: the next try may do
+│   └── ToolFailed            a tool that was called over NATS failed
 ├── Unavailable          503  busy, shutting down, or not loaded yet
+│   ├── UpstreamDown          the upstream kept failing and is left alone for a while
+│   └── NoTool                nothing runs the tool, or NATS is down
 └── SlowUpstream         504  the upstream did not answer in time
+    └── SlowTool              a tool did not
 
 On the wire it is OpenAI's `{"error": {"message", "type", "param", "code"}}`.
 """
@@ -139,14 +144,34 @@ class BadUpstream(GatewayError):
     code = "upstream_error"
 
 
+class LostUpstream(BadUpstream):
+    pass
+
+
+class ToolFailed(BadUpstream):
+    code = "tool_failed"
+
+
 class Unavailable(GatewayError):
     status = 503
     code = "unavailable"
 
 
+class UpstreamDown(Unavailable):
+    code = "upstream_down"
+
+
+class NoTool(Unavailable):
+    code = "tool_unavailable"
+
+
 class SlowUpstream(GatewayError):
     status = 504
     code = "upstream_timeout"
+
+
+class SlowTool(SlowUpstream):
+    code = "tool_timeout"
 
 
 def shaped(error: Exception) -> GatewayError:

@@ -1,7 +1,6 @@
 """The HTTP port: requests become calls, replies become responses, and a client that leaves ends its call."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,11 +10,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
-from readiness.gateway import openapi
+from readiness.gateway import openapi, tracing
 from readiness.gateway.call import Call, Handler, Route
 from readiness.gateway.callers import Callers
 from readiness.gateway.clients import Network, client_of
@@ -24,10 +22,10 @@ from readiness.gateway.errors import ClientGone, InternalError, MethodNotAllowed
 from readiness.gateway.headers import SECURITY
 from readiness.gateway.locks import Locked
 from readiness.gateway.logs import accept_request_id, request_id
+from readiness.gateway.served import Served, Transport, Watch
 from readiness.gateway.wire import Incoming, response, send_reply, unless_gone
 
-log = logging.getLogger(__name__)
-MAX_LOGGED_PATH = 200
+ELSEWHERE = "other"  # the route of what is asked for at paths that do not exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +72,23 @@ def application(
     answer: Handler,
     wiring: Wiring,
     *,
-    health: Sequence[BaseRoute],
+    more: Sequence[HttpRoute],
     lifespan: Lifespan[Starlette],
+    watch: Watch,
+    traced: bool,
 ) -> ASGIApp:
-    """The whole port as one ASGI application."""
+    """The whole port as one ASGI application; `more` routes are for those who run it."""
     routes = [
         HttpRoute("/v1/chat/completions", Endpoint(Route.CHAT, answer, wiring), methods=["POST"]),
         HttpRoute("/v1/models", Endpoint(Route.MODELS, answer, wiring), methods=["GET"]),
-        *health,
+        *more,
     ]
     routes.append(openapi.route(routes, keyed=wiring.keyed))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refuse, 500: _fail})
     app.router.redirect_slashes = False
     locked = Locked(app, wiring.callers, wiring.locked)
-    return Front(Cors(locked, wiring.cors_origins) if wiring.cors_origins else locked)
+    inner = Cors(locked, wiring.cors_origins) if wiring.cors_origins else locked
+    return Front(inner, frozenset(route.path for route in routes), watch, traced)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
@@ -112,24 +113,31 @@ def _length(headers: Mapping[str, str]) -> int | None:
 
 @dataclass(slots=True)
 class Front:
-    """What every response has in common: a request id, the security headers, one log line."""
+    """What every request has in common: an id, a span, the security headers, and that it is told of when it is over."""
 
     app: ASGIApp
+    paths: frozenset[str]
+    watch: Watch
+    traced: bool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        seen = Exchange(accept_request_id(Headers(scope=scope).get("x-request-id")), send)
-        token = request_id.set(seen.id)
+        headers = Headers(scope=scope)
+        seen = Exchange(accept_request_id(headers.get("x-request-id")), send)
+        # Each request has a context of its own: nothing is to be set back.
+        request_id.set(seen.id)
+        if self.traced:
+            tracing.current.set(tracing.begun(headers))
         try:
             await self.app(scope, receive, seen.send)
         except asyncio.CancelledError:
             await seen.cut_short()
             raise
         finally:
-            seen.log(scope)
-            request_id.reset(token)
+            path = scope["path"]
+            self.watch(seen.served(path, scope["method"], path if path in self.paths else ELSEWHERE))
 
 
 @dataclass(slots=True)
@@ -155,8 +163,6 @@ class Exchange:
             error = Unavailable("The gateway is shutting down.", headers={"connection": "close"})
             await response(error)({"type": "http"}, _nothing_more, self.send)
 
-    def log(self, scope: Scope) -> None:
-        seconds = round(time.monotonic() - self.begun, 4)
-        path = scope["path"][:MAX_LOGGED_PATH]
-        fields = {"transport": "http", "method": scope["method"], "path": path}
-        log.info("request", extra={**fields, "status": self.status, "seconds": seconds})
+    def served(self, path: str, method: str, route: str) -> Served:
+        """What is told of it."""
+        return Served(Transport.HTTP, route, path, self.status, time.monotonic() - self.begun, method)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +15,12 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error, MaxPayloadError
 
+from readiness.gateway import tracing
 from readiness.gateway.call import JSON_TYPE, Call, Handler, Reply, Route
 from readiness.gateway.errors import BadUpstream, Unavailable
 from readiness.gateway.health import Check
 from readiness.gateway.logs import accept_request_id, request_id
+from readiness.gateway.served import Served, Transport, Watch
 from readiness.gateway.tasks import Tasks
 
 ITEM = "nats-connection-checked"
@@ -39,13 +41,15 @@ class Wiring:
     check_period: float
     check_timeout: float
     looked_after: bool = True  # False: connect once, never again
+    traced: bool = True
 
 
 class NatsPort:
     """Answers one subject in a queue group."""
 
-    def __init__(self, wiring: Wiring, answer: Handler, tasks: Tasks) -> None:
+    def __init__(self, wiring: Wiring, answer: Handler, tasks: Tasks, watch: Watch) -> None:
         self._wiring = wiring
+        self._watch = watch
         self._answer = answer
         self._tasks = tasks
         self._in_flight = 0
@@ -66,6 +70,10 @@ class NatsPort:
         """Health of the connection, as of the last message that went round."""
         return {"nats": Check.of(self._fault)} if self._wiring.looked_after else {}
 
+    def client(self) -> Client | None:
+        """The connection, for requests of our own; None while it is known to be of no use."""
+        return self._client if self._answers() else None
+
     async def leave(self) -> None:
         """Take no new messages; others of the queue group get them."""
         if self._chat and self._answers():
@@ -79,7 +87,8 @@ class NatsPort:
             with suppress(Error, TimeoutError, OSError):
                 async with asyncio.timeout(grace):
                     await self._client.drain()
-        if not self._client.is_closed:
+        # Answers that wait for a server that is gone: nats-py writes them to a closed transport and lets the error out.
+        with suppress(Error, OSError, RuntimeError):
             await self._client.close()
 
     def _answers(self) -> bool:
@@ -125,6 +134,8 @@ class NatsPort:
 
     async def _ask_myself(self, client: Client) -> str | None:
         # A message of its own, there and back. A flush or a ping that times out would break the connection it tests.
+        if not client.is_connected:
+            return "not connected"
         try:
             await client.request(self._own_subject, timeout=self._wiring.check_timeout)
         except (Error, TimeoutError, OSError):
@@ -148,11 +159,15 @@ class NatsPort:
         begun = time.monotonic()
         headers = {name.lower(): value for name, value in (message.headers or {}).items()}
         request_id.set(accept_request_id(headers.get("x-request-id")))
-        reply = await self._answer(_call(message.data, headers))
+        if self._wiring.traced:
+            tracing.current.set(tracing.begun(headers))
+        try:
+            reply = await self._answer(_call(message.data, headers))
+        except asyncio.CancelledError:
+            await _respond(client, message, Unavailable("The gateway is shutting down.").reply())
+            raise
         await _respond(client, message, reply)
-        seconds = round(time.monotonic() - begun, 4)
-        fields = {"transport": "nats", "path": message.subject, "status": reply.status, "seconds": seconds}
-        log.info("request", extra=fields)
+        self._watch(Served(Transport.NATS, Route.CHAT, message.subject, reply.status, time.monotonic() - begun))
 
     def _note(self, fault: str | None) -> None:
         if fault != self._fault:
@@ -187,7 +202,11 @@ async def _respond(client: Client, message: Msg, reply: Reply) -> None:
 
 
 async def _send(client: Client, message: Msg, reply: Reply) -> None:
-    await client.publish(message.reply, reply.body, headers=_headers(reply))
+    headers = _headers(reply)
+    # The client counts the body alone, the server the headers too: it would end the connection for all.
+    if len(reply.body) + _length(headers) > client.max_payload:
+        raise MaxPayloadError
+    await client.publish(message.reply, reply.body, headers=headers)
 
 
 def _call(body: bytes, headers: dict[str, str]) -> Call:
@@ -197,6 +216,11 @@ def _call(body: bytes, headers: dict[str, str]) -> Call:
 
 async def _once(body: bytes) -> AsyncIterator[bytes]:
     yield body
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """The bytes that headers take on the wire."""
+    return len("NATS/1.0\r\n\r\n") + sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items())
 
 
 def _headers(reply: Reply) -> dict[str, str]:

@@ -58,9 +58,10 @@ class Server(uvicorn.Server):
         super().run(sockets or [self.listener])
 
     def leave(self) -> None:
-        """Fail readiness now, close the port after the notice; a second call closes it at once. Call in the loop."""
+        """Fail readiness now, close the port after the notice; a second call cuts everything off. Call in the loop."""
         if self._gateway.leaving or not self._gateway.graceful:
             self._close()
+            self._hurry()
             return
         self._gateway.leave()
         asyncio.get_running_loop().call_later(self._gateway.settings.shutdown_notice_seconds, self._close)
@@ -82,6 +83,11 @@ class Server(uvicorn.Server):
 
     def _close(self) -> None:
         self.should_exit = True
+
+    def _hurry(self) -> None:
+        self._gateway.hurry()
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
 def _bounds(settings: Settings, *, timed: bool) -> Bounds:

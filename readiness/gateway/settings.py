@@ -93,6 +93,13 @@ class Settings(BaseSettings):
     body_timeout_seconds: Seconds = 30  # for the body of a request, from the end of its head
     max_connections: Annotated[int, Field(gt=0)] = 1000
     max_in_flight: Annotated[int, Field(gt=0)] = 512  # calls over both ports; beyond it the answer is `busy`
+    upstream_attempts: Annotated[int, Field(ge=1, le=10)] = 3  # how often an upstream is asked for one answer, in all
+    retry_first_wait_seconds: Seconds = 0.2  # the longest pause before the second try; it doubles with each one
+    retry_longest_wait_seconds: Seconds = 5  # an upstream whose Retry-After is longer is not asked again
+    breaker_failures: Annotated[int, Field(ge=1)] = 5  # in a row, then the upstream is left alone
+    breaker_rest_seconds: Seconds = 10  # until one call tries it again
+    cache_bytes: Annotated[int, Field(ge=0)] = 16_000_000  # of answers to deterministic requests; 0 keeps none
+    cache_seconds: Seconds = 300
 
     check_period_seconds: Seconds = 5  # between two looks at an upstream's health and models
     check_timeout_seconds: Seconds = 2
@@ -101,6 +108,10 @@ class Settings(BaseSettings):
     nats_subject: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")] = "llm.chat"
     nats_queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "gateway"
     nats_max_in_flight: Annotated[int, Field(gt=0)] = 64  # beyond it the answer is `busy`
+    nats_tools: tuple[
+        str, ...
+    ] = ()  # run over NATS when a model calls them, by name or pattern; others are the client's
+    nats_tool_timeout_seconds: Seconds = 10  # for one call, within the deadline of its request
     nats_check_period_seconds: Seconds = 1
     nats_check_timeout_seconds: Seconds = 1
 

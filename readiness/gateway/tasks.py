@@ -28,9 +28,16 @@ class Tasks:
             task.add_done_callback(lambda _: done())
 
     async def finish(self, grace: float) -> None:
-        """Wait for the single pieces of work, at most `grace` seconds."""
+        """Wait for the single pieces of work; what is not done after `grace` seconds is cancelled, and has ended."""
         if self._work:
             await asyncio.wait(self._work, timeout=grace)
+        self.cut()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Cancel the single pieces of work."""
+        for task in self._work:
+            task.cancel()
 
     async def stop(self) -> None:
         """Cancel whatever still runs, and wait until it has ended."""

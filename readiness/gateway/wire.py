@@ -79,10 +79,11 @@ async def send_reply(reply: Reply, incoming: Incoming, send: Send) -> None:
             await _send_stream(reply, reply.stream, send)
         return
     await _send_start(reply, send, {"content-length": str(len(reply.body))})
-    await send({"type": "http.response.body", "body": reply.body, "more_body": True})
-    if reply.headers.get("connection") == "close":
+    lingers = reply.headers.get("connection") == "close"
+    await send({"type": "http.response.body", "body": reply.body, "more_body": lingers})
+    if lingers:
         await _linger(incoming)
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _send_stream(reply: Reply, stream: AsyncGenerator[bytes, None], send: Send) -> None:

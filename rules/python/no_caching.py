@@ -30,6 +30,7 @@ class Rule(ServiceRule):
         "from functools import lru_cache\nimport openai\nfrom fastapi import FastAPI\nfrom aiocache import cached\napp = FastAPI()\n\n@lru_cache\ndef settings():\n    return {}\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    settings()\n    client = openai.AsyncOpenAI()\n    return await client.chat.completions.create(**body)\n",
     ]
     silent = [
+        "from fastapi import FastAPI\napp = FastAPI()\n\ndef chain(guards, handler):\n    for guard in guards:\n        handler = guard(handler)\n    return handler\n\ndef serve(guards, handler):\n    answer = chain(guards, handler)\n\n    @app.post('/v1/chat/completions')\n    async def chat(body: dict):\n        return await answer(body)\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import redis\nimport openai\nfrom fastapi import FastAPI\napp = FastAPI()\nstore = redis.Redis()\n\n@app.post('/v1/chat/completions')\ndef chat(body: dict):\n    store.set('last', '1')\n    if store.get('x' + body['model']):\n        return {}\n    return openai.OpenAI().chat.completions.create(**body)\n",
         "import litellm\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/api/settings/try_out')\ndef try_out(body: dict):\n    return litellm.completion(model=body['model'], api_key=body['key'], messages=[{'role': 'user', 'content': 'OK?'}])\n",
@@ -48,12 +49,17 @@ class Rule(ServiceRule):
             kept = [each for each in routes if is_kept(each, upkeep, others.keys())]
             for each in kept:
                 self.clear(each.route.at)
-            if routes and not kept and not any(is_unclear(each, upkeep) for each in routes):
-                first = min(routes, key=lambda each: not each.path.lower().endswith(COMPLETIONS))
+            if not routes or kept or any(is_unclear(each, upkeep) for each in routes):
+                continue
+            first = min(routes, key=lambda each: not each.path.lower().endswith(COMPLETIONS))
+            if any(asks(key, upkeep) for each in routes for key in way(each)):
                 self.flag(
                     first.route.at,
                     "an identical request with temperature 0 asks the model again each time: keep its answer for a while",
                 )
+            else:
+                at = first.route.at
+                self.leave(f"{at.path}:{at.line}: the way from {first.path} to the model cannot be read")
 
 
 def is_kept(endpoint: Endpoint, upkeep: Upkeep, others: Collection[str]) -> bool:

@@ -55,6 +55,7 @@ class Rule(ServiceRule):
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/cache/stats')\ndef stats():\n    return {}\n",
     ]
     silent = [
+        "import uvicorn\nfrom starlette.applications import Starlette\nfrom starlette.responses import JSONResponse\nfrom starlette.routing import Route\n\nasync def models(request):\n    return JSONResponse([])\n\ndef application(more):\n    return Starlette(routes=[Route('/v1/models', models), *more])\n\ndef main(plugins):\n    uvicorn.run(application(plugins))\n",
         {
             "peers/meet.py": "from aiohttp import web\n\nclass Meeting:\n    def __init__(self):\n        self.app = web.Application()\n        self.app.router.add_post('/hello', self.hello)\n\n    async def hello(self, request):\n        return web.json_response({})\n",
             "peers/__init__.py": "from peers.meet import Meeting\n",
@@ -86,6 +87,10 @@ class Rule(ServiceRule):
             unread or upkeep.set_up_elsewhere("metric", "telemetry", "otel", "observab", "prometheus", "monitor")
         ):
             self.leave("what may serve or send metrics is not read")
+            return
+        doubts = [each for app in service.apps for each in app.doubts if each.about in {"routes", "app"}]
+        if doubts and not found:
+            self.leave(f"{doubts[0].at.path}:{doubts[0].at.line}: {doubts[0].why}")
             return
         told = {app.made.at for app in service.apps if any(map(is_statistics, app.endpoints))} if not found else set()
         for at in sorted(told, key=lambda at: (at.path, at.line)):

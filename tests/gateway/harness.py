@@ -135,7 +135,14 @@ async def ask_nats(client: Any, subject: str, data: bytes, headers: dict[str, st
 @contextmanager
 def gateway(*without: str, wait: bool = True, **overrides: Any) -> Iterator[Running]:
     """A running gateway on a free port; `wait` for its readiness."""
-    defaults = {"port": 0, "shutdown_notice_seconds": 0.0, "rate_limit": "100000/min"}
+    # What an upstream does is seen as it is: asked once, and never left alone, unless a test says so.
+    defaults = {
+        "port": 0,
+        "shutdown_notice_seconds": 0.0,
+        "rate_limit": "100000/min",
+        "upstream_attempts": 1,
+        "breaker_failures": 1_000_000,
+    }
     settings = load_settings(None, **{**defaults, **overrides})
     server = Server(build(settings, frozenset(without)))
     loops: list[asyncio.AbstractEventLoop] = []
@@ -162,6 +169,8 @@ def gateway(*without: str, wait: bool = True, **overrides: Any) -> Iterator[Runn
 class NatsServer:
     """A real nats-server process on one port, that can be killed and started again."""
 
+    options: tuple[str, ...] = ()
+
     def __init__(self) -> None:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -171,7 +180,7 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [str(NATS_SERVER), "-a", "127.0.0.1", "-p", str(self.port)]
+        command = [str(NATS_SERVER), "-a", "127.0.0.1", "-p", str(self.port), *self.options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self._listens, "nats-server")
 

@@ -197,8 +197,9 @@ def test_the_parts_that_can_be_left_out() -> None:
         "requests-timed",
         "backpressure",
     }
+    upstreams = {"connection-retry", "circuit-breaker", "caching", "metrics", "tracing"}
     more = {"schema-validation", "nats-connection-checked", "graceful-shutdown"}
-    assert checklist | more | {"authenticated"} == PARTS
+    assert checklist | upstreams | more | {"authenticated"} == PARTS
 
 
 def test_readiness_names_no_address(upstream: Upstream) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import threading
 import time
 from typing import Any
 
@@ -70,6 +71,18 @@ def test_an_answer_larger_than_a_message_is_told(shared_nats: NatsServer) -> Non
         assert (found.status, found.error["code"]) == (502, "upstream_error")
 
 
+def test_an_answer_that_fits_only_without_its_headers_is_told(shared_nats: NatsServer) -> None:
+    with gateway(nats_url=shared_nats.url, nats_subject="fits.chat", max_body_bytes=10_000_000) as running:
+
+        def answered(size: int) -> Answer:
+            return running.message(body(content="x" * size), {"x-request-id": "i" * 100})
+
+        overhead = len(answered(0).text)
+        statuses = {missing: answered(1_048_576 - overhead - missing).status for missing in (0, 50, 300)}
+        assert statuses == {0: 502, 50: 502, 300: 200}
+        assert running.ready()
+
+
 def answers_over_nats(running: Running) -> bool:
     try:
         return running.message(body()).status == 200
@@ -125,6 +138,32 @@ def test_stopping_with_a_frozen_server(own_nats: NatsServer) -> None:
     with gateway(nats_url=own_nats.url, nats_check_period_seconds=0.1, nats_check_timeout_seconds=0.3) as running:
         own_nats.freeze()
         wait_for(lambda: not running.ready(), "the freeze to show")
+
+
+def test_stopping_with_an_answer_for_a_server_that_died(
+    own_nats: NatsServer, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    died = threading.Event()
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        await asyncio.to_thread(died.wait, PATIENCE)
+        return await answer(request)
+
+    async def publish() -> None:
+        async with nats_client(own_nats.url) as client:
+            await client.publish("llm.chat", body("m1"), reply="nobody.waits")
+            await client.flush()
+
+    upstream.script = late
+    own_nats.start()
+    with gateway(nats_url=own_nats.url, **upstream.settings()) as running:
+        asyncio.run(publish())
+        assert upstream.asked.wait(PATIENCE)
+        own_nats.kill()
+        wait_for(lambda: not running.ready(), "the loss to show")
+        died.set()
+        wait_for(lambda: b'transport="nats"' in running.get("/metrics").text, "the answer")
+    assert "shutdown failed" not in caplog.text
 
 
 def test_stopping_without_grace(shared_nats: NatsServer) -> None:
@@ -187,3 +226,20 @@ def test_in_flight_messages_are_answered_on_shutdown(shared_nats: NatsServer, up
     context = gateway(nats_url=shared_nats.url, nats_subject="drain.chat", **upstream.settings())
     context.__enter__()
     assert asyncio.run(ask_then_leave()) == [200] * 4
+
+
+def test_messages_that_outlast_the_grace_are_told(shared_nats: NatsServer, upstream: Upstream) -> None:
+    upstream.script = hang
+
+    async def ask_then_leave() -> Answer:
+        async with nats_client(shared_nats.url) as client:
+            asked = asyncio.create_task(ask_nats(client, "cut.chat", body("m1")))
+            await asyncio.to_thread(upstream.asked.wait, PATIENCE)
+            await asyncio.to_thread(context.__exit__, None, None, None)
+            return await asked
+
+    settings = {**upstream.settings(), "shutdown_grace_seconds": 0.3}
+    context = gateway(nats_url=shared_nats.url, nats_subject="cut.chat", **settings)
+    context.__enter__()
+    found = asyncio.run(ask_then_leave())
+    assert (found.status, found.error["code"]) == (503, "unavailable")

@@ -1,6 +1,7 @@
 """The gateway as a process of its own: logs, signals, exit codes."""
 
 import asyncio
+import http.client
 import json
 import signal
 import subprocess
@@ -40,13 +41,13 @@ class Process(Requests):
 
 
 @contextmanager
-def process(*without: str, **environment: str) -> Iterator[Process]:
+def process(*without: str, log: int = subprocess.PIPE, **environment: str) -> Iterator[Process]:
     port = free_port()
     variables = {f"READINESS_GATEWAY_{key.upper()}": value for key, value in {"port": str(port), **environment}.items()}
     child: subprocess.Popen[bytes] = subprocess.Popen(
         [sys.executable, "-c", SERVE, *without],
         env={"PYTHONPATH": ":".join(sys.path), "TEST_KEY": KEY, **variables},
-        stderr=subprocess.PIPE,
+        stderr=log,
     )
     running = Process(port, child)
     try:
@@ -108,7 +109,7 @@ def test_sigterm_lets_what_is_in_flight_finish(upstream: Upstream, streams: bool
 
 def test_the_grace_ends(upstream: Upstream) -> None:
     upstream.script = hang
-    settings = {"shutdown_notice_seconds": "0", "shutdown_grace_seconds": "0.5"}
+    settings: Any = {"shutdown_notice_seconds": "0", "shutdown_grace_seconds": "0.5"}
     with process(upstreams=upstreams(upstream), **settings) as running:
         found = []
         thread = threading.Thread(target=lambda: found.append(running.chat(body("m1"))))
@@ -118,6 +119,43 @@ def test_the_grace_ends(upstream: Upstream) -> None:
         assert running.process.wait(PATIENCE) == 0
         thread.join(PATIENCE)
     assert (found[0].status, found[0].error["code"]) == (503, "unavailable")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+@pytest.mark.parametrize("notice", ["0", "60"])
+def test_a_second_signal_waits_for_nothing(upstream: Upstream, streams: bool, notice: str) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        if streams:
+            await stream(request, chunk("one"))
+        return await hang(request)
+
+    upstream.script = endless
+    settings: Any = {"shutdown_notice_seconds": notice, "shutdown_grace_seconds": "600"}
+    with process(upstreams=upstreams(upstream), **settings) as running:
+        found = []
+
+        def ask() -> None:
+            with suppress(OSError, http.client.HTTPException):
+                found.append(running.chat(body("m1", stream=streams)))
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert upstream.asked.wait(PATIENCE)
+        running.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not accepts(running), "the first signal to be seen")
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(PATIENCE) == 0
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    if not streams:
+        assert (found[0].status, found[0].error["code"]) == (503, "unavailable")
+
+
+def accepts(running: Process) -> bool:
+    try:
+        return running.ready()
+    except OSError:
+        return False
 
 
 def test_without_grace_what_is_in_flight_is_cut(upstream: Upstream) -> None:
@@ -146,6 +184,17 @@ def test_a_missing_extra_is_named(module: str) -> None:
     ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
     assert b"MissingExtra" in ended.stderr
     assert b"pip install 'readiness[gateway]'" in ended.stderr
+
+
+def test_a_crash_is_a_json_line_too() -> None:
+    code = "from readiness.gateway import logs; logs.configure('info'); 1 / 0"
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    (line,) = ended.stderr.splitlines()
+    told = json.loads(line)
+    assert (told["level"], told["message"]) == ("critical", "the gateway died")
+    assert "ZeroDivisionError" in told["exception"]
+    assert ended.returncode == 1
 
 
 def test_a_port_that_is_taken_is_a_usage_error() -> None:

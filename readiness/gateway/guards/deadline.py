@@ -19,7 +19,7 @@ def guard(total: float, idle: float) -> Guard:
         body = _marking(call.body, arrived) if call.body else None
         try:
             async with asyncio.timeout(total) as scope:
-                reply = await proceed(replace(call, body=body))
+                reply = await proceed(replace(call, body=body, deadline=scope.when()))
         except TimeoutError:
             if not scope.expired():
                 raise

@@ -9,11 +9,12 @@ import aiohttp
 from pydantic import SecretStr
 
 from readiness.gateway.call import JsonObject
-from readiness.gateway.errors import BadRequest, BadUpstream, SlowUpstream, UpstreamLimit
+from readiness.gateway.errors import BadRequest, BadUpstream, LostUpstream, SlowUpstream, UpstreamLimit
 from readiness.gateway.parse import Malformed, parse
 from readiness.gateway.schema import ChatRequest
 from readiness.gateway.settings import Upstream
 from readiness.gateway.sse import events
+from readiness.gateway.tracing import outgoing
 
 MAX_ANSWER = 32_000_000  # bytes of an answer that is not streamed
 NOT_FOUND = 404
@@ -74,7 +75,8 @@ class OpenAI:
     @asynccontextmanager
     async def _asked(self, request: ChatRequest) -> AsyncIterator[aiohttp.ClientResponse]:
         url = f"{self._base}/chat/completions"
-        async with _faults(), self._session.post(url, json=request.document, allow_redirects=False) as response:
+        asked = self._session.post(url, json=request.document, headers=outgoing(), allow_redirects=False)
+        async with _faults(), asked as response:
             _refuse(response)
             yield response
 
@@ -87,9 +89,9 @@ async def _faults() -> AsyncIterator[None]:
     except TimeoutError:
         raise SlowUpstream("The upstream did not answer in time.") from None
     except aiohttp.ClientConnectorError:
-        raise BadUpstream("The upstream cannot be reached.") from None
+        raise LostUpstream("The upstream cannot be reached.") from None
     except (aiohttp.ClientError, OSError):
-        raise BadUpstream("The connection to the upstream broke.") from None
+        raise LostUpstream("The connection to the upstream broke.") from None
 
 
 def _refuse(response: aiohttp.ClientResponse) -> None:
@@ -98,16 +100,19 @@ def _refuse(response: aiohttp.ClientResponse) -> None:
         case 200:
             return
         case 429:
-            raise UpstreamLimit("The upstream's own rate limit is reached.", headers=_retry_after(response))
+            raise UpstreamLimit("The upstream's own rate limit is reached.", headers=_retry_after(response, "1"))
         case 400 | 413 | 422 as status:
             raise BadRequest(f"The upstream refused the request with status {status}.")
+        case 500 | 502 | 503 | 504 as status:
+            raise LostUpstream(f"The upstream answered with status {status}.", headers=_retry_after(response))
         case status:
             raise BadUpstream(f"The upstream answered with status {status}.")
 
 
-def _retry_after(response: aiohttp.ClientResponse) -> dict[str, str]:
+def _retry_after(response: aiohttp.ClientResponse, default: str | None = None) -> dict[str, str]:
     value = response.headers.get("retry-after", "")
-    return {"retry-after": value if re.fullmatch(r"[A-Za-z0-9,: ]{1,40}", value) else "1"}
+    told = value if re.fullmatch(r"[A-Za-z0-9,: ]{1,40}", value) else default
+    return {"retry-after": told} if told else {}
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
