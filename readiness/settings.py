@@ -49,6 +49,10 @@ class Limits:
     """Seconds within which a hung upstream must have ended in an error."""
     recovery: float | None = None
     """Seconds within which health must tell of a loss, and the service be back after it."""
+    client: float | None = None
+    """Seconds within which a client that dribbles its request must be cut."""
+    shutdown: float | None = None
+    """Seconds between SIGTERM and the end of the process, what is in flight included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,8 @@ def _target(read: "_Reader", table: Mapping[str, Any]) -> TargetSettings:
             rate=read.parsed(limits, "rate", rate),
             timeout=read.parsed(limits, "timeout", span),
             recovery=read.parsed(limits, "recovery", span),
+            client=read.parsed(limits, "client", span),
+            shutdown=read.parsed(limits, "shutdown", span),
         ),
         nats=Nats(**read.known(table, "nats", Nats)),
         start_timeout=_wait(read, table),

@@ -27,6 +27,7 @@ class Rule(Probe):
     item = "rate-limited"
     needs = {"http"}
     risk = "load"
+    requests = 6000
     good = [toy.Toy()]
     bad = [
         toy.Toy(rate=None),

@@ -10,9 +10,9 @@ from readiness import checklist, pack
 from readiness.model import Evidence, Outcome
 from readiness.pack import RuleFile
 from readiness.probe import MISSING, Risk
-from readiness.probe.target import Budget
+from readiness.probe.budget import Budget
 from readiness.probe.toy import Toy
-from tests.probe.harness import PROBES, examined, listening, looked, parts_for, run, serving, target
+from tests.probe.harness import PROBES, examined, listening, looked, parts_for, run, served, target
 from tests.probe.hostile import QUICK, SLOW
 
 ITEMS = {item.id for item in checklist.load([pack.builtin()])}
@@ -76,7 +76,7 @@ async def at_its_toys(rule: RuleFile) -> list[Evidence]:
     probe = rule.load()
 
     async def one(toy: Toy) -> Evidence:
-        async with serving(toy) as at:
+        async with served(rule, toy) as at:
             return await examined(rule, at)
 
     if rule in BURSTING:  # they would slow each other down
