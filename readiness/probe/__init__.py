@@ -9,9 +9,9 @@ from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
 from readiness.probe.budget import BudgetSpent
 from readiness.probe.reply import Reply
-from readiness.probe.target import Target, pause, unique
+from readiness.probe.target import Target, happens, pause, unique
 
-__all__ = ["Probe", "Reply", "Risk", "Target", "pause", "run", "unique"]
+__all__ = ["Probe", "Reply", "Risk", "Target", "happens", "pause", "run", "unique"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""

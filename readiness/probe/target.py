@@ -249,6 +249,14 @@ class Target:
         return await self.get(self.settings.paths.models, seconds=10)
 
 
+async def happens(condition: Callable[[], object], seconds: float) -> bool:
+    """Wait so long at most until something is so; whether it is."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:  # noqa: ASYNC110  what is waited for tells nobody
+        await asyncio.sleep(0.02)
+    return bool(condition())
+
+
 def unique(text: str) -> str:
     """The text with something behind it that no cache has seen and that tells one request from all others."""
     return f"{text} {secrets.token_hex(6)}"

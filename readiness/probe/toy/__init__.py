@@ -40,7 +40,7 @@ class Toy:
     rate_fault: str = ""
     """no-retry-after, everybody (one count for all), trusts-forwarded, check-then-act, never-recovers, always (429 to
     every chat), cooldown (429 to all for a while after the upstream failed; no limit of its own)."""
-    timeout: float | str | None = 1.0
+    timeout: float | str | None = 2.0
     """Seconds; None waits for ever; "hides" answers 200 when the upstream did not."""
     stream_timeout: float | None = 1.0
     """Seconds between chunks."""
@@ -96,7 +96,7 @@ class Toy:
 
     def settings(self) -> TargetSettings:
         """What a team would declare of such a gateway."""
-        limits = Limits(body=1_000_000, rate=DECLARED, timeout=3.0, recovery=4.0, client=6.0, shutdown=8.0)
+        limits = Limits(body=1_000_000, rate=DECLARED, timeout=3.0, recovery=4.0, client=6.0, shutdown=5.0)
         nats = Nats(subject="toy.chat", tools="toy.tools") if self.nats else Nats()
         return TargetSettings(limits=limits, nats=nats)
 

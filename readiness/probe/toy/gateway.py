@@ -202,12 +202,14 @@ class Gateway:
         raw = await self._read(request)
         body = self._parsed(raw, request)
         self._checked(body)
+        body = body if isinstance(body, dict) else {"messages": [{"content": body}]}
         headers = dict(request.headers)
         if body.get("stream"):
             if self.toy.streams == "refused":
                 raise error(400, "streaming is not offered: leave `stream` out", param="stream")
             if self.toy.streams != "ignored":
                 return await self.hop.stream(request, body)
+            body = {**body, "stream": False}
         try:
             found = await self.hop.complete(body, headers, self._client(request))
         except asyncio.CancelledError:
