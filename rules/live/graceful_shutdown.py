@@ -42,14 +42,15 @@ class Rule(Probe):
         if process is None or upstream is None:
             return
         mark = unique("shutdown")
+        allowed = target.settings.limits.shutdown or ALLOWED
         work = {
-            "a plain chat": asyncio.ensure_future(target.chat(f"{mark} plain [[upstream:slow]]", seconds=ALLOWED)),
+            "a plain chat": asyncio.ensure_future(target.chat(f"{mark} plain [[upstream:slow]]", seconds=allowed)),
             "a stream": asyncio.ensure_future(
-                target.as_client(9001).chat(f"{mark} stream [[upstream:paced]]", stream=True, seconds=ALLOWED)
+                target.as_client(9001).chat(f"{mark} stream [[upstream:paced]]", stream=True, seconds=allowed)
             ),
         }
         if target.parts.nats is not None and target.settings.nats.subject:
-            over_nats = target.over_nats(f"{mark} nats [[upstream:slow]]", seconds=ALLOWED)
+            over_nats = target.over_nats(f"{mark} nats [[upstream:slow]]", seconds=allowed)
             work["a request over NATS"] = asyncio.ensure_future(over_nats)
         await happens(lambda: len(upstream.asked_for(mark)) >= len(work), 10)
         missing = len(work) - len(upstream.asked_for(mark))

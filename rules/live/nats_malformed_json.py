@@ -6,8 +6,10 @@ own; the next good one is served. `-NAK` is what nats-py's nak() sends on a core
 
 from readiness.probe import Probe, Reply, Target, toy, unique
 
-PATIENCE = 5.0
-"""Seconds within which even a mistake must be answered."""
+PATIENCE = 3.0
+"""Seconds within which a mistake must be answered: nobody has to be asked for it."""
+SILENT = 3
+"""Messages without an answer after which no more are sent."""
 MESSAGES = {
     "an empty message": b"",
     "half an object": b'{"model":',
@@ -45,15 +47,15 @@ class Rule(Probe):
             return
         silent: list[Reply] = []
         for name, payload in MESSAGES.items():
-            reply = await target.bus.ask(payload, name, seconds=PATIENCE if len(silent) < 2 else 1.0)
-            if reply.status is None:
-                silent.append(reply)
-            else:
+            reply = await target.bus.ask(payload, name, seconds=PATIENCE)
+            if reply.status is not None:
                 self.judge(reply, name)
+                continue
+            silent.append(reply)
+            if len(silent) == SILENT:
+                break
         if silent:
-            self.flag(
-                silent[0], f"{len(silent)} of {len(MESSAGES)} malformed messages got no answer, first {silent[0]}"
-            )
+            self.flag(silent[0], f"{len(silent)} malformed messages got no answer within {PATIENCE:g} s")
         after = await target.over_nats(unique("hello"))
         if after.ok:
             self.clear(after, f"{len(MESSAGES)} malformed messages, and the next request was served")

@@ -69,7 +69,11 @@ async def sandboxed(toy: Toy) -> AsyncIterator[Target]:
         (Path(folder) / "toy.key.in").write_text("{canary}\n")
         settings = Settings(Path(folder), Path(folder), target=replace(toy.launched(), model=MODEL))
         async with launched(settings) as found:
-            yield found
+            try:
+                yield found
+            finally:
+                if found.parts.process is not None:
+                    await found.parts.process.kill()  # a toy has nothing to put in order
 
 
 @asynccontextmanager

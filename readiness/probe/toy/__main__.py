@@ -37,12 +37,14 @@ async def leave(toy: Toy, gateway: Gateway, told: asyncio.Event) -> None:
         await asyncio.sleep(3600)
     if toy.shutdown == "cuts":
         os._exit(0)
+    if toy.nats_fault == "close":
+        await gateway.bus.close()
     await asyncio.sleep(NOTICE)
     until = time.monotonic() + 7
     while gateway.in_flight and time.monotonic() < until:
         await asyncio.sleep(0.05)
     if toy.nats_fault != "close":
-        await gateway.drain()
+        await gateway.bus.drain()
 
 
 async def main() -> int:

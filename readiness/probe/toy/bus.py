@@ -57,6 +57,11 @@ class Bus:
             for task in self.tasks:
                 task.cancel()
 
+    async def close(self) -> None:
+        """Drop what is in flight."""
+        if self.connection is not None:
+            await self.connection.close()
+
     async def drain(self) -> None:
         """Answer what is in flight and take nothing more."""
         if self.connection is not None and self.connection.is_connected:
@@ -115,8 +120,9 @@ class Bus:
         if len(message.data) > (self.toy.body_limit or 2**40) and self.toy.nats_fault != "any-size":
             raise error(413, "the message is too large")
         try:
-            body = dict(json.loads(message.data))
-        except (ValueError, TypeError, RecursionError) as problem:
+            body = json.loads(message.data)
+            messages = body["messages"]
+        except (ValueError, TypeError, KeyError, RecursionError) as problem:
             match self.toy.nats_fault:
                 case "silent":
                     return None
@@ -126,6 +132,8 @@ class Bus:
                     self.dead = True
                     return None
             raise error(400, "the message is not JSON") from problem
+        if not isinstance(messages, list):
+            raise error(422, "messages is wrong", param="messages")
         found = await self.hop.complete(body, dict(message.headers or {}), "nats")
         return await self._with_tools(body, found)
 

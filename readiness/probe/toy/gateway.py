@@ -62,10 +62,6 @@ class Gateway:
         self.errors = 0
         self._heard: set[Any] = set()
 
-    async def drain(self) -> None:
-        """Answer what came over NATS, and take nothing more."""
-        await self.bus.drain()
-
     def watched(self, server: Callable[[], Any]) -> Callable[[], Any]:
         """Connections that are closed when the head of their first request does not come in time."""
 
