@@ -1,9 +1,11 @@
 """The live side: target to evidence."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from readiness.errors import ReadinessError
 from readiness.model import Evidence, Kind, Run
 from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
@@ -72,6 +74,8 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
             probe.leave(f"the probe took longer than {LONGEST:g} s")
         else:
             error = f"{type(problem).__name__}: {problem}"
+    finally:
+        target.budget.allot(None)
     evidence = probe.evidence(target.redactor, error)
     ended = began.exit_code if began is not None and not rule.ends else None
     if ended is None or evidence.failures:
@@ -86,7 +90,8 @@ async def _afresh(target: Target, probe: type[Probe], last: Evidence) -> None:
         return
     looked = bool(last.examined or last.findings or last.error)
     if process.exit_code is not None or (probe.stains and looked):
-        await gateway.restart()
+        with contextlib.suppress(ReadinessError, BudgetSpent):  # the next probe says that it is not there
+            await gateway.restart()
 
 
 def _why_not(rule: type[Probe], target: Target, allowed: Risk) -> str | None:

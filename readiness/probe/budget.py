@@ -25,9 +25,9 @@ class Budget:
         """Requests that may still be made."""
         return self.requests - self.made
 
-    def allot(self, requests: int) -> None:
-        """Let the next probe make so many requests."""
-        self.share = self.made + requests
+    def allot(self, requests: int | None) -> None:
+        """Let the next probe make so many requests; None: as many as the run may."""
+        self.share = None if requests is None else self.made + requests
 
     def take(self, count: int = 1) -> None:
         """Raises BudgetSpent where so many more are not allowed."""
