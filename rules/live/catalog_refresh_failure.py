@@ -14,6 +14,8 @@ from readiness.probe.upstream import Upstream
 REFRESHED = 35.0
 """Seconds within which the upstream's list must be asked for, where none are declared (target.limits.recovery)."""
 FAULTS = (Behaviour.ERROR, Behaviour.GARBAGE, Behaviour.STRANGE, Behaviour.NO_MODELS, Behaviour.HTML)
+TAKEN_IN = 0.5
+"""Seconds after which what the upstream said has done to the gateway's list what it does."""
 NEW = "readiness-new-model"
 
 
@@ -59,12 +61,13 @@ class Rule(Probe):
         return await target.patiently(lambda: target.get(target.settings.paths.models))
 
     async def asked(self, target: Target, upstream: Upstream, seconds: float) -> bool:
-        """Whether the upstream's list is asked for twice from now, by itself or because we ask for the gateway's."""
+        """Whether the upstream's list is asked for from now, by itself or because we ask for the gateway's."""
         before, until = len(upstream.lists), time.monotonic() + seconds
-        while len(upstream.lists) < before + 2 and time.monotonic() < until:
+        while len(upstream.lists) == before and time.monotonic() < until:
             await self.listed(target)
             await asyncio.sleep(0.25)
-        return len(upstream.lists) >= before + 2
+        await asyncio.sleep(TAKEN_IN)
+        return len(upstream.lists) > before
 
     async def while_failing(self, target: Target, fault: Behaviour, known: set[str]) -> None:
         reply, chat = await self.listed(target), await target.patiently(lambda: target.chat(unique("catalog")))
