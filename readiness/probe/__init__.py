@@ -62,7 +62,7 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
     target.budget.allot(rule.requests)
     try:
         async with asyncio.timeout(LONGEST) as bound:
-            wrong = await target.settle() if _risk(rule) > Risk.READ else None
+            wrong = await target.settle() if rule.settles and _risk(rule) > Risk.READ else None
             if wrong:
                 probe.leave(wrong)
             else:

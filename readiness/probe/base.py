@@ -31,6 +31,8 @@ class Probe:
     needs: ClassVar[set[str]] = {"http"}
     """Of http, nats, upstream, faults, process, logs; what is missing gives UNKNOWN, with the reason."""
     risk: ClassVar[str] = "read"
+    settles: ClassVar[bool] = True
+    """Whether the steady state must have come before it looks; it waits for that itself where this is False."""
     stains: ClassVar[bool] = False
     """Whether what it leaves behind may colour the next verdict; a gateway of the sandbox is then started afresh."""
     ends: ClassVar[bool] = False

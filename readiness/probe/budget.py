@@ -17,6 +17,8 @@ class Budget:
     concurrency: int = 256
     started: float = field(default_factory=time.monotonic)
     made: int = 0
+    settled: bool = True
+    """Whether the target was in its steady state when that was last waited for."""
     share: int | None = None
     """Requests made by when the probe that runs now must have ended: no more than its plan said."""
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SECONDS = 30.0
 """The total deadline of a request whose probe names none."""
+AGAIN = 5.0
+"""Seconds that the steady state is waited for once it has not come in its full time."""
 REFUSALS = 4
 """How often a request is made again that was answered 429."""
 
@@ -229,9 +231,10 @@ class Target:
 
         In the sandbox a chat must succeed; of a foreign target only the model list is asked, which costs nothing.
         """
-        until = time.monotonic() + seconds
+        until = time.monotonic() + (seconds if self.budget.settled else min(seconds, AGAIN))
         while True:
             reply = await self._usual()
+            self.budget.settled = reply.ok
             if reply.ok:
                 return None
             if time.monotonic() > until or reply.status in {401, 403}:

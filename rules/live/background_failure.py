@@ -12,7 +12,8 @@ from readiness.probe.script import Behaviour
 from readiness.probe.upstream import Upstream
 
 SEEN = 35.0
-"""Seconds in which periodic work must show itself by asking the upstream."""
+"""Seconds in which periodic work must show itself by asking the upstream, where none are declared
+(target.limits.recovery)."""
 FAULTS = (
     Behaviour.ERROR, Behaviour.GARBAGE, Behaviour.STRANGE, Behaviour.EMPTY, Behaviour.RESET, Behaviour.HANG,
     Behaviour.UNAUTHORIZED,
@@ -35,17 +36,18 @@ class Rule(Probe):
         upstream = target.parts.upstream
         if upstream is None:
             return
-        interval = await self.interval(upstream)
+        seen = target.settings.limits.recovery or SEEN
+        interval = await self.interval(upstream, seen)
         if interval is None:
-            self.leave(f"within {SEEN:g} s nothing asked the upstream by itself: there was no periodic work to see")
+            self.leave(f"within {seen:g} s nothing asked the upstream by itself: there was no periodic work to see")
             return
         try:
             for fault in FAULTS:
                 upstream.listing(fault)
-                await happens(self.asked_again(upstream), min(interval * AGAIN, SEEN))
+                await happens(self.asked_again(upstream), min(interval * AGAIN, seen))
                 await asyncio.sleep(min(interval / 4, 0.5))
             async with upstream.refusing():
-                await asyncio.sleep(min(interval * 2, SEEN))
+                await asyncio.sleep(min(interval * 2, seen))
         finally:
             upstream.listing(None)
         allowed = interval * AGAIN + SPARE
@@ -62,10 +64,10 @@ class Rule(Probe):
                 reply, f"work that came every {interval:.1f} s did not come again {seconds:.0f} s after the failures"
             )
 
-    async def interval(self, upstream: Upstream) -> float | None:
+    async def interval(self, upstream: Upstream, within: float) -> float | None:
         """Seconds between two times that the upstream's models are asked for while nobody asks for anything."""
         before = len(upstream.lists)
-        await happens(lambda: len(upstream.lists) >= before + 3, SEEN)
+        await happens(lambda: len(upstream.lists) >= before + 3, within)
         seen = upstream.lists[before:]
         return (seen[-1] - seen[0]) / (len(seen) - 1) if len(seen) >= 2 else None
 

@@ -8,12 +8,12 @@ import asyncio
 
 from readiness.probe import Probe, Reply, Target, toy, unique
 
-BURST = 150
+BURST = 100
 """Requests at once."""
 CLIENTS = 5
 """Addresses they come from, where clients are told apart by address."""
 PATIENCE = 30.0
-"""Seconds within which each must be answered; twice target.limits.timeout where that is declared."""
+"""Seconds within which each must be answered; twice target.limits.timeout, and 10 at least, where that is declared."""
 ENOUGH = 10
 """Requests that must be admitted for a verdict."""
 
@@ -35,7 +35,8 @@ class Rule(Probe):
         mark = unique("burst")
         texts = [f"{mark} number {number}, please [[upstream:echo]]" for number in range(BURST)]
 
-        patience = 2 * target.settings.limits.timeout if target.settings.limits.timeout else PATIENCE
+        timeout = target.settings.limits.timeout
+        patience = max(2 * timeout, 10.0) if timeout else PATIENCE
 
         async def one(number: int) -> Reply:
             return await target.as_client(9200 + number % CLIENTS).chat(texts[number], seconds=patience)

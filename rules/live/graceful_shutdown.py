@@ -5,19 +5,20 @@ plain, streamed and over NATS, is finished; then the process ends by itself, wit
 """
 
 import asyncio
+import contextlib
 import signal
 import time
 
 from readiness.probe import Probe, Reply, Target, happens, toy, unique
 from readiness.probe.process import Process
-from readiness.probe.steady import readiness
+from readiness.probe.steady import Steady, readiness
 
 ALLOWED = 40.0
 """Seconds from SIGTERM to the end, where none are declared (target.limits.shutdown). Orchestrators give 30."""
-TURNS = 1.0
-"""Seconds within which readiness must turn or the port close; the work in flight takes longer."""
 ENDED = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
 """Exit codes of a process that ended as it was told to."""
+
+NOT_OURS = "the process is not ours"
 
 
 class Rule(Probe):
@@ -36,10 +37,17 @@ class Rule(Probe):
         toy.Toy(nats="recovers", nats_fault="close"),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.said_no: float | None = None
+        """Seconds after SIGTERM, while work was still in flight."""
+
     async def look(self, target: Target) -> None:
         process, upstream = target.parts.process, target.parts.upstream
         steady = await readiness(target)
+        first = await target.chat(unique("hello"))
         if process is None or upstream is None:
+            self.leave(NOT_OURS)
             return
         mark = unique("shutdown")
         allowed = target.settings.limits.shutdown or ALLOWED
@@ -58,28 +66,32 @@ class Rule(Probe):
             self.leave(f"{missing} of {len(work)} requests were not in flight upstream when SIGTERM was to come")
         process.signal(signal.SIGTERM)
         told = time.monotonic()
-        watching = asyncio.ensure_future(self.turned(target, steady.path if steady else None, told))
+        watching = asyncio.ensure_future(self.watched(target, steady.path if steady else "/", told))
         for what, asked in work.items():
             self.finished(await asked, what)
-        turned, last = await watching
+        finished = time.monotonic() - told
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        self.turned(steady, finished, first)
+        await self.end(target, process, first, told)
+
+    async def watched(self, target: Target, path: str, told: float) -> None:
+        """Ask for readiness until it says no or nobody listens, and note when that was."""
+        while True:
+            reply = await target.get(path, anonymous=True, seconds=2)
+            if not reply.ok:
+                self.said_no = time.monotonic() - told
+                return
+            await asyncio.sleep(0.05)
+
+    def turned(self, steady: Steady | None, finished: float, first: Reply) -> None:
         if steady is None:
             self.leave("no readiness endpoint was found that could turn (target.paths.ready names it)")
-        elif turned is None:
-            self.flag(last, f"{TURNS:g} s after SIGTERM {steady.path} still said 2xx: new work goes on coming")
+        elif self.said_no is None:
+            self.flag(first, f"{finished:.1f} s after SIGTERM {steady.path} still said 2xx: new work goes on coming")
         else:
-            self.clear(last, f"readiness turned, or the port closed, {turned:.1f} s after SIGTERM, allowed {TURNS:g}")
-        await self.end(target, process, last, told)
-
-    async def turned(self, target: Target, path: str | None, told: float) -> tuple[float | None, Reply]:
-        """How long it took until readiness said no or nobody listened; None where it was not in time."""
-        while True:
-            reply = await target.get(path or "/", anonymous=True, seconds=2)
-            seconds = time.monotonic() - told
-            if not reply.ok:
-                return seconds, reply
-            if seconds > TURNS:
-                return None, reply
-            await asyncio.sleep(0.05)
+            self.clear(first, f"readiness turned, or the port closed, {self.said_no:.1f} s after SIGTERM")
 
     def finished(self, reply: Reply, what: str) -> None:
         if reply.ok and ("[DONE]" in reply.text or what != "a stream"):

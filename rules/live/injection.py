@@ -33,6 +33,9 @@ class Rule(Probe):
                 f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
             )
             return
+        nowhere = await target.get(unique("/readiness").replace(" ", "-"))
+        if nowhere.ok:
+            self.leave(f"a path that is not there is answered {nowhere}, as everything may be: odd paths tell nothing")
         forged = f"forged-{secrets.token_hex(6)}"
         replies = [
             *await self.paths(target, forged),

@@ -9,7 +9,7 @@ from readiness.probe import Probe, Target, toy, unique
 FLOOD = 400
 """Messages at once."""
 PATIENCE = 20.0
-"""Seconds within which each must be answered; twice target.limits.timeout where that is declared."""
+"""Seconds within which each must be answered; twice target.limits.timeout, and 10 at least, where that is declared."""
 BOUND = 0.9
 """Share of the flood that may be in flight upstream at the same time; all of it is no bound."""
 GROWTH = 100_000_000
@@ -37,7 +37,8 @@ class Rule(Probe):
             return
         memory = process.memory() if process is not None else 0
         mark = unique("flood")
-        patience = 2 * target.settings.limits.timeout if target.settings.limits.timeout else PATIENCE
+        timeout = target.settings.limits.timeout
+        patience = max(2 * timeout, 10.0) if timeout else PATIENCE
         payloads = [target.chat_body(f"{mark} number {number} [[upstream:slow]]") for number in range(FLOOD)]
         replies = await target.bus.flood(payloads, "of a flood", patience)
         lost = [reply for reply in replies if reply.status is None]

@@ -25,7 +25,7 @@ STAYS = 0.5
 class Rule(Probe):
     item = "requests-timed"
     needs = {"http"}
-    risk = "load"
+    risk = "write"
     stains = True
     requests = 20
     good = [toy.Toy()]

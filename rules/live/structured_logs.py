@@ -17,6 +17,8 @@ IDS = ("x-request-id", "request-id", "x-correlation-id", "x-trace-id")
 WRITTEN = 3.0
 """Seconds within which a line must have been written."""
 
+NOT_OURS = "the process is not ours"
+
 
 class Rule(Probe):
     item = "structured-logging"
@@ -35,6 +37,7 @@ class Rule(Probe):
     async def look(self, target: Target) -> None:
         process = target.parts.process
         if process is None:
+            self.leave(NOT_OURS)
             return
         replies = [await target.patiently(lambda: target.chat(unique("logs"))) for _ in range(8)]
         replies += [await target.get(unique("/readiness").replace(" ", "-"))]

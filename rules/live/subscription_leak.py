@@ -16,10 +16,12 @@ LEAVERS = 20
 """Clients of a round, half of them in the middle of a stream."""
 RECONNECTS = 3
 """Of a round."""
-SETTLES = 4.0
+SETTLES = 8.0
 """Seconds within which what a round opened must be closed."""
 GROWTH = 40_000_000
 """Bytes by which the process may grow from round to round."""
+
+NOT_OURS = "the process is not ours"
 
 
 class Rule(Probe):
@@ -34,6 +36,7 @@ class Rule(Probe):
     async def look(self, target: Target) -> None:
         process = target.parts.process
         if process is None:
+            self.leave(NOT_OURS)
             return
         before = process.open_files()
         files: list[int] = []

@@ -39,7 +39,8 @@ class Toy:
     rate: Rate | None = DECLARED
     rate_fault: str = ""
     """no-retry-after, everybody (one count for all), trusts-forwarded, check-then-act, never-recovers, always (429 to
-    every chat), cooldown (429 to all for a while after the upstream failed; no limit of its own)."""
+    every chat), cooldown (429 to all for a while after the upstream failed; no limit of its own), headers (which
+    tell of a limit that is not there)."""
     timeout: float | str | None = 2.0
     """Seconds; None waits for ever; "hides" answers 200 when the upstream did not."""
     stream_timeout: float | None = 1.0

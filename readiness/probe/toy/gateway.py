@@ -92,6 +92,8 @@ class Gateway:
             self.in_flight -= 1
         if not response.prepared:
             response.headers["X-Request-ID"] = given
+            if self.toy.rate_fault == "headers":
+                response.headers["X-RateLimit-Remaining"] = "59"
         self.counts[request.path if self.toy.metrics == "paths" else self._route_of(request), str(response.status)] += 1
         self.seconds += time.monotonic() - began
         if self.logs:
@@ -241,7 +243,7 @@ class Gateway:
         rate, fault = self.toy.rate, self.toy.rate_fault
         if fault == "always" or (fault == "cooldown" and self.hop.cooling):
             raise error(429, "too many requests", {"Retry-After": "1"})
-        if rate is None or fault == "cooldown":
+        if rate is None or fault in {"cooldown", "headers"}:
             return
         client = "" if fault == "everybody" else self._client(request)
         if fault == "trusts-forwarded":

@@ -207,7 +207,7 @@ class Hop:
     async def up(self) -> bool:
         """Whether the upstream answers."""
         try:
-            async with asyncio.timeout(1), self.session.get(f"{self.url}/v1/models") as reply:
+            async with asyncio.timeout(2), self.session.get(f"{self.url}/v1/models") as reply:
                 return reply.status == 200
         except (OSError, TimeoutError, aiohttp.ClientError):
             return False
@@ -222,7 +222,7 @@ class Hop:
         return self.known
 
     async def _listed(self) -> list[str]:
-        async with asyncio.timeout(0.5), self.session.get(f"{self.url}/v1/models") as reply:
+        async with asyncio.timeout(2), self.session.get(f"{self.url}/v1/models") as reply:
             reply.raise_for_status()
             return [each["id"] for each in json.loads(await reply.read())["data"]]
 
