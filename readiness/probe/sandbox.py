@@ -53,7 +53,7 @@ async def launched(settings: Settings) -> AsyncIterator[Target]:
         gateway = Gateway(settings, values, guard, work, parts)
         gateway.prepare()
         for variable, value in values.taken.items():
-            redactor.add(f"env:{variable}", value)
+            redactor.add(variable, value)
         found = Target(f"http://127.0.0.1:{port}", filled, redactor, parts=parts)
         parts.gateway = gateway
         async with gateway.running(found):
@@ -100,5 +100,9 @@ def _with_headers(target: TargetSettings, values: Values, redactor: Redactor) ->
     for name, value in (*headers.items(), *others.items()):
         redactor.add_header(name, value)
     for variable, value in values.taken.items():
-        redactor.add(f"env:{variable}", value)
-    return replace(target, headers=headers, other_headers=others)
+        redactor.add(variable, value)
+    consent = target.consent
+    if consent is not None and consent.token:
+        consent = replace(consent, token=values.fill(consent.token))
+        redactor.add("consent", consent.token)
+    return replace(target, headers=headers, other_headers=others, consent=consent)

@@ -81,6 +81,11 @@ class Target:
         self.transcript: list[Exchange] = []
         self._slots = asyncio.Semaphore(self.budget.concurrency)
 
+    def limit(self, budget: Budget) -> None:
+        """Draw on another budget from now on."""
+        self.budget = budget
+        self._slots = asyncio.Semaphore(budget.concurrency)
+
     # ---- what there is
 
     @property

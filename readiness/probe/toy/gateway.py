@@ -99,7 +99,7 @@ class Gateway:
         if self.logs:
             message = request.headers.get("X-Note", "") if self.toy.inputs == "log" else "request"
             if self.toy.inputs == "log":
-                print(f"asked for {request.path_qs} {message}", flush=True)
+                print(f"asked for {request.path} {message}", flush=True)
             more = {"key": self.hop.key} if self.toy.secrets == "logs" else {}
             write(self.toy.logs, "request", self.number, request_id=given, status=response.status, **more)
         return response

@@ -75,6 +75,7 @@ class Hop:
     async def _guarded(self, body: dict[str, Any], headers: Mapping[str, str]) -> Any:
         self._pass_breaker()
         work = asyncio.ensure_future(self._tries(body, headers))
+        work.add_done_callback(_seen)
         try:
             found = await (asyncio.shield(work) if self.toy.leaving == "goes-on" else work)
         except Refused as refused:
@@ -247,3 +248,9 @@ class Hop:
                 if self.toy.catalog in {"dies", "stuck"}:
                     return
             await asyncio.sleep(PERIOD)
+
+
+def _seen(work: asyncio.Future[Any]) -> None:
+    """How a call ended that nobody waits for any more is nobody's business."""
+    if not work.cancelled():
+        work.exception()
