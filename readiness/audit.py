@@ -83,8 +83,52 @@ def fixes(paths: Sequence[Path], settings: Settings, known: Knowledge, found: Ru
     return static.fixes(paths, found, known.rules, settings, known.packs)
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """How far a run of probes may go."""
+
+    risk: str | None = None
+    """Up to this; None: `read` for a URL, all for what the sandbox starts."""
+    requests: int = 20_000
+    seconds: float = 900.0
+    concurrency: int = 256
+    """Requests that may be open at the same time."""
+
+
+def plan(settings: Settings, known: Knowledge, allowed: Allowed) -> str:
+    """What a run would ask, probe by probe, with the most requests that it makes. Nothing is sent.
+
+    Raises UsageError as `probe` does.
+    """
+    from readiness import probe as live
+    from readiness.probe.planning import listed
+
+    chosen = live.Risk[_risk(settings, allowed).upper()]
+    return listed(known.rules, settings.target, chosen, allowed.requests)
+
+
+def _risk(settings: Settings, allowed: Allowed) -> str:
+    from readiness.probe.target import is_loopback
+
+    target = settings.target
+    chosen = allowed.risk or ("disrupt" if target.launch else "read")
+    if chosen not in RISKS:
+        raise UsageError(f"--risk {allowed.risk}: choose one of {', '.join(RISKS)}")
+    if target.url and chosen != "read" and not is_loopback(target.url) and target.consent is None:
+        raise UsageError(
+            f"{target.url} is not on this machine: beyond --risk read it must be known who allows that. Write "
+            'target.consent = { host = "...", allowed_by = "..." } in readiness.toml, or consent = { host = "...", '
+            'token = "{env:NAME}" } and have the target serve that token at /.well-known/readiness-consent'
+        )
+    return chosen
+
+
 def probe(
-    settings: Settings, known: Knowledge, risk: str | None, progress: Progress, transcript: Path | None = None
+    settings: Settings,
+    known: Knowledge,
+    allowed: Allowed | None,
+    progress: Progress,
+    transcript: Path | None = None,
 ) -> Run:
     """Look at the target that the settings name, up to a risk: by default `read` for a URL, all for the sandbox's own.
 
@@ -94,23 +138,19 @@ def probe(
     gateway does not come up.
     """
     from readiness import probe as live  # httpx and nats take 0.5 s to import
-    from readiness.probe import sandbox
-    from readiness.probe.target import is_loopback
+    from readiness.probe import consent, sandbox
+    from readiness.probe.budget import Budget
 
-    target = settings.target
-    chosen = risk or ("disrupt" if target.launch else "read")
-    if chosen not in RISKS:
-        raise UsageError(f"--risk {risk}: choose one of {', '.join(RISKS)}")
-    if target.url and chosen != "read" and not is_loopback(target.url):
-        raise UsageError(
-            f"{target.url} is not on this machine: beyond --risk read a foreign target must prove its consent, "
-            "which this version cannot check"
-        )
+    target, allowed = settings.target, allowed or Allowed()
+    chosen = _risk(settings, allowed)
     subject = target.launch or target.url or ""
     block = sandbox.launched(settings) if target.launch else sandbox.attached(target.url or "", settings)
 
     async def work() -> Run:
         async with block as found:
+            found.limit(Budget(allowed.requests, allowed.seconds, allowed.concurrency))
+            if chosen != "read":
+                await consent.check(found)
             try:
                 return await live.run(found, known.rules, live.Risk[chosen.upper()], subject, progress)
             finally:

@@ -82,6 +82,13 @@ def probe(
         str | None, typer.Option("--launch", metavar="COMMAND", help="Start this in the sandbox.")
     ] = None,
     risk: Risk = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", metavar="HEADER", help="Sent with each request; keys as {env:NAME}.")
+    ] = None,
+    max_requests: Annotated[int, typer.Option(min=1, metavar="N", help="Requests in all.")] = 20_000,
+    max_seconds: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds in all.")] = 900,
+    max_concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Requests at the same time.")] = 256,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")] = False,
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
@@ -89,7 +96,9 @@ def probe(
     fail_on: Fail = FailOn.MUST,
 ) -> None:
     """Look at a running gateway, or start one between a scripted upstream and a real NATS server."""
-    commands.probe(url, launch, risk, transcript, form, output, config, fail_on)
+    allowed = stages.Allowed(risk, max_requests, max_seconds, max_concurrency)
+    given = header or []
+    commands.probe(url, launch, allowed, transcript, form, output, config, fail_on, headers=given, plan=plan)
 
 
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")

@@ -71,18 +71,27 @@ def scan(
 def probe(
     url: str | None,
     launch: str | None,
-    risk: str | None,
+    allowed: stages.Allowed,
     transcript: Path | None,
     form: str,
     output: Path | None,
     config: Path | None,
     fail_on: FailOn,
+    *,
+    headers: Sequence[str] = (),
+    plan: bool = False,
 ) -> NoReturn:
-    """Look at a running gateway, or at one in the sandbox."""
+    """Look at a running gateway, or at one in the sandbox; with `plan`, say what would be asked and ask nothing."""
     check_format(form)
     chosen = _aimed(settings.load(Path(), config), url, launch)
+    if headers:
+        given = dict(settings.header(text) for text in headers)
+        chosen = replace(chosen, target=replace(chosen.target, headers={**chosen.target.headers, **given}))
     known = stages.knowledge(chosen)
-    finish([_probe(chosen, known, risk, transcript)], chosen, known, form, output, fail_on, one_sided=True)
+    if plan:
+        print_text(stages.plan(chosen, known, allowed))
+        sys.exit(0)
+    finish([_probe(chosen, known, allowed, transcript)], chosen, known, form, output, fail_on, one_sided=True)
 
 
 def audit(
@@ -109,7 +118,7 @@ def audit(
     known = stages.knowledge(chosen)
     runs = _scan_if_code([source], chosen, known) if aimed else [_scan([source], chosen, known)]
     if aimed:
-        runs.append(_probe(chosen, known, risk, transcript))
+        runs.append(_probe(chosen, known, stages.Allowed(risk), transcript))
     else:
         say("nothing was probed: [target] in readiness.toml names a launch line or a url")
     finish(runs, chosen, known, form, output, fail_on, one_sided=False)
@@ -202,9 +211,9 @@ def _tell(mended: Sequence[stages.Mended], done: str) -> None:
             say(f"{each.source.name}: {finding.rule}: the fix does not hold here; mend it by hand")
 
 
-def _probe(chosen: Settings, known: stages.Knowledge, risk: str | None, transcript: Path | None) -> Run:
+def _probe(chosen: Settings, known: stages.Knowledge, allowed: stages.Allowed, transcript: Path | None) -> Run:
     with _progress("probe") as progress:
-        return stages.probe(chosen, known, risk, progress, transcript)
+        return stages.probe(chosen, known, allowed, progress, transcript)
 
 
 def _aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:

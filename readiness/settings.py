@@ -18,6 +18,8 @@ MARKERS = (".git", "pyproject.toml", "readiness.toml")
 SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
+SECRET_HEADER = re.compile("authorization|cookie|key|token|secret|password|credential|signature", re.IGNORECASE)
+"""Names of headers whose value is a secret."""
 LONGEST_START = 24 * 3600
 """Seconds."""
 
@@ -49,6 +51,10 @@ class Limits:
     """Seconds within which a hung upstream must have ended in an error."""
     recovery: float | None = None
     """Seconds within which health must tell of a loss, and the service be back after it."""
+    client: float | None = None
+    """Seconds within which a client that dribbles its request must be cut."""
+    shutdown: float | None = None
+    """Seconds between SIGTERM and the end of the process, what is in flight included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,15 @@ class Nats:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """Who lets one host be sent more than reads: a person, or the host itself by a token that it serves."""
+
+    host: str
+    allowed_by: str = ""
+    token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TargetSettings:
     """The gateway to probe: started from its own command line, or running at a URL."""
 
@@ -88,6 +103,7 @@ class TargetSettings:
     nats: Nats = field(default_factory=Nats)
     start_timeout: float = 60.0
     """Seconds."""
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +205,12 @@ def _target(read: "_Reader", table: Mapping[str, Any]) -> TargetSettings:
             rate=read.parsed(limits, "rate", rate),
             timeout=read.parsed(limits, "timeout", span),
             recovery=read.parsed(limits, "recovery", span),
+            client=read.parsed(limits, "client", span),
+            shutdown=read.parsed(limits, "shutdown", span),
         ),
         nats=Nats(**read.known(table, "nats", Nats)),
         start_timeout=_wait(read, table),
+        consent=_consent(read, table),
     )
     if target.launch and target.url:
         raise read.wrong("target has both launch and url: keep the one that is meant")
@@ -205,6 +224,22 @@ def _waiver(read: "_Reader", name: str, value: object) -> Waiver:
     if not isinstance(until, datetime.date) or isinstance(until, datetime.datetime):
         raise read.wrong(f"waive.{name}.until is a date without quotes, as in 2027-01-31")
     return Waiver(str(value["reason"]), until)
+
+
+def header(text: str) -> tuple[str, str]:
+    """Name and value of "Name: value" from the command line. Raises UsageError.
+
+    A value that is a secret is not written there, where every process can read it: its place is {env:NAME}.
+    """
+    name, colon, value = (part.strip() for part in text.partition(":"))
+    if not colon or not name or not value:
+        raise UsageError('--header is written like "X-Team: payments" or "Authorization: Bearer {env:GATEWAY_KEY}"')
+    if SECRET_HEADER.search(name) and "{env:" not in value and "{file:" not in value:
+        raise UsageError(
+            f"--header {name}: every process can read a command line. Write {{env:NAME}} or {{file:PATH}} in place of "
+            "the secret"
+        )
+    return name, value
 
 
 def size(text: str) -> int:
@@ -239,6 +274,17 @@ def span(text: str) -> float:
     if not math.isfinite(seconds):
         raise ValueError("a time is shorter than that")
     return seconds
+
+
+def _consent(read: "_Reader", table: Mapping[str, Any]) -> Consent | None:
+    if "consent" not in table:
+        return None
+    given = read.known(table, "consent", Consent)
+    if "host" not in given or ("allowed_by" in given) == ("token" in given):
+        raise read.wrong(
+            'target.consent names a host and who allows it: { host = "staging.example", allowed_by = "..." }'
+        )
+    return Consent(**given)
 
 
 def _wait(read: "_Reader", table: Mapping[str, Any]) -> float:

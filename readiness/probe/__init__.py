@@ -1,16 +1,19 @@
 """The live side: target to evidence."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from readiness.errors import ReadinessError
 from readiness.model import Evidence, Kind, Run
 from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
+from readiness.probe.budget import BudgetSpent
 from readiness.probe.reply import Reply
-from readiness.probe.target import BudgetSpent, Target, pause
+from readiness.probe.target import Target, happens, pause, unique
 
-__all__ = ["Probe", "Reply", "Risk", "Target", "pause", "run"]
+__all__ = ["Probe", "Reply", "Risk", "Target", "happens", "pause", "run", "unique"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""
@@ -41,6 +44,7 @@ async def run(
     for number, (rule, probe) in enumerate(probes):
         progress(rule.info.id, number, len(probes))
         evidence.append(await _apply(probe, target.as_client(number * 10), risk))
+        await _afresh(target, probe, evidence[-1])
     return Run(Kind.LIVE, target.redactor.clean(subject), tuple(evidence))
 
 
@@ -54,9 +58,11 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
         probe.leave(reason)
         return probe.evidence(target.redactor)
     error = None
+    began = target.parts.process
+    target.budget.allot(rule.requests)
     try:
         async with asyncio.timeout(LONGEST) as bound:
-            wrong = await target.settle() if _risk(rule) > Risk.READ else None
+            wrong = await target.settle() if rule.settles and _risk(rule) > Risk.READ else None
             if wrong:
                 probe.leave(wrong)
             else:
@@ -68,11 +74,24 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
             probe.leave(f"the probe took longer than {LONGEST:g} s")
         else:
             error = f"{type(problem).__name__}: {problem}"
+    finally:
+        target.budget.allot(None)
     evidence = probe.evidence(target.redactor, error)
-    ended = target.parts.process.exit_code if target.parts.process is not None else None
+    ended = began.exit_code if began is not None and not rule.ends else None
     if ended is None or evidence.failures:
         return evidence
     return replace(evidence, left_out=f"the gateway ended with exit code {ended} while this probe ran")
+
+
+async def _afresh(target: Target, probe: type[Probe], last: Evidence) -> None:
+    """Start a gateway of the sandbox again when the next verdict would be coloured, or when it has ended."""
+    process, gateway = target.parts.process, target.parts.gateway
+    if process is None or gateway is None:
+        return
+    looked = bool(last.examined or last.findings or last.error)
+    if process.exit_code is not None or (probe.stains and looked):
+        with contextlib.suppress(ReadinessError, BudgetSpent):  # the next probe says that it is not there
+            await gateway.restart()
 
 
 def _why_not(rule: type[Probe], target: Target, allowed: Risk) -> str | None:

@@ -31,6 +31,14 @@ class Probe:
     needs: ClassVar[set[str]] = {"http"}
     """Of http, nats, upstream, faults, process, logs; what is missing gives UNKNOWN, with the reason."""
     risk: ClassVar[str] = "read"
+    settles: ClassVar[bool] = True
+    """Whether the steady state must have come before it looks; it waits for that itself where this is False."""
+    stains: ClassVar[bool] = False
+    """Whether what it leaves behind may colour the next verdict; a gateway of the sandbox is then started afresh."""
+    ends: ClassVar[bool] = False
+    """Whether it ends the process of the gateway on purpose."""
+    requests: ClassVar[int] = 300
+    """How many it may make at most; `--plan` prints it, and the run holds it to that."""
     good: ClassVar["list[Toy]"] = []
     """Toys that are examined and clear."""
     bad: ClassVar["list[Toy]"] = []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -34,6 +36,7 @@ class NatsServer:
 
     def __init__(self, guard: Guard, work: Path) -> None:
         self.port = free_port()
+        self.monitor = free_port()
         self._guard = guard
         self._work = work
         self._process: Process | None = None
@@ -53,7 +56,7 @@ class NatsServer:
         """Start the server and wait until it accepts connections. Raises ReadinessError if it does not."""
         log = self._work / "nats-server.log"
         before = log.stat().st_size if log.exists() else 0
-        command = [program(), "-a", "127.0.0.1", "-p", str(self.port)]
+        command = [program(), "-a", "127.0.0.1", "-p", str(self.port), "-m", str(self.monitor)]
         block = running(command, self._guard, log, os.environ, self._work, grace=2.0)
         self._process = await self._stack.enter_async_context(block)
         until = time.monotonic() + START_SECONDS
@@ -61,6 +64,30 @@ class NatsServer:
             if self._process.exit_code is not None or time.monotonic() > until:
                 raise ReadinessError(f"nats-server did not start: {self._process.tail(400)}")
             await asyncio.sleep(0.02)
+
+    @asynccontextmanager
+    async def frozen(self) -> AsyncIterator[None]:
+        """The server stands still meanwhile: connections stay open, nobody answers."""
+        process = self._process
+        if process is None:
+            raise RuntimeError("the server is not running")
+        process.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.signal(signal.SIGCONT)
+
+    async def subscriptions(self) -> int | None:
+        """How many subscriptions all clients hold, as the server counts them; None where it does not say."""
+        try:
+            async with asyncio.timeout(5):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.monitor)
+                writer.write(b"GET /subsz HTTP/1.0\r\n\r\n")
+                answer = await reader.read()
+                writer.close()
+            return int(json.loads(answer.partition(b"\r\n\r\n")[2])["num_subscriptions"])
+        except (OSError, TimeoutError, ValueError, KeyError):
+            return None
 
     async def kill(self) -> None:
         """End the server as a crash would."""

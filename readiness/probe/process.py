@@ -82,9 +82,10 @@ class Guard:
 class Process:
     """A running command with its whole process group, and all that carries its mark."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path, mark: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: Path, mark: str, begin: int) -> None:
         self._process = process
         self.log = log
+        self._begin = begin
         self._mark = mark.encode()
 
     @property
@@ -99,6 +100,18 @@ class Process:
         """The end of what it has written."""
         return self.log.read_text("utf-8", "replace")[-characters:].strip() if self.log.exists() else ""
 
+    def written(self) -> str:
+        """All that it has written since it was started."""
+        return self.log.read_bytes()[self._begin :].decode("utf-8", "replace") if self.log.exists() else ""
+
+    def open_files(self) -> int:
+        """File descriptors, sockets included, of the process and all below it."""
+        total = 0
+        for each in self._family():
+            with contextlib.suppress(psutil.Error):
+                total += each.num_fds()
+        return total
+
     def memory(self) -> int:
         """Resident bytes of the process and all below it."""
         total = 0
@@ -111,6 +124,12 @@ class Process:
         """Send a signal to the process itself, not to its group."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
+
+    async def ended(self, seconds: float) -> int | None:
+        """Wait so long for it to end by itself; the exit code, None if it still runs."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), seconds)
+        return self._process.returncode
 
     async def end(self, grace: float = GRACE) -> int | None:
         """SIGTERM, and after the grace time SIGKILL to whatever of the group or family still runs."""
@@ -153,6 +172,7 @@ async def running(
     mark = f"{guarding.mark}-{secrets.token_hex(4)}"
     name, _, value = mark.partition("=")
     with log.open("ab") as output:
+        begin = output.tell()
         try:
             started = await asyncio.create_subprocess_exec(
                 *command,
@@ -167,7 +187,7 @@ async def running(
         except OSError as problem:
             raise UsageError(f"{command[0]} cannot be started: {problem.strerror or problem}") from problem
     guarding.watch(started.pid)
-    process = Process(started, log, mark)
+    process = Process(started, log, mark, begin)
     try:
         yield process
     finally:

@@ -47,6 +47,11 @@ class Redactor:
         if telling(name) or looks_made_up(value):
             self.add(name.lower(), value)
 
+    @property
+    def names(self) -> list[str]:
+        """What secrets are called."""
+        return sorted({form[1:-1] for form in self._forms.values()})
+
     def clean(self, text: str) -> str:
         for secret in sorted(self._forms, key=len, reverse=True):
             text = text.replace(secret, self._forms[secret])

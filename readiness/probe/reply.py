@@ -11,6 +11,10 @@ LONGEST = 50_000
 """Characters of an answer that are looked through for secrets before a much shorter excerpt of it is kept."""
 
 
+NO_ANSWER = "no whole answer within"
+"""How the problem of an answer begins that did not come in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back. `problem` says why there is no whole answer; `status` may be known all the same."""
@@ -23,6 +27,13 @@ class Reply:
     took: float = 0.0
     """Seconds from the first byte sent to the last byte seen."""
     problem: str | None = None
+    arrived: tuple[float, ...] = ()
+    """When each piece of the body came, in seconds as `took`."""
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it was we who gave up waiting."""
+        return self.problem is not None and self.problem.startswith(NO_ANSWER)
 
     @property
     def ok(self) -> bool:

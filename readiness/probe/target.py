@@ -6,58 +6,38 @@ import asyncio
 import contextlib
 import ipaddress
 import json
+import secrets
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
-import nats
-import nats.errors
 
 from readiness.model import Exchange
+from readiness.probe.budget import Budget
+from readiness.probe.bus import Bus
 from readiness.probe.redaction import Redactor, telling
-from readiness.probe.reply import Reply
+from readiness.probe.reply import NO_ANSWER, Reply
 from readiness.probe.wire import MOST, Endpoint, exchange
 from readiness.settings import TargetSettings
 
 if TYPE_CHECKING:
+    from readiness.probe.faults import Proxy
+    from readiness.probe.launching import Gateway
     from readiness.probe.natsd import NatsServer
     from readiness.probe.process import Process
     from readiness.probe.upstream import Upstream
 
 SECONDS = 30.0
 """The total deadline of a request whose probe names none."""
-
-
-class BudgetSpent(Exception):
-    """The run may make no further request, or has no time left."""
-
-
-@dataclass
-class Budget:
-    """How much traffic a run may make."""
-
-    requests: int = 20_000
-    seconds: float = 900.0
-    concurrency: int = 256
-    started: float = field(default_factory=time.monotonic)
-    made: int = 0
-
-    @property
-    def left(self) -> int:
-        """Requests that may still be made."""
-        return self.requests - self.made
-
-    def take(self) -> None:
-        if self.made >= self.requests:
-            raise BudgetSpent(f"the budget of {self.requests} requests is spent")
-        if time.monotonic() - self.started > self.seconds:
-            raise BudgetSpent(f"the budget of {self.seconds:g} s is spent")
-        self.made += 1
+AGAIN = 5.0
+"""Seconds that the steady state is waited for once it has not come in its full time."""
+REFUSALS = 4
+"""How often a request is made again that was answered 429."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +55,10 @@ class Parts:
     upstream: Upstream | None = None
     nats: NatsServer | None = None
     process: Process | None = None
+    gateway: Gateway | None = None
+    """Starts it again, or once more beside itself."""
+    between: Proxy | None = None
+    """What lies between the gateway and the NATS server."""
 
 
 class Target:
@@ -96,6 +80,11 @@ class Target:
         self.client = Client(settings.headers)
         self.transcript: list[Exchange] = []
         self._slots = asyncio.Semaphore(self.budget.concurrency)
+
+    def limit(self, budget: Budget) -> None:
+        """Draw on another budget from now on."""
+        self.budget = budget
+        self._slots = asyncio.Semaphore(budget.concurrency)
 
     # ---- what there is
 
@@ -155,6 +144,7 @@ class Target:
         started = time.monotonic()
         got: dict[str, Any] = {"status": None, "headers": {}, "body": b""}
         problem = None
+        arrived: list[float] = []
         try:
             async with (
                 self._slots,
@@ -165,16 +155,17 @@ class Target:
                 got["status"], got["headers"] = answer.status_code, dict(answer.headers)
                 async for piece in answer.aiter_raw():
                     got["body"] += piece
+                    arrived.append(time.monotonic() - started)
                     if len(got["body"]) >= MOST:
                         break
         except TimeoutError:
-            problem = f"no whole answer within {seconds:g} s"
+            problem = f"{NO_ANSWER} {seconds:g} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             problem = f"{type(error).__name__}: {error}".rstrip(": ")
         took = time.monotonic() - started
-        return self._kept(Reply(shown, got["status"], got["headers"], got["body"], took, problem))
+        return self.keep(Reply(shown, got["status"], got["headers"], got["body"], took, problem, tuple(arrived)))
 
-    def _kept(self, reply: Reply) -> Reply:
+    def keep(self, reply: Reply) -> Reply:
         """Remember an exchange, with no secret in it."""
         self.transcript.append(self.redactor.exchange(reply.exchange))
         return reply
@@ -204,8 +195,6 @@ class Target:
         self, label: str, headers: Mapping[str, str], pieces: AsyncIterator[bytes], *, seconds: float = SECONDS
     ) -> Reply:
         """A POST to the chat path whose framing is the caller's: the headers as given, then the pieces as they are."""
-        self.budget.take()
-        endpoint = Endpoint.of(self.url, self.client.address)
         head = {"host": urlsplit(self.url).netloc, "content-type": "application/json", **self.client.headers, **headers}
         lines = [f"POST {self.settings.paths.chat} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
 
@@ -214,35 +203,31 @@ class Target:
             async for piece in pieces:
                 yield piece
 
-        async with self._slots:
-            return self._kept(await exchange(endpoint, label, whole(), seconds))
+        return await self.octets(label, whole(), seconds=seconds)
 
-    async def over_nats(self, text: str, *, seconds: float = 5.0) -> Reply:
-        """The same chat over NATS request/reply; 200 stands for an answer that is no error object."""
+    async def octets(self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS) -> Reply:
+        """What the caller likes on a connection of its own, request line and all, and the first answer to it."""
         self.budget.take()
-        subject = self.settings.nats.subject or ""
-        label = f"NATS request {subject} {text!r}"
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(seconds + 2), self._nats() as connection:
-                message = await connection.request(subject, self.chat_body(text), timeout=seconds)
-        except (nats.errors.Error, OSError, TimeoutError) as problem:
-            why = f"{type(problem).__name__}: {problem}"
-            return self._kept(Reply(label, None, took=time.monotonic() - started, problem=why))
-        reply = Reply(label, 200, {}, message.data, time.monotonic() - started)
-        answer = reply.json()
-        refused = not isinstance(answer, dict) or "error" in answer
-        return self._kept(replace(reply, status=500) if refused else reply)
+        async with self._slots:
+            return self.keep(await exchange(Endpoint.of(self.url, self.client.address), label, pieces, seconds))
 
-    @contextlib.asynccontextmanager
-    async def _nats(self) -> AsyncIterator[Any]:
-        if self.parts.nats is None:
-            raise OSError("there is no NATS server")
-        connection = await nats.connect(self.parts.nats.url, allow_reconnect=False, connect_timeout=2)
-        try:
-            yield connection
-        finally:
-            await connection.close()
+    async def patiently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
+        """Ask, and ask again when the answer is 429, for which nothing is the matter but haste."""
+        for _ in range(REFUSALS):
+            reply = await ask()
+            if reply.status != 429:
+                break
+            await self.wait(pause(reply))
+        return reply
+
+    @property
+    def bus(self) -> Bus:
+        """The same gateway over NATS."""
+        return Bus(self)
+
+    async def over_nats(self, text: str, *, seconds: float = 5.0, headers: Mapping[str, str] | None = None) -> Reply:
+        """The same chat over NATS request/reply; 200 stands for an answer that is no error object."""
+        return await self.bus.ask(self.chat_body(text), f"{text!r}", seconds=seconds, headers=headers)
 
     # ---- steady state
 
@@ -251,9 +236,10 @@ class Target:
 
         In the sandbox a chat must succeed; of a foreign target only the model list is asked, which costs nothing.
         """
-        until = time.monotonic() + seconds
+        until = time.monotonic() + (seconds if self.budget.settled else min(seconds, AGAIN))
         while True:
             reply = await self._usual()
+            self.budget.settled = reply.ok
             if reply.ok:
                 return None
             if time.monotonic() > until or reply.status in {401, 403}:
@@ -267,8 +253,21 @@ class Target:
 
     async def _usual(self) -> Reply:
         if self.parts.upstream is not None:
-            return await self.chat("hello", seconds=10)
+            return await self.chat(unique("hello"), seconds=10)
         return await self.get(self.settings.paths.models, seconds=10)
+
+
+async def happens(condition: Callable[[], object], seconds: float) -> bool:
+    """Wait so long at most until something is so; whether it is."""
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:  # noqa: ASYNC110  what is waited for tells nobody
+        await asyncio.sleep(0.02)
+    return bool(condition())
+
+
+def unique(text: str) -> str:
+    """The text with something behind it that no cache has seen and that tells one request from all others."""
+    return f"{text} {secrets.token_hex(6)}"
 
 
 @cache

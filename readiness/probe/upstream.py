@@ -1,56 +1,42 @@
 """A scripted OpenAI-compatible upstream: answers well, or badly on demand, and remembers who asked.
 
-What it does is set for all (`behave`) or for one request, by a switch in the text of a message: `[[upstream:hang]]`.
-Text survives every gateway, headers and extra fields do not.
+What it does is set for all (`behave`, `listing`) or for one request, by a switch in the text of a message:
+`[[upstream:hang]]`, or `[[upstream:once-error]]` for a failure that a second try mends. Text survives every gateway,
+headers and extra fields do not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from aiohttp import web
 
-SWITCH = re.compile(r"\[\[upstream:([a-z-]+)\]\]")
-WORDS = ("Four", " score", " and", " seven", " years", " ago")
+from readiness.probe.script import (
+    CANNED,
+    ONCE,
+    PACE,
+    SLOW,
+    SWITCH,
+    WORDS,
+    Asked,
+    Behaviour,
+    chunk,
+    completion,
+    event,
+    last_chunk,
+    text_of,
+    tool_call,
+)
 
+__all__ = ["WORDS", "Asked", "Behaviour", "Upstream", "chunk", "completion"]
 
-class Behaviour(StrEnum):
-    """What the upstream does with a chat."""
-
-    ANSWER = "answer"
-    HANG = "hang"
-    ERROR = "error"
-    TOO_MANY = "too-many"
-    GARBAGE = "garbage"
-    CUT = "cut"
-    SILENT = "silent"
-    """Two chunks of a stream, then nothing; a plain answer hangs."""
-
-    @property
-    def switch(self) -> str:
-        """What to write into a message."""
-        return f"[[upstream:{self.value}]]"
-
-
-@dataclass
-class Asked:
-    """One chat that reached the upstream. Times are of the monotonic clock, in seconds."""
-
-    text: str
-    stream: bool
-    behaviour: Behaviour
-    began: float
-    ended: float | None = None
-    left: bool = False
-    """The gateway closed the connection before the answer was whole."""
+STREAMED = {Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT, Behaviour.PACED, Behaviour.SLOW, Behaviour.ECHO}
+"""What a stream begins with; everything else fails before its first chunk."""
 
 
 class Upstream:
@@ -59,8 +45,11 @@ class Upstream:
     def __init__(self, models: tuple[str, ...]) -> None:
         self.models = models
         self.chats: list[Asked] = []
+        self.lists: list[float] = []
+        """When its models were asked for, in seconds of the monotonic clock."""
         self.port = 0
         self._behaviour = Behaviour.ANSWER
+        self._listing: Behaviour | None = None
         self._runner: web.AppRunner | None = None
         self._site: web.TCPSite | None = None
 
@@ -72,9 +61,23 @@ class Upstream:
         """The chats whose text holds `text`."""
         return [each for each in self.chats if text in each.text]
 
+    def most_at_once(self, text: str) -> int:
+        """How many chats with that text were open at the same time, at most."""
+        moments = [(each.began, 1) for each in self.asked_for(text)]
+        moments += [(each.ended, -1) for each in self.asked_for(text) if each.ended is not None]
+        now = most = 0
+        for _, step in sorted(moments):
+            now += step
+            most = max(most, now)
+        return most
+
     def behave(self, behaviour: Behaviour) -> None:
         """What to do from now on with chats that carry no switch, and with the model list."""
         self._behaviour = behaviour
+
+    def listing(self, behaviour: Behaviour | None) -> None:
+        """What to do with the model list alone; None: what is done with chats."""
+        self._listing = behaviour
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Upstream]:
@@ -112,18 +115,18 @@ class Upstream:
     # ---- answers
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
-        broken = await self._broken(request, self._behaviour)
+        self.lists.append(time.monotonic())
+        broken = await self._broken(request, self._listing or self._behaviour)
         if broken is not None:
             return broken
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "readiness"} for name in self.models]
         return web.json_response({"object": "list", "data": listed})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        text = _text(body)
-        found = SWITCH.findall(text)
-        behaviour = Behaviour(found[-1]) if found and found[-1] in list(Behaviour) else self._behaviour
-        asked = Asked(text, bool(body.get("stream")), behaviour, time.monotonic())
+        body = await _object(request)
+        text = text_of(body)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = Asked(text, bool(body.get("stream")), self._switched(text), time.monotonic(), headers)
         self.chats.append(asked)
         try:
             return await self._answer(request, body, asked)
@@ -133,26 +136,45 @@ class Upstream:
         finally:
             asked.ended = time.monotonic()
 
+    def _switched(self, text: str) -> Behaviour:
+        found = SWITCH.findall(text)
+        wanted = found[-1] if found else ""
+        if wanted.startswith(ONCE) and any(each.text == text for each in self.chats):
+            return Behaviour.ANSWER
+        wanted = wanted.removeprefix(ONCE)
+        return Behaviour(wanted) if wanted in list(Behaviour) else self._behaviour
+
     async def _answer(self, request: web.Request, body: dict[str, Any], asked: Asked) -> web.StreamResponse:
-        if not asked.stream or asked.behaviour not in {Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT}:
-            broken = await self._broken(request, asked.behaviour)
+        behaviour = asked.behaviour
+        if not asked.stream or behaviour not in STREAMED:
+            broken = await self._broken(request, behaviour)
             if broken is not None:
                 return broken
+        if behaviour in {Behaviour.SLOW, Behaviour.ECHO}:
+            await asyncio.sleep(SLOW)
+        words = (asked.text,) if behaviour is Behaviour.ECHO else WORDS
+        if behaviour is Behaviour.TOOL and body.get("tools") and '"tool"' not in json.dumps(body.get("messages")):
+            return web.json_response(tool_call(body))
         if asked.stream:
-            return await self._stream(request, body, asked.behaviour)
-        return web.json_response(completion(body, "".join(WORDS)))
+            return await self._stream(request, body, behaviour, words)
+        return web.json_response(completion(body, "".join(words)))
 
     async def _broken(self, request: web.Request, behaviour: Behaviour) -> web.StreamResponse | None:
+        if behaviour in CANNED:
+            canned = CANNED[behaviour]
+            return web.Response(
+                body=canned.body, status=canned.status, content_type=canned.kind, headers=canned.headers
+            )
         match behaviour:
             case Behaviour.HANG | Behaviour.SILENT:
                 await asyncio.sleep(3600)
-            case Behaviour.ERROR:
-                return web.json_response({"error": {"message": "scripted failure", "type": "server_error"}}, status=500)
-            case Behaviour.TOO_MANY:
-                error = {"error": {"message": "scripted refusal", "type": "rate_limit_error"}}
-                return web.json_response(error, status=429, headers={"Retry-After": "1"})
-            case Behaviour.GARBAGE:
-                return web.Response(body=b'{"choices": [{"mess', content_type="application/json")
+            case Behaviour.UNAUTHORIZED:
+                key = request.headers.get("Authorization", "")
+                error = {"error": {"message": f"Incorrect API key provided: {key}", "type": "invalid_request_error"}}
+                return web.json_response(error, status=401)
+            case Behaviour.RESET:
+                _abort(request)
+                return web.Response()
             case Behaviour.CUT:
                 response = web.StreamResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
                 await response.prepare(request)
@@ -163,53 +185,35 @@ class Upstream:
                 pass
         return None
 
-    async def _stream(self, request: web.Request, body: dict[str, Any], behaviour: Behaviour) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, body: dict[str, Any], behaviour: Behaviour, words: tuple[str, ...]
+    ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
-        for number, word in enumerate(WORDS):
-            await response.write(_event(chunk(body, {"role": "assistant", "content": word})))
+        for number, word in enumerate(words):
+            await response.write(event(chunk(body, {"role": "assistant", "content": word})))
             if number == 1 and behaviour is Behaviour.CUT:
                 _abort(request)
                 return response
             if number == 1 and behaviour is Behaviour.SILENT:
                 await asyncio.sleep(3600)
-            await asyncio.sleep(0.02)
-        await response.write(_event(chunk(body, {}, finish="stop")))
+            await asyncio.sleep(PACE if behaviour is Behaviour.PACED else 0.02)
+        await response.write(event(chunk(body, {}, finish="stop")))
+        options = body.get("stream_options")
+        if isinstance(options, dict) and options.get("include_usage"):
+            await response.write(event(last_chunk(body)))
         await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
 
 
-def completion(body: dict[str, Any], text: str) -> dict[str, Any]:
-    """A whole answer in OpenAI's shape."""
-    message = {"role": "assistant", "content": text}
-    usage = {"prompt_tokens": 1, "completion_tokens": len(WORDS), "total_tokens": 1 + len(WORDS)}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return {**_frame(body, "chat.completion"), "choices": [choice], "usage": usage}
-
-
-def chunk(body: dict[str, Any], delta: dict[str, str], finish: str | None = None) -> dict[str, Any]:
-    """One event of a streamed answer in OpenAI's shape."""
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {**_frame(body, "chat.completion.chunk"), "choices": [choice]}
-
-
-def _frame(body: dict[str, Any], kind: str) -> dict[str, Any]:
-    return {"id": "chatcmpl-scripted", "object": kind, "created": 0, "model": str(body.get("model", ""))}
-
-
-def _event(data: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(data).encode() + b"\n\n"
-
-
-def _text(body: dict[str, Any]) -> str:
-    """All text of all messages, whether content is a string or a list of parts."""
-    parts = []
-    for message in body.get("messages", []):
-        content = message.get("content") if isinstance(message, dict) else None
-        pieces = content if isinstance(content, list) else [content]
-        parts += [piece.get("text", "") if isinstance(piece, dict) else str(piece or "") for piece in pieces]
-    return "\n".join(parts)
+async def _object(request: web.Request) -> dict[str, Any]:
+    """The body of a request; an empty one for what is no object, which a gateway should not have sent on."""
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _abort(request: web.Request) -> None:

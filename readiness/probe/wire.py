@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import h11
 
-from readiness.probe.reply import Reply
+from readiness.probe.reply import NO_ANSWER, Reply
 
 HEED = 0.3
 """Seconds between the head and the body: a server that refuses by the head alone closes, and a body that is already
@@ -47,7 +47,7 @@ async def exchange(endpoint: Endpoint, label: str, pieces: AsyncIterator[bytes],
         async with asyncio.timeout(seconds):
             await _talk(endpoint, pieces, seen)
     except TimeoutError:
-        seen.problem = f"no whole answer within {seconds:g} s"
+        seen.problem = f"{NO_ANSWER} {seconds:g} s"
     except (OSError, h11.RemoteProtocolError) as problem:
         seen.problem = f"{type(problem).__name__}: {problem}"
     return seen.reply(label, time.monotonic() - started)

@@ -27,6 +27,7 @@ class Rule(Probe):
     item = "health-endpoint"
     needs = {"http"}
     risk = "read"
+    requests = 700
     good = [toy.Toy()]
     bad = [
         toy.Toy(health="none"),

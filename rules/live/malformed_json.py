@@ -4,19 +4,17 @@ Each of these bodies is no JSON by any parser. The right answer is a 4xx in the 
 request is served as if nothing had happened. A 5xx says that the error was not foreseen; a 2xx that nobody looked.
 """
 
-import json
 from collections import defaultdict
 
-from readiness.probe import Probe, Reply, Target, pause, toy
-
-TRIES = 4
-"""How often a body is sent again when the answer is 429."""
+from readiness.probe import Probe, Reply, Target, toy
+from readiness.probe.shape import Shape, alike, shape, shown
 
 
 class Rule(Probe):
     item = "json-guarded"
     needs = {"http"}
     risk = "write"
+    requests = 260
     good = [toy.Toy()]
     bad = [
         toy.Toy(malformed="crash"),
@@ -50,12 +48,9 @@ class Rule(Probe):
     async def send(self, target: Target, name: str, body: bytes) -> Reply:
         headers = {"content-type": "application/json"}
         path = target.settings.paths.chat
-        for _ in range(TRIES):
-            reply = await target.send("POST", path, body, headers, label=f"POST {path} with {name}")
-            if reply.status != 429:
-                break
-            await target.wait(pause(reply))
-        return reply
+        return await target.patiently(
+            lambda: target.send("POST", path, body, headers, label=f"POST {path} with {name}")
+        )
 
     def judge(self, replies: list[Reply]) -> None:
         """One finding for each kind of wrong answer, with its first example."""
@@ -77,35 +72,6 @@ class Rule(Probe):
                     self.clear(reply)
         for what, some in wrong.items():
             self.flag(some[0], f"{len(some)} of {len(replies)} malformed bodies were {what}")
-
-
-Shape = tuple[tuple[str, str | frozenset[str]], ...]
-"""The keys of an answer, and what each holds: `list`, `plain`, or the keys of an object."""
-
-
-def shape(value: dict[str, object]) -> Shape:
-    return tuple(
-        (key, frozenset(each) if isinstance(each, dict) else kind(each)) for key, each in sorted(value.items())
-    )
-
-
-def kind(value: object) -> str:
-    """null stands for whatever may be absent, so it is no kind of its own."""
-    return "list" if isinstance(value, list) else "plain"
-
-
-def alike(one: Shape, other: Shape) -> bool:
-    """The same keys with the same kinds; an object may leave out keys that do not apply."""
-    if [key for key, _ in one] != [key for key, _ in other]:
-        return False
-    return all(
-        a <= b or b <= a if isinstance(a, frozenset) and isinstance(b, frozenset) else a == b
-        for (_, a), (_, b) in zip(one, other, strict=True)
-    )
-
-
-def shown(value: Shape) -> str:
-    return json.dumps({key: each if isinstance(each, str) else sorted(each) for key, each in value})
 
 
 def bodies(valid: bytes) -> dict[str, bytes]:

@@ -6,26 +6,25 @@ requests over NATS are answered again by themselves, not once but every time, an
 """
 
 import asyncio
-import re
 import time
 
 from readiness.probe import Probe, Reply, Target, toy
+from readiness.probe.steady import Steady, readiness
 
 DOWN = 15.0
 """Seconds the server stays away at most, while health is watched, where none are declared (target.limits.recovery)."""
 BACK = 30.0
 """Seconds within which requests must be answered again, where none are declared."""
-SAMPLES = 5
-"""Answers by which it is seen what of health changes by itself."""
 REPEATS = 5
 """A connection that is half dead serves one request and no other: ask again."""
-READY = ("/readyz", "/health/readiness", "/health/ready", "/ready", "/readiness", "/health")
 
 
 class Rule(Probe):
     item = "nats-connection-checked"
     needs = {"http", "nats", "faults"}
     risk = "disrupt"
+    stains = True
+    requests = 600
     good = [toy.Toy(nats="recovers")]
     bad = [toy.Toy(nats="gives-up"), toy.Toy(nats="lies")]
 
@@ -40,7 +39,7 @@ class Rule(Probe):
         if not before.ok:
             self.leave(f"nobody answers well over NATS before anything is broken: {before}")
             return
-        steady = await self.readiness(target)
+        steady = await readiness(target)
         await server.kill()
         try:
             await self.without(target, steady)
@@ -48,20 +47,7 @@ class Rule(Probe):
             await server.start()
         await self.again(target, steady)
 
-    async def readiness(self, target: Target) -> "Steady | None":
-        """What readiness says when all is well, from the declared path or a usual one."""
-        declared = target.settings.paths.ready
-        for path in (declared,) if declared else READY:
-            reply = await target.get(path, anonymous=True)
-            if reply.ok:
-                samples = [reply]
-                for _ in range(SAMPLES):
-                    await asyncio.sleep(0.2)
-                    samples.append(await target.get(path, anonymous=True))
-                return Steady(path, samples)
-        return None
-
-    async def without(self, target: Target, steady: "Steady | None") -> None:
+    async def without(self, target: Target, steady: Steady | None) -> None:
         chat = await target.chat("hello")
         if chat.ok:
             self.clear(chat, "HTTP served a chat while NATS was gone")
@@ -76,7 +62,7 @@ class Rule(Probe):
         else:
             self.flag(last, f"NATS was gone for {seconds:.0f} s and {steady.path} went on saying the same")
 
-    async def again(self, target: Target, steady: "Steady | None") -> None:
+    async def again(self, target: Target, steady: Steady | None) -> None:
         started = time.monotonic()
         reply = await target.over_nats("hello")
         while not reply.ok and time.monotonic() - started < self.back:
@@ -101,9 +87,7 @@ class Rule(Probe):
             if not same:
                 self.flag(last, f"NATS was back for {seconds:.0f} s and {steady.path} did not say so")
 
-    async def watch(
-        self, target: Target, steady: "Steady", *, alike: bool, seconds: float
-    ) -> tuple[bool, Reply, float]:
+    async def watch(self, target: Target, steady: Steady, *, alike: bool, seconds: float) -> tuple[bool, Reply, float]:
         """Ask for health until it says that all is well, or that it is not."""
         started = time.monotonic()
         while True:
@@ -114,34 +98,3 @@ class Rule(Probe):
             if well is alike or passed > seconds:
                 return well is alike, last, passed
             await asyncio.sleep(0.25)
-
-
-class Steady:
-    """What health says when all is well, without what changes from one answer to the next: times, counters, ids."""
-
-    def __init__(self, path: str, samples: list[Reply]) -> None:
-        self.path = path
-        seen = [said_in(reply) for reply in samples]
-        self.said = {key: value for key, value in seen[0].items() if all(each.get(key) == value for each in seen)}
-
-    def differs(self, reply: Reply) -> bool:
-        """Another status, or another word where there was always the same."""
-        said = said_in(reply)
-        return not reply.ok or any(said.get(key) != value for key, value in self.said.items())
-
-
-def said_in(reply: Reply) -> dict[str, object]:
-    """The words of an answer by where they stand, of one without JSON all of them."""
-    body = reply.json()
-    return {"": re.sub(r"\d+", "", reply.text)} if body is None else leaves(body)
-
-
-def leaves(value: object, path: str = "") -> dict[str, object]:
-    """The words of an answer by where they stand; figures tell nothing."""
-    if isinstance(value, dict):
-        return {key: leaf for name, each in value.items() for key, leaf in leaves(each, f"{path}/{name}").items()}
-    if isinstance(value, list):
-        return {
-            key: leaf for number, each in enumerate(value) for key, leaf in leaves(each, f"{path}/{number}").items()
-        }
-    return {} if isinstance(value, int | float) and not isinstance(value, bool) else {path: value}

@@ -86,18 +86,16 @@ class Rule(Probe):
             stalling(sent),
             seconds=PATIENCE,
         )
-        if reply.problem is not None and reply.problem.startswith("no whole answer within"):
+        if reply.timed_out or reply.status == 408:
             self.flag(
                 reply,
-                f"more than the limit of {limit:,} bytes was declared and sent, and no answer came: it goes on reading",
+                f"more than the limit of {limit:,} bytes was declared and sent, and it went on reading: {reply}",
             )
         else:
             self.judge(reply, f"a body declared as {limit * 100:,} bytes", reset_is_fine=True)
 
     def judge(self, reply: Reply, what: str, *, reset_is_fine: bool = False) -> None:
-        if reply.status == 413 or (
-            reply.status is None and reset_is_fine and "no whole answer" not in (reply.problem or "")
-        ):
+        if reply.status == 413 or (reply.status is None and reset_is_fine and not reply.timed_out):
             self.clear(reply, f"{what}: {reply}")
         elif reply.status in OTHER_REASONS:
             self.leave(f"{what} was answered {reply}, for another reason than its size")

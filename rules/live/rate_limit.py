@@ -27,6 +27,9 @@ class Rule(Probe):
     item = "rate-limited"
     needs = {"http"}
     risk = "load"
+    settles = False
+    stains = True
+    requests = 6000
     good = [toy.Toy()]
     bad = [
         toy.Toy(rate=None),
@@ -35,6 +38,7 @@ class Rule(Probe):
         toy.Toy(rate_fault="trusts-forwarded"),
         toy.Toy(rate_fault="check-then-act"),
         toy.Toy(rate_fault="never-recovers"),
+        toy.Toy(rate_fault="cooldown"),
     ]
 
     async def look(self, target: Target) -> None:
@@ -45,6 +49,10 @@ class Rule(Probe):
             self.leave(
                 f"to exceed {rate.count} in {rate.seconds:g} s takes more requests than the budget of the run allows"
             )
+            return
+        unsettled = await target.settle()
+        if unsettled:
+            await self.before(target.as_client(9004), unsettled)
             return
         replies, seconds = await self.burst(target, count)
         first = replies, seconds
@@ -61,6 +69,14 @@ class Rule(Probe):
         if declared:
             await self.exact(target, declared, count, *first)
         await self.recovers(target, rate)
+
+    async def before(self, target: Target, unsettled: str) -> None:
+        """The steady state never came: because even a client is refused that has asked for nothing yet, or not."""
+        reply = await target.patiently(lambda: self.ask(target))
+        if reply.status == 429:
+            self.flag(reply, "a client that had not asked for anything before is answered 429 time and again")
+        else:
+            self.leave(unsettled)
 
     async def burst(self, target: Target, count: int) -> tuple[list[Reply], float]:
         slots = asyncio.Semaphore(AT_ONCE)

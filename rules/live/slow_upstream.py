@@ -16,6 +16,7 @@ class Rule(Probe):
     item = "requests-timed"
     needs = {"http", "upstream"}
     risk = "write"
+    stains = True
     good = [toy.Toy()]
     bad = [toy.Toy(timeout=None), toy.Toy(stream_timeout=None), toy.Toy(timeout="hides")]
 
@@ -33,7 +34,7 @@ class Rule(Probe):
         asked = target.parts.upstream.asked_for(f"[[upstream:{switch}]]") if target.parts.upstream else []
         if not asked:
             self.leave(f"{what} was not provoked: the upstream was never asked, the answer was {reply}")
-        elif timed_out(reply):
+        elif reply.timed_out:
             self.flag(reply, f"{what} was still open after {reply.took:.0f} s, allowed {allowed:g} s")
         elif switch == "hang" and reply.ok and not answered(reply):
             self.flag(reply, f"{what} was answered {reply} as if all were well, with nothing in it")
@@ -54,8 +55,3 @@ def answered(reply: Reply) -> bool:
     first = choices[0] if isinstance(choices, list) and choices else None
     message = first.get("message") if isinstance(first, dict) else None
     return isinstance(message, dict) and bool(message.get("content") or message.get("tool_calls"))
-
-
-def timed_out(reply: Reply) -> bool:
-    """Whether it was we who gave up waiting."""
-    return reply.problem is not None and reply.problem.startswith("no whole answer within")

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -14,13 +15,15 @@ from readiness import pack, probe
 from readiness.model import Evidence
 from readiness.pack import RuleFile
 from readiness.probe import Risk, Target
+from readiness.probe.budget import Budget, BudgetSpent
 from readiness.probe.natsd import NatsServer
 from readiness.probe.process import Guard
 from readiness.probe.redaction import Redactor
-from readiness.probe.target import Budget, BudgetSpent, Parts
+from readiness.probe.sandbox import launched
+from readiness.probe.target import Parts
 from readiness.probe.toy import Toy
 from readiness.probe.upstream import Upstream
-from readiness.settings import TargetSettings
+from readiness.settings import Settings, TargetSettings
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -57,6 +60,28 @@ async def parts_for(toy: Toy) -> AsyncIterator[Parts]:
             work = Path(stack.enter_context(TemporaryDirectory()))
             parts.nats = await stack.enter_async_context(NatsServer(guard, work).serving())
         yield parts
+
+
+@asynccontextmanager
+async def sandboxed(toy: Toy) -> AsyncIterator[Target]:
+    """A toy as a process that the sandbox starts."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "toy.key.in").write_text("{canary}\n")
+        settings = Settings(Path(folder), Path(folder), target=replace(toy.launched(), model=MODEL))
+        async with launched(settings) as found:
+            try:
+                yield found
+            finally:
+                if found.parts.process is not None:
+                    await found.parts.process.kill()  # a toy has nothing to put in order
+
+
+@asynccontextmanager
+async def served(rule: RuleFile, toy: Toy) -> AsyncIterator[Target]:
+    """A toy as the probe needs it: a process, or as part of this one, which is quicker."""
+    block = sandboxed(toy) if rule.load().needs & {"process", "logs"} else serving(toy)
+    async with block as found:
+        yield found
 
 
 @asynccontextmanager

@@ -8,8 +8,9 @@ import pytest
 
 from readiness.errors import ReadinessError, UsageError
 from readiness.probe import Target
+from readiness.probe.launching import INHERITED
 from readiness.probe.process import MARK
-from readiness.probe.sandbox import INHERITED, launched
+from readiness.probe.sandbox import launched
 from readiness.settings import Settings
 from tests.probe.gateways import QUITS, SLEEPS, TELLING, launching, written
 from tests.probe.harness import alive, run

@@ -1,0 +1,103 @@
+"""The gateway under test over NATS: requests as any client makes them, and a tool that it may call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import nats
+import nats.errors
+
+from readiness.probe.reply import NO_ANSWER, Reply
+
+if TYPE_CHECKING:
+    from readiness.probe.target import Target
+
+
+class Bus:
+    """NATS traffic of one target; the budget and the transcript are the target's."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.subject = target.settings.nats.subject or ""
+
+    async def ask(
+        self, payload: bytes, label: str, *, seconds: float = 5.0, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """One request and its answer. 200 stands for a JSON object without `error`, 500 for any other."""
+        self._target.budget.take()
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(seconds + 2), self.connected() as connection:
+                return await self._one(connection, payload, label, seconds, headers)
+        except (nats.errors.Error, OSError, TimeoutError) as problem:
+            return self._failed(label, started, seconds, problem)
+
+    async def flood(self, payloads: Sequence[bytes], label: str, seconds: float) -> list[Reply]:
+        """All of them at once on one connection, each waiting so many seconds for its answer."""
+        self._target.budget.take(len(payloads))
+        try:
+            async with asyncio.timeout(seconds + 10), self.connected() as connection:
+                every = [self._one(connection, payload, label, seconds) for payload in payloads]
+                return list(await asyncio.gather(*every))
+        except (nats.errors.Error, OSError, TimeoutError) as problem:
+            return [self._failed(label, time.monotonic(), seconds, problem)]
+
+    @asynccontextmanager
+    async def silent_tool(self, subject: str) -> AsyncIterator[list[Any]]:
+        """Somebody who takes every call of a tool and never answers; hands out what came."""
+        came: list[Any] = []
+
+        async def take(message: Any) -> None:
+            came.append(message)
+
+        async with self.connected() as connection:
+            await connection.subscribe(subject, cb=take)
+            await connection.flush()
+            yield came
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Any]:
+        """A connection to the server itself, not through the faults. Raises OSError where there is none."""
+        if self._target.parts.nats is None:
+            raise OSError("there is no NATS server")
+        quiet = {"error_cb": _nothing, "disconnected_cb": None}
+        url = self._target.parts.nats.url
+        connection = await nats.connect(url, allow_reconnect=False, connect_timeout=2, **quiet)
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await connection.close()
+
+    async def _one(
+        self, connection: Any, payload: bytes, label: str, seconds: float, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        started = time.monotonic()
+        try:
+            message = await connection.request(
+                self.subject, payload, timeout=seconds, headers=dict(headers or {}) or None
+            )
+        except (nats.errors.Error, OSError, TimeoutError) as problem:
+            return self._failed(label, started, seconds, problem)
+        took = time.monotonic() - started
+        reply = Reply(f"NATS request {self.subject} {label}", 200, {}, message.data, took)
+        answer = reply.json()
+        refused = not isinstance(answer, dict) or "error" in answer
+        return self._target.keep(replace(reply, status=500) if refused else reply)
+
+    def _failed(self, label: str, started: float, seconds: float, problem: Exception) -> Reply:
+        why = f"{type(problem).__name__}: {problem}".rstrip(": ")
+        if isinstance(problem, TimeoutError):
+            why = f"{NO_ANSWER} {seconds:g} s ({why})"
+        reply = Reply(f"NATS request {self.subject} {label}", None, took=time.monotonic() - started, problem=why)
+        return self._target.keep(reply)
+
+
+async def _nothing(problem: Exception) -> None:
+    del problem

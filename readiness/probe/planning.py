@@ -1,0 +1,41 @@
+"""What a run of probes would ask, before anything is asked."""
+
+from collections.abc import Sequence
+
+from readiness.pack import RuleFile
+from readiness.probe.base import Probe, Risk
+from readiness.settings import TargetSettings
+
+FIRST = 1
+"""One request to see that somebody is there."""
+
+
+def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, most: int) -> str:
+    """One line a probe, in the order in which they run, with the most requests that each may make."""
+    offers = offered(target)
+    lines, total = [f"{FIRST:>6}  GET /  to see that somebody is there"], FIRST
+    probes = [(rule, rule.load()) for rule in rules if rule.language == "live"]
+    for rule, probe in sorted(probes, key=lambda each: (Risk[each[1].risk.upper()], each[0].info.id)):
+        why = left_out(probe, offers, allowed)
+        total += 0 if why else probe.requests
+        count = "-" if why else f"{probe.requests:,}"
+        lines.append(f"{count:>6}  {rule.info.id} ({probe.risk}): {why or rule.info.title}")
+    again = " A gateway that the sandbox starts is also asked whether it is up." if target.launch else ""
+    bound = f", and no more than {most:,} by --max-requests" if most < total else ""
+    return "\n".join([*lines, f"{total:>6,}  requests at most{bound}.{again}", ""])
+
+
+def offered(target: TargetSettings) -> set[str]:
+    """What there will be for probes to need."""
+    found = {"http"}
+    if target.launch:
+        found |= {"upstream", "process", "logs"}
+        found |= {"nats", "faults"} if target.nats.subject else set()
+    return found
+
+
+def left_out(probe: type[Probe], offers: set[str], allowed: Risk) -> str | None:
+    if Risk[probe.risk.upper()] > allowed:
+        return f"not run, needs --risk {probe.risk}"
+    missing = sorted(probe.needs - offers)
+    return f"not run, needs {', '.join(missing)}" if missing else None

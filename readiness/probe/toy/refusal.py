@@ -1,0 +1,32 @@
+"""An answer that ends a request, and what a toy writes to its log."""
+
+import json
+import sys
+import time
+from typing import Any
+
+
+class Refused(Exception):
+    """An answer that ends a request."""
+
+    def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.status, self.body, self.headers = status, body, headers or {}
+
+
+def error(status: int, message: str, headers: dict[str, str] | None = None, param: str | None = None) -> Refused:
+    """In OpenAI's shape."""
+    return Refused(status, {"error": {"message": message, "code": None, "param": param}}, headers)
+
+
+def write(kind: str, message: str, number: int, **more: Any) -> None:
+    """One line of log, right or wrong as `Toy.logs` says."""
+    line: dict[str, Any] = {"time": time.time(), "level": "info", "message": message, **more}
+    if kind == "no-id":
+        line.pop("request_id", None)
+    if kind == "other-id" and "request_id" in line:
+        line["request_id"] = "another"
+    if kind == "bare":
+        line = {"message": message, "request_id": more.get("request_id")}
+    plain = kind == "text" or (kind == "one-of-ten" and number % 10 == 0)
+    print(f"INFO {message}" if plain else json.dumps(line), file=sys.stderr, flush=True)

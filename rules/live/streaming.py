@@ -1,0 +1,120 @@
+"""A stream is held back, ends without saying so, or hides that the upstream broke.
+
+What shows up as a product that hangs: chunks that arrive all at once, no end marker, and a stream that the upstream cut
+off which looks like a whole one. A gateway that does not stream may say so; it may not pretend.
+"""
+
+import json
+from typing import Any
+
+from readiness.probe import Probe, Reply, Target, toy, unique
+from readiness.probe.script import PACE, WORDS
+
+SPREAD = PACE * (len(WORDS) - 1) / 2
+"""Seconds between the first and the last piece of a stream whose upstream takes twice as long."""
+TRIES = 3
+"""How often a stream may come late before it counts as held back: a busy machine also holds things back."""
+
+
+class Rule(Probe):
+    item = "streaming"
+    needs = {"http", "upstream"}
+    risk = "write"
+    stains = True
+    requests = 20
+    good = [toy.Toy(), toy.Toy(streams="refused")]
+    bad = [
+        toy.Toy(streams="ignored"),
+        toy.Toy(streams="buffered"),
+        toy.Toy(streams="endless"),
+        toy.Toy(streams="swallows"),
+        toy.Toy(streams="hides"),
+        toy.Toy(streams="miscounts"),
+    ]
+
+    async def look(self, target: Target) -> None:
+        reply = await self.stream(target, "paced")
+        if not reply.ok:
+            self.refused(reply)
+            return
+        if "text/event-stream" not in reply.headers.get("content-type", ""):
+            self.flag(reply, "stream: true is answered with a whole answer, as if nobody had asked for a stream")
+            return
+        self.whole(reply)
+        await self.promptly(target, reply)
+        await self.broken(target)
+
+    async def stream(self, target: Target, what: str) -> Reply:
+        options = {"include_usage": True}
+        return await target.chat(unique(f"please [[upstream:{what}]]"), stream=True, stream_options=options)
+
+    def refused(self, reply: Reply) -> None:
+        """A 4xx that says that streams are not offered is an honest answer."""
+        if reply.status in {400, 404, 405, 422, 501} and "stream" in reply.text.lower():
+            self.clear(reply, f"streams are not offered, and the answer says so: {reply}")
+        else:
+            self.leave(f"a stream was not seen: it is answered {reply}")
+
+    def whole(self, reply: Reply) -> None:
+        """Every word, the end marker, and the numbers that the upstream gave."""
+        chunks = events(reply)
+        said = "".join(each for chunk in chunks for each in words(chunk))
+        if said != "".join(WORDS):
+            self.flag(reply, f"the upstream streamed {''.join(WORDS)!r}, and {said[:80]!r} arrived")
+        elif "[DONE]" not in reply.text:
+            self.flag(reply, "the stream has no end marker: whether it is whole cannot be told")
+        else:
+            self.clear(reply)
+        usage = [chunk["usage"] for chunk in chunks if chunk.get("usage")]
+        total = 1 + len(WORDS)
+        if not usage:
+            self.flag(reply, "usage was asked for with stream_options, and none arrived", advisory=True)
+        elif usage[-1].get("total_tokens") != total:
+            self.flag(reply, f"the upstream counted {total} tokens, and {usage[-1].get('total_tokens')} arrived")
+
+    async def promptly(self, target: Target, reply: Reply) -> None:
+        for _ in range(TRIES):
+            spread = reply.arrived[-1] - reply.arrived[0] if reply.arrived else 0.0
+            if spread >= SPREAD:
+                self.clear(reply, f"the pieces of a stream arrived over {spread:.1f} s, at least {SPREAD:.1f} wanted")
+                return
+            reply = await self.stream(target, "paced")
+        self.flag(
+            reply,
+            f"the stream is held back: all of it arrived within {spread:.2f} s, though it took twice {SPREAD:.1f}",
+        )
+
+    async def broken(self, target: Target) -> None:
+        """An upstream that breaks off, and one that fails before its first chunk."""
+        for what, fault in (("cut", "breaks off"), ("error", "fails before the first chunk")):
+            reply = await self.stream(target, what)
+            upstream = target.parts.upstream
+            if upstream is None or not upstream.asked_for(f"[[upstream:{what}]]"):
+                self.leave(f"a stream whose upstream {fault} was not provoked: the upstream was never asked")
+            elif reply.ok and not told_of_error(reply):
+                self.flag(
+                    reply, f"an upstream that {fault} looks like a whole answer: no error event, no broken transfer"
+                )
+            else:
+                self.clear(reply, f"a stream whose upstream {fault}: {reply.problem or reply}")
+
+
+def events(reply: Reply) -> list[dict[str, Any]]:
+    found = []
+    for line in reply.text.splitlines():
+        try:
+            chunk = json.loads(line.removeprefix("data:")) if line.startswith("data:") else None
+        except ValueError:
+            continue
+        found += [chunk] if isinstance(chunk, dict) else []
+    return found
+
+
+def words(chunk: dict[str, Any]) -> list[str]:
+    choices = chunk.get("choices")
+    deltas = [each.get("delta") for each in choices if isinstance(each, dict)] if isinstance(choices, list) else []
+    return [str(delta["content"]) for delta in deltas if isinstance(delta, dict) and delta.get("content")]
+
+
+def told_of_error(reply: Reply) -> bool:
+    return any("error" in chunk for chunk in events(reply)) or "event: error" in reply.text
