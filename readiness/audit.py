@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from readiness import __version__, checklist, pack
 from readiness.cache import Cache, digest, stamp
 from readiness.errors import UsageError
+from readiness.masking import masked_run
 from readiness.model import Exchange, Item, Kind, Report, RuleInfo, Run, Tier
 from readiness.pack import RuleFile
 from readiness.settings import Settings
@@ -149,6 +150,7 @@ def assemble(
 ) -> Report:
     """Judge the evidence of all runs together. `started` is ISO 8601; now, where it is not given."""
     rules = tuple(rule.info for rule in known.rules)
+    runs = [masked_run(each) for each in runs]
     evidence = [each for run in runs for each in run.evidence]
     verdicts, unjudged = checklist.evaluate(known.items, evidence, rules, settings)
     subject: dict[Kind, str] = {}
@@ -164,4 +166,7 @@ def assemble(
         version=__version__,
         started=started or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         deciding=deciding,
+        handlers=tuple(each for run in runs for each in run.handlers),
+        declared=settings.declared,
+        content=" ".join(run.content for run in runs if run.content),
     )

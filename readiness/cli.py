@@ -9,6 +9,7 @@ import typer
 from readiness import __version__, commands, settings
 from readiness import audit as stages
 from readiness.gate import FailOn
+from readiness.report import RENDERERS
 
 app = typer.Typer(
     name="readiness",
@@ -19,7 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Format = Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal, markdown or json.")]
+Format = Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(RENDERERS)}.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to a file.")]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings; default: readiness.toml or pyproject.toml.")

@@ -14,13 +14,13 @@ from readiness import settings, signals
 from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
 from readiness.model import Run, Skipped
+from readiness.report import RENDERERS
 from readiness.scan import files
 from readiness.settings import Settings
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 UNFINISHED = ReadinessError.exit_code
-FORMATS = ("terminal", "markdown", "json")
 
 
 def guarded(work: Callable[[], object]) -> None:
@@ -150,8 +150,8 @@ def stop(message: str, code: int) -> NoReturn:
 
 
 def check_format(form: str) -> None:
-    if form not in FORMATS:
-        raise UsageError(f"--format {form}: choose one of {', '.join(FORMATS)}")
+    if form not in RENDERERS:
+        raise UsageError(f"--format {form}: choose one of {', '.join(RENDERERS)}")
 
 
 def _scan(paths: list[Path], chosen: Settings, known: stages.Knowledge) -> Run:

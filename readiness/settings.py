@@ -8,16 +8,19 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from readiness.errors import UsageError
+from readiness.model import Location
 
 MARKERS = (".git", "pyproject.toml", "readiness.toml")
 SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
+TARGET = re.compile(r"\s*(\[(tool\.readiness\.)?target\]|target\s*=)")
+"""The line that names the target."""
 LONGEST_START = 24 * 3600
 """Seconds."""
 
@@ -111,6 +114,8 @@ class Settings:
     """Whether comments in the code may silence findings."""
     cache: Path | None = None
     """The folder of what is remembered between scans; None: nothing is."""
+    declared: Location | None = None
+    """Where the file of the settings names the target, else its first line; None without a file."""
 
 
 def project_root(path: Path) -> Path:
@@ -138,24 +143,32 @@ def load(where: Path, config: Path | None = None) -> Settings:
     """The settings in force for `where`. Raises UsageError for a file that is missing, unreadable or wrong."""
     root = project_root(where)
     if config is not None:
-        return parse(_toml(config), root, config.resolve().parent, str(config))
+        return _from(config, _toml(config), root, config.resolve().parent, str(config))
     own = root / "readiness.toml"
     if own.is_file():
-        return parse(_toml(own), root, root, str(own))
+        return _from(own, _toml(own), root, root, str(own))
     shared = root / "pyproject.toml"
     if shared.is_file():
         tool = _toml(shared).get("tool", {})
         table = tool.get("readiness", {}) if isinstance(tool, dict) else tool
         if not isinstance(table, dict):
             raise UsageError(f"{shared}: [tool.readiness] is a table of settings")
-        return parse(table, root, root, f"{shared} [tool.readiness]")
+        return _from(shared, table, root, root, f"{shared} [tool.readiness]")
     return Settings(root, root)
+
+
+def _from(path: Path, table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
+    lines = path.read_text("utf-8").splitlines()
+    named = (number for number, line in enumerate(lines, 1) if TARGET.match(line))
+    name = os.path.relpath(os.path.realpath(path), root)
+    line = next(named, 1)
+    return replace(parse(table, root, base, origin), declared=Location(name, line, 1, line, 1))
 
 
 def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
     """Settings from a table as it stands in the file; `origin` names it in errors."""
     read = _Reader(origin)
-    of_the_call = {"root", "base", "today", "bandit", "comments", "cache"}
+    of_the_call = {"root", "base", "today", "bandit", "comments", "cache", "declared"}
     read.keys(table, {each.name for each in fields(Settings)} - of_the_call, "")
     return Settings(
         root=root,

@@ -46,7 +46,11 @@ def project(tmp_path: Path) -> Path:
         ("scan broken", 3, "broken/a.py first: cannot be parsed"),
         ("scan stubs", 3, "stubs/a.pyi first: a stub holds no code"),
         ("audit empty", 3, "nothing to examine"),
-        ("scan flagged --format pdf", 2, "--format pdf: choose one of terminal, markdown, json"),
+        (
+            "scan flagged --format pdf",
+            2,
+            "--format pdf: choose one of terminal, markdown, html, json, sarif, junit, github, gitlab",
+        ),
         ("scan flagged --config nowhere.toml", 2, "nowhere.toml: no such configuration file"),
         ("scan flagged -o nowhere/report.md", 2, "nowhere/report.md: the report cannot be written"),
         ("report nowhere.json", 2, "nowhere.json: cannot be read"),

@@ -7,7 +7,12 @@ from readiness.model import Report
 RENDERERS = {
     "terminal": ("readiness.report.terminal", "render"),
     "markdown": ("readiness.report.markdown", "render"),
+    "html": ("readiness.report.html", "render"),
     "json": ("readiness.evidence", "to_json"),
+    "sarif": ("readiness.report.sarif", "render"),
+    "junit": ("readiness.report.junit", "render"),
+    "github": ("readiness.report.github", "render"),
+    "gitlab": ("readiness.report.gitlab", "render"),
 }
 """Format -> the module and the function that render it."""
 
