@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from readiness.errors import UsageError
-from readiness.model import NO_PLACE, Evidence, Item, Kind, Outcome, RuleInfo, Tier, Verdict
+from readiness.model import NO_PLACE, Evidence, Item, Kind, Lapsed, Outcome, RuleInfo, Tier, Verdict
 from readiness.settings import Settings
 
 KEYS = {"title", "tier", "section", "why", "fix", "cwe"}
@@ -127,6 +127,17 @@ def check(items: Iterable[Item], rules: Iterable[RuleInfo], settings: Settings) 
 
             near = difflib.get_close_matches(name, known, n=1, cutoff=0)
             raise UsageError(f"{where} the checklist item {name}, which does not exist; the nearest is {near[0]}")
+
+
+def lapsed(settings: Settings) -> list[Lapsed]:
+    """The waivers that are past their last day."""
+    return [
+        Lapsed(
+            f"waive.{name}", f"ended on {waiver.until.isoformat()} ({waiver.reason}): remove it, or agree on another"
+        )
+        for name, waiver in settings.waive.items()
+        if waiver.until < settings.today
+    ]
 
 
 def judge(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> Verdict:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from readiness import __version__, commands, settings
+from readiness import __version__, commands, console, settings
 from readiness import audit as stages
 from readiness.gate import FailOn
 from readiness.report import RENDERERS
@@ -37,10 +37,12 @@ NoIgnore = Annotated[
     bool, typer.Option("--no-ignore", help="Overrule every `# readiness: ignore` comment in the code.")
 ]
 
+NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Judge old findings as if they were new.")]
+
 
 def main() -> None:
     """Run the command line."""
-    commands.guarded(app)
+    console.guarded(app)
 
 
 def _version(wanted: bool) -> None:
@@ -70,10 +72,15 @@ def scan(
     no_bandit: Annotated[bool, typer.Option("--no-bandit", help="Leave bandit out.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing, and look at all anew.")] = False,
     no_ignore: NoIgnore = False,
+    no_baseline: NoBaseline = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="REV", help="Judge only what came after a git revision.")
+    ] = None,
 ) -> None:
     """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code or a named file cannot be read."""
     choices = {"bandit": not no_bandit, "cache": not no_cache, "comments": not no_ignore}
-    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, **choices)
+    choices |= {"baseline": not no_baseline}
+    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, since=since, **choices)
 
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")
@@ -103,9 +110,11 @@ def audit(
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
     no_ignore: NoIgnore = False,
+    no_baseline: NoBaseline = False,
 ) -> None:
     """Look at the code and at the gateway of the settings. Exits 0 only when every must-item is known to be right."""
-    commands.audit(path, risk, transcript, form, output, config, fail_on, comments=not no_ignore)
+    choices = {"comments": not no_ignore, "baseline": not no_baseline}
+    commands.audit(path, risk, transcript, form, output, config, fail_on, **choices)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
@@ -115,9 +124,44 @@ def report(
     output: Output = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
+    no_baseline: NoBaseline = False,
 ) -> None:
     """Join saved scans and probes into one report and judge them together."""
-    commands.report(files, form, output, config, fail_on)
+    commands.report(files, form, output, config, fail_on, baseline=not no_baseline)
+
+
+@app.command(epilog='Example: readiness baseline src --reason "before we began" --owner platform-team')
+def baseline(
+    paths: Annotated[list[str] | None, typer.Argument(help="Folders or files.", metavar="PATH")] = None,
+    saved: Annotated[
+        list[Path] | None, typer.Option("--saved", metavar="FILE", help="A report saved as json, of probes too.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why new entries are accepted.")] = "",
+    owner: Annotated[str, typer.Option("--owner", metavar="NAME", help="Who will mend them.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: readiness-baseline.json.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Accept what fails today, so that only new findings fail; entries of what was mended since are dropped."""
+    from readiness import history
+
+    history.baseline(paths or [], saved or [], reason, owner, output, config)
+
+
+@app.command(epilog="Example: readiness diff main.json branch.json --format markdown")
+def diff(
+    before: Annotated[Path, typer.Argument(help="A report saved with --format json.", metavar="BEFORE")],
+    after: Annotated[Path, typer.Argument(help="A later one.", metavar="AFTER")],
+    form: Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal or markdown.")] = "terminal",
+    output: Output = None,
+    config: Config = None,
+    fail_on_new: Annotated[bool, typer.Option("--fail-on-new", help="Exit 1 where a finding is new.")] = False,
+) -> None:
+    """Say what is fixed, new, moved, accepted or flaky between two reports."""
+    from readiness import history
+
+    history.diff(before, after, form, output, config, fail=fail_on_new)
 
 
 @app.command(epilog="Example: readiness gateway --port 8080 --config gateway.toml")

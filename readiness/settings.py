@@ -106,6 +106,8 @@ class Settings:
     packs: tuple[Path, ...] = ()
     waive: Mapping[str, Waiver] = field(default_factory=dict)
     not_applicable: Mapping[str, str] = field(default_factory=dict)
+    baseline: Path | None = None
+    """The file of old findings. None: the one of the usual name, if there is one."""
     target: TargetSettings = field(default_factory=TargetSettings)
     today: datetime.date = field(default_factory=datetime.date.today)
     bandit: bool = True
@@ -178,6 +180,7 @@ def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Sett
         packs=tuple(base / each for each in read.strings(table, "packs")),
         waive={name: _waiver(read, name, value) for name, value in read.table(table, "waive").items()},
         not_applicable=read.texts(table, "not_applicable"),
+        baseline=base / named if (named := read.plain(table, "baseline", str)) else None,
         target=_target(read, read.table(table, "target")),
     )
 

@@ -1,0 +1,75 @@
+"""What all commands share: how they end, what they print, and progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from readiness import signals
+from readiness.errors import ReadinessError, UsageError
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being looked at, how many are done, and how many there are."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+
+def guarded(work: Callable[[], object]) -> None:
+    """Run a command. Problems go to stderr with what to do, and end in exit code 2 or 3."""
+    signals.watch()
+    try:
+        work()
+    except ReadinessError as problem:
+        stop(str(problem), problem.exit_code)
+    except signals.Interrupted:
+        stop("interrupted; what was started has been stopped", INTERRUPTED)
+    except BaseException as problem:
+        if type(problem).__name__ == "CancelledError":  # asyncio takes long to import, and only a probe needs it
+            stop("interrupted; what was started has been stopped", INTERRUPTED)
+        raise
+
+
+def say(message: str) -> None:
+    """A line on stderr, with nothing live in it."""
+    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
+    sys.stderr.write(f"readiness: {shown}\n")
+
+
+def stop(message: str, code: int) -> NoReturn:
+    for line in message.splitlines() or [""]:
+        say(line)
+    sys.exit(code)
+
+
+def print_text(text: str) -> None:
+    """To stdout, also where that knows no letters beyond ASCII. A reader who leaves early is no error."""
+    if sys.stdout is None:
+        raise UsageError("there is no standard output to write the report to: use --output FILE")
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # stdout is a text stream
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        sys.stdout = None  # nothing may try again at the exit
+        raise UsageError(f"the report cannot be written: {problem.strerror}") from problem
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Progress]:
+    """Progress on stderr where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda current, done, total: signals.check()
+        return
+    from readiness.progress import shown
+
+    with shown(what) as bar:
+
+        def tell(current: str, done: int, total: int) -> None:
+            signals.check()
+            bar(current, done, total)
+
+        yield tell
