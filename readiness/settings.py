@@ -116,7 +116,7 @@ class Settings:
     """Whether comments in the code may silence findings."""
     cache: Path | None = None
     """The folder of what is remembered between scans; None: nothing is."""
-    declared: Location | None = None
+    declared: Location | None = field(default=None, compare=False)
     """Where the file of the settings names the target, else its first line; None without a file."""
 
 
