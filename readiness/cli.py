@@ -37,6 +37,10 @@ NoIgnore = Annotated[
     bool, typer.Option("--no-ignore", help="Overrule every `# readiness: ignore` comment in the code.")
 ]
 
+Also = Annotated[
+    list[str] | None,
+    typer.Option("--also", metavar="FORMAT=FILE", help="Write the report in another format too; may be repeated."),
+]
 NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Judge old findings as if they were new.")]
 
 
@@ -65,6 +69,7 @@ def scan(
     paths: Annotated[list[str], typer.Argument(help="Folders or files.", metavar="PATH")],
     form: Format = "terminal",
     output: Output = None,
+    also: Also = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what has a fix, then look again.")] = False,
@@ -80,7 +85,7 @@ def scan(
     """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code or a named file cannot be read."""
     choices = {"bandit": not no_bandit, "cache": not no_cache, "comments": not no_ignore}
     choices |= {"baseline": not no_baseline}
-    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, since=since, **choices)
+    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, since=since, also=also or (), **choices)
 
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")
@@ -93,11 +98,12 @@ def probe(
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
+    also: Also = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
 ) -> None:
     """Look at a running gateway, or start one between a scripted upstream and a real NATS server."""
-    commands.probe(url, launch, risk, transcript, form, output, config, fail_on)
+    commands.probe(url, launch, risk, transcript, form, output, config, fail_on, also or ())
 
 
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")
@@ -107,6 +113,7 @@ def audit(
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
+    also: Also = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
     no_ignore: NoIgnore = False,
@@ -114,7 +121,7 @@ def audit(
 ) -> None:
     """Look at the code and at the gateway of the settings. Exits 0 only when every must-item is known to be right."""
     choices = {"comments": not no_ignore, "baseline": not no_baseline}
-    commands.audit(path, risk, transcript, form, output, config, fail_on, **choices)
+    commands.audit(path, risk, transcript, form, output, config, fail_on, also=also or (), **choices)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
@@ -122,12 +129,13 @@ def report(
     files: Annotated[list[Path], typer.Argument(help="Reports saved with --format json.", metavar="FILE")],
     form: Format = "terminal",
     output: Output = None,
+    also: Also = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
     no_baseline: NoBaseline = False,
 ) -> None:
     """Join saved scans and probes into one report and judge them together."""
-    commands.report(files, form, output, config, fail_on, baseline=not no_baseline)
+    commands.report(files, form, output, config, fail_on, baseline=not no_baseline, also=also or ())
 
 
 @app.command(epilog='Example: readiness baseline src --reason "before we began" --owner platform-team')
@@ -162,6 +170,28 @@ def diff(
     from readiness import history
 
     history.diff(before, after, form, output, config, fail=fail_on_new)
+
+
+@app.command(epilog="Example: readiness init --yes")
+def init(
+    path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+) -> None:
+    """Propose settings, a pre-commit hook and a CI workflow that fit the project; what is there is left as it is."""
+    from readiness import scaffold
+
+    scaffold.init(path, yes=yes)
+
+
+@app.command("config", epilog="Example: readiness config")
+def config_(
+    path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
+    config: Config = None,
+) -> None:
+    """Show the settings in force, and where each value came from."""
+    from readiness import inforce
+
+    console.print_text(inforce.shown(path, config))
 
 
 @app.command(epilog="Example: readiness gateway --port 8080 --config gateway.toml")

@@ -15,7 +15,6 @@ from readiness.baseline import NAME, Old, failing, load
 from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
 from readiness.model import Run, Skipped
-from readiness.report import RENDERERS
 from readiness.scan import files
 from readiness.settings import Settings
 
@@ -34,9 +33,10 @@ def scan(
     comments: bool = True,
     since: str | None = None,
     baseline: bool = True,
+    also: Sequence[str] = (),
 ) -> NoReturn:
     """Look at the code below the paths. `since` names a revision: what was at fault there already fails nothing."""
-    check_format(form)
+    console.check_formats(form, also)
     if "" in paths:
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]
@@ -53,7 +53,7 @@ def scan(
         _write(stages.fixes(named, chosen, known, found))
         found = _scan(named, chosen, known)
     unread = _unread(named, chosen, found)
-    finish([found], chosen, known, form, output, fail_on, one_sided=True, unread=unread, old=old)
+    finish([found], chosen, known, form, output, fail_on, one_sided=True, unread=unread, old=old, also=also)
 
 
 def probe(
@@ -65,13 +65,15 @@ def probe(
     output: Path | None,
     config: Path | None,
     fail_on: FailOn,
+    also: Sequence[str] = (),
 ) -> NoReturn:
     """Look at a running gateway, or at one in the sandbox."""
-    check_format(form)
+    console.check_formats(form, also)
     chosen = _aimed(settings.load(Path(), config), url, launch)
     known = stages.knowledge(chosen)
     old = old_findings(chosen)
-    finish([_probe(chosen, known, risk, transcript)], chosen, known, form, output, fail_on, one_sided=True, old=old)
+    runs = [_probe(chosen, known, risk, transcript)]
+    finish(runs, chosen, known, form, output, fail_on, one_sided=True, old=old, also=also)
 
 
 def audit(
@@ -85,9 +87,10 @@ def audit(
     *,
     comments: bool = True,
     baseline: bool = True,
+    also: Sequence[str] = (),
 ) -> NoReturn:
     """Look at the code and at the gateway of the settings."""
-    check_format(form)
+    console.check_formats(form, also)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     chosen = replace(settings.load(path, config), comments=comments)
@@ -103,7 +106,7 @@ def audit(
         runs.append(_probe(chosen, known, risk, transcript))
     else:
         console.say("nothing was probed: [target] in readiness.toml names a launch line or a url")
-    finish(runs, chosen, known, form, output, fail_on, one_sided=False, old=old)
+    finish(runs, chosen, known, form, output, fail_on, one_sided=False, old=old, also=also)
 
 
 def report(
@@ -114,22 +117,18 @@ def report(
     fail_on: FailOn,
     *,
     baseline: bool = True,
+    also: Sequence[str] = (),
 ) -> NoReturn:
     """Join saved reports and judge them together."""
-    check_format(form)
+    console.check_formats(form, also)
     runs, started = saved(files)
     chosen = settings.load(Path(), config)
     known = stages.knowledge(chosen)
     old = old_findings(chosen, wanted=baseline)
-    finish(runs, chosen, known, form, output, fail_on, one_sided=False, started=started, old=old)
+    finish(runs, chosen, known, form, output, fail_on, one_sided=False, started=started, old=old, also=also)
 
 
 # ---- what they share
-
-
-def check_format(form: str) -> None:
-    if form not in RENDERERS:
-        raise UsageError(f"--format {form}: choose one of {', '.join(RENDERERS)}")
 
 
 def saved(files: Sequence[Path]) -> tuple[list[Run], str]:
@@ -152,14 +151,6 @@ def saved(files: Sequence[Path]) -> tuple[list[Run], str]:
 def scanned(paths: Sequence[Path], chosen: Settings, known: stages.Knowledge) -> list[Run]:
     """A scan of the paths."""
     return [_scan(list(paths), chosen, known)]
-
-
-def write(path: Path, text: str) -> None:
-    """A report into a file."""
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as problem:
-        raise UsageError(f"{path}: the report cannot be written: {problem.strerror}") from problem
 
 
 def old_findings(chosen: Settings, *, wanted: bool = True) -> list[Old]:
@@ -270,6 +261,7 @@ def finish(
     started: str | None = None,
     unread: Sequence[Skipped] = (),
     old: Sequence[Old] = (),
+    also: Sequence[str] = (),
 ) -> NoReturn:
     """Judge, render, and leave with the exit code."""
     from readiness.report import render
@@ -277,10 +269,12 @@ def finish(
     signals.check()
     made = stages.assemble(runs, chosen, known, fail_on.tiers, started, old)
     text = render(form, made)
+    for other, path in console.asked_for(also):
+        console.write(path, render(other, made))
     if output is None:
         console.print_text(text)
     else:
-        write(output, text)
+        console.write(output, text)
         console.say(f"{'READY' if made.ready else 'NOT READY'}, the report is in {output}")
     _complain(unread)
     sys.exit(exit_code(made, fail_on, one_sided=one_sided) or (ReadinessError.exit_code if unread else 0))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from readiness import signals
 from readiness.errors import ReadinessError, UsageError
+from readiness.report import RENDERERS
 
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""
@@ -31,10 +33,14 @@ def guarded(work: Callable[[], object]) -> None:
         raise
 
 
+def plain(text: str) -> str:
+    """A line with nothing live in it."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
 def say(message: str) -> None:
     """A line on stderr, with nothing live in it."""
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
-    sys.stderr.write(f"readiness: {shown}\n")
+    sys.stderr.write(f"readiness: {plain(message)}\n")
 
 
 def stop(message: str, code: int) -> NoReturn:
@@ -73,3 +79,27 @@ def progress(what: str) -> Iterator[Progress]:
             bar(current, done, total)
 
         yield tell
+
+
+def check_formats(form: str, also: Sequence[str]) -> None:
+    """Raises UsageError before anything is examined."""
+    if form not in RENDERERS:
+        raise UsageError(f"--format {form}: choose one of {', '.join(RENDERERS)}")
+    asked_for(also)
+
+
+def asked_for(also: Sequence[str]) -> list[tuple[str, Path]]:
+    """Formats and the files that they go to, of `FORMAT=FILE`. Raises UsageError."""
+    pairs = [each.partition("=") for each in also]
+    for (form, _, path), given in zip(pairs, also, strict=True):
+        if form not in RENDERERS or not path:
+            raise UsageError(f"--also {given}: write FORMAT=FILE, with one of {', '.join(RENDERERS)}")
+    return [(form, Path(path)) for form, _, path in pairs]
+
+
+def write(path: Path, text: str) -> None:
+    """A report into a file."""
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as problem:
+        raise UsageError(f"{path}: the report cannot be written: {problem.strerror}") from problem

@@ -57,7 +57,7 @@ def diff(before: Path, after: Path, form: str, output: Path | None, config: Path
     if output is None:
         console.print_text(shown)
     else:
-        commands.write(output, shown)
+        console.write(output, shown)
     sys.exit(1 if fail and changes.new else 0)
 
 

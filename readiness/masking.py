@@ -16,7 +16,7 @@ PREFIXED = re.compile(
 )
 """Keys and tokens that say by how they begin what they are."""
 SCHEME = re.compile(r"\b(bearer|basic|token)(\s+)(?!\*)[\w.+/=~-]{6,}", re.IGNORECASE)
-USERINFO = re.compile(r"(://[^\s:/@'\"]*:)[^\s@'\"]+(?=@)")
+USERINFO = re.compile(r"(://[^\s:/@'\"]*:)(?!\d+(?:$|/))[^\s@'\"/]+(?=@|$)")
 NAMED = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|private)[-_]?key|credential|auth)\w*"
     r"['\"\]]*\s*(?::\s*[\w.\[\]| ]+?\s*=|==|=|:|,)\s*[rbfu]{0,2})(['\"])(?!\*\*\*)(?:\\.|(?!\2).)+(?:\2|$)",

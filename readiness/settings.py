@@ -21,6 +21,7 @@ SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute
 
 TARGET = re.compile(r"\s*(\[(tool\.readiness\.)?target\]|target\s*=)")
 """The line that names the target."""
+INSTALLED = "package:"
 LONGEST_START = 24 * 3600
 """Seconds."""
 
@@ -120,6 +121,10 @@ class Settings:
     """Where the file of the settings names the target, else its first line; None without a file."""
 
 
+OF_THE_CALL = {"root", "base", "today", "bandit", "comments", "cache", "declared"}
+"""What no file sets."""
+
+
 def project_root(path: Path) -> Path:
     """The nearest folder from `path` upwards that holds one of MARKERS; else `path` itself (a file: its folder)."""
     start = Path(os.path.realpath(path))
@@ -151,12 +156,19 @@ def load(where: Path, config: Path | None = None) -> Settings:
         return _from(own, _toml(own), root, root, str(own))
     shared = root / "pyproject.toml"
     if shared.is_file():
-        tool = _toml(shared).get("tool", {})
-        table = tool.get("readiness", {}) if isinstance(tool, dict) else tool
-        if not isinstance(table, dict):
-            raise UsageError(f"{shared}: [tool.readiness] is a table of settings")
-        return _from(shared, table, root, root, f"{shared} [tool.readiness]")
+        return _from(shared, written(shared), root, root, f"{shared} [tool.readiness]")
     return Settings(root, root)
+
+
+def written(path: Path) -> Mapping[str, Any]:
+    """The table of settings as a file holds it, before it is checked."""
+    if path.name != "pyproject.toml":
+        return _toml(path)
+    tool = _toml(path).get("tool", {})
+    table = tool.get("readiness", {}) if isinstance(tool, dict) else tool
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: [tool.readiness] is a table of settings")
+    return table
 
 
 def _from(path: Path, table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
@@ -170,19 +182,31 @@ def _from(path: Path, table: Mapping[str, Any], root: Path, base: Path, origin: 
 def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
     """Settings from a table as it stands in the file; `origin` names it in errors."""
     read = _Reader(origin)
-    of_the_call = {"root", "base", "today", "bandit", "comments", "cache", "declared"}
-    read.keys(table, {each.name for each in fields(Settings)} - of_the_call, "")
+    read.keys(table, {each.name for each in fields(Settings)} - OF_THE_CALL, "")
     return Settings(
         root=root,
         base=base,
         exclude=tuple(read.strings(table, "exclude")),
         examine_tests=read.plain(table, "examine_tests", bool, default=False),
-        packs=tuple(base / each for each in read.strings(table, "packs")),
+        packs=tuple(_pack(read, base, each) for each in read.strings(table, "packs")),
         waive={name: _waiver(read, name, value) for name, value in read.table(table, "waive").items()},
         not_applicable=read.texts(table, "not_applicable"),
         baseline=base / named if (named := read.plain(table, "baseline", str)) else None,
         target=_target(read, read.table(table, "target")),
     )
+
+
+def _pack(read: "_Reader", base: Path, named: str) -> Path:
+    """A folder, or `package:NAME` for an installed package, which is found without being imported."""
+    if not named.startswith(INSTALLED):
+        return base / named
+    from importlib.util import find_spec
+
+    name = named.removeprefix(INSTALLED)
+    found = find_spec(name) if name.isidentifier() else None
+    if found is None or not found.submodule_search_locations:
+        raise read.wrong(f"packs: there is no package {name} in this environment; install it beside readiness")
+    return Path(next(iter(found.submodule_search_locations)))
 
 
 def _target(read: "_Reader", table: Mapping[str, Any]) -> TargetSettings:
