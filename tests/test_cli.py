@@ -49,7 +49,7 @@ def project(tmp_path: Path) -> Path:
         (
             "scan flagged --format pdf",
             2,
-            "--format pdf: choose one of terminal, markdown, html, json, sarif, junit, github, gitlab",
+            "--format pdf: choose one of terminal, concise, markdown, html, json, sarif, junit, github, gitlab",
         ),
         ("scan flagged --config nowhere.toml", 2, "nowhere.toml: no such configuration file"),
         ("scan flagged -o nowhere/report.md", 2, "nowhere/report.md: the report cannot be written"),

@@ -6,6 +6,7 @@ from readiness.model import Report
 
 RENDERERS = {
     "terminal": ("readiness.report.terminal", "render"),
+    "concise": ("readiness.report.concise", "render"),
     "markdown": ("readiness.report.markdown", "render"),
     "html": ("readiness.report.html", "render"),
     "json": ("readiness.evidence", "to_json"),

@@ -174,5 +174,4 @@ def _title(text: str) -> Iterator[str]:
 def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
     start = indent if first is None else first
     lines = textwrap.wrap(text, WIDTH - 1, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
-    # a line that begins with two colons is a command to the CI that shows it
-    return [line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line for line in lines]
+    return [words.line(line) for line in lines]

@@ -41,6 +41,11 @@ def plain(text: str) -> str:
     return COMMAND.sub("## ", shown)
 
 
+def line(text: str) -> str:
+    """A line of plain text that no CI takes for a command, as it does where one begins with two colons."""
+    return text.replace("::", ": :", 1) if text.lstrip().startswith("::") else text
+
+
 def verdict(report: Report) -> str:
     return "READY" if report.ready else "NOT READY"
 

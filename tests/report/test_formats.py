@@ -88,6 +88,9 @@ def test_all_formats_count_findings_and_items_alike(told: list[Evidence]) -> Non
         for level, weight in (("error", "error"), ("warning", "warning"), ("notice", "advice"))
         if weights[weight]
     }
+    concise = render("concise", made).splitlines()
+    assert len(concise) == weights["error"] + weights["warning"] + items["error"] + 2
+    assert concise[-1].startswith(f"{items.total()} items: ")
     suite = Xml.fromstring(render("junit", made)).find("testsuite")
     assert suite is not None
     assert [suite.get(each) for each in ("tests", "failures", "errors")] == [
