@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_hook_fails_where_the_code_does(tool: str, hook: str, files: list[str], code: int, folder: Path) -> None:
     kept = {"PRE_COMMIT_HOME": str(folder / "pre-commit"), "PREK_HOME": str(folder / "prek")}
     env = {**os.environ, **kept, "XDG_CACHE_HOME": str(folder / "cache"), "PATH": f"{BIN}:{os.environ['PATH']}"}
-    command = [tool, "try-repo", folder / "clone", hook, *files]
+    command = [tool, "try-repo", str(folder / "clone"), hook, *files]
     done = subprocess.run(command, cwd=folder / "project", env=env, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout + done.stderr
     assert ("wrong.py:4:12: python/unguarded-json: " in done.stdout) is bool(code)
