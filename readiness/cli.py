@@ -8,6 +8,7 @@ import typer
 
 from readiness import __version__, commands, console, settings
 from readiness import audit as stages
+from readiness.errors import ReadinessError
 from readiness.gate import FailOn
 from readiness.report import RENDERERS
 
@@ -20,7 +21,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Format = Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(RENDERERS)}.")]
+
+def _formats(incomplete: str) -> list[str]:
+    return [form for form in RENDERERS if form.startswith(incomplete)]
+
+
+Format = Annotated[
+    str,
+    typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(RENDERERS)}.", autocompletion=_formats),
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to a file.")]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings; default: readiness.toml or pyproject.toml.")
@@ -53,6 +62,16 @@ def _version(wanted: bool) -> None:
     if wanted:
         print(f"readiness {__version__}")
         raise typer.Exit
+
+
+def _names(incomplete: str) -> list[str]:
+    """Rules, probes and items for the completion of a shell; nothing where the settings are wrong."""
+    try:
+        known = stages.knowledge(settings.load(Path()))
+    except ReadinessError:
+        return []
+    names = [rule.info.id for rule in known.rules] + [item.id for item in known.items]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 @app.callback()
@@ -223,7 +242,7 @@ def rules(
 
 @app.command(epilog="Example: readiness explain python/unguarded-json")
 def explain(
-    name: Annotated[str, typer.Argument(help="A rule, a probe or a checklist item.", metavar="ID")],
+    name: Annotated[str, typer.Argument(help="A rule, a probe or an item.", metavar="ID", autocompletion=_names)],
     config: Config = None,
 ) -> None:
     """Say what a rule or an item means, why it matters and how to mend it."""
