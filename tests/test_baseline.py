@@ -94,7 +94,7 @@ def test_an_entry_that_matches_less_than_it_lists_fails_the_gate(now: Run, count
     [
         replace(scan(), subject="other"),
         replace(scan(), subject="src/other.py"),
-        replace(scan(), subject="source"),
+        replace(scan(), subject="sr"),
         scan(skipped=[Skipped("src/main.py", "cannot be parsed", blind=True)]),
         scan(skipped=[Skipped("src", "excluded")]),
         replace(scan(), evidence=(left_out("python/first"),)),
@@ -247,6 +247,13 @@ def test_nothing_to_accept_writes_nothing(tmp_path: Path) -> None:
     )  # fmt: skip
     assert not (tmp_path / "readiness-baseline.json").exists()
     assert run("baseline", cwd=tmp_path).returncode == 2
+
+
+def test_evidence_with_an_old_finding_is_no_pass() -> None:
+    told = evidence("python/first", finding(known="why"), examined=5)
+    assert told.outcome is Outcome.WAIVED
+    assert replace(told, left_out="half of it").outcome is Outcome.UNKNOWN
+    assert evidence("python/first", finding(known="why", advisory=True), examined=5).outcome is Outcome.PASS
 
 
 def test_entries_are_values() -> None:

@@ -1,12 +1,17 @@
 """No report carries a secret that stood in code or in an answer."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 
+from readiness.evidence import to_json
 from readiness.masking import MASK, masked, masked_run
 from readiness.model import Edit, Exchange
 from readiness.report import RENDERERS, render
 from tests.report.values import evidence, finding, hostile, laws, live, place, report, static
+from tests.running import run
+from tests.scan.harness import write
 
 PLANTED = {
     "sk-live-abcdefghijklmnop1234567890": "client = OpenAI(api_key='{}')",
@@ -74,3 +79,27 @@ def test_a_fix_with_a_secret_in_it_is_left_out() -> None:
     edits = [(Edit(1, 1, 1, 2, text),) for text in ("timeout=10", "password='hunter2'")]
     run = masked_run(static(evidence("python/first", *(finding(fix=each) for each in edits))))
     assert [each.fixable for each in run.evidence[0].findings] == [True, False]
+
+
+def test_a_scan_of_code_that_is_full_of_secrets_shows_none(tmp_path: Path) -> None:
+    odd = ("if ", "decode", "-----")
+    calls = [code.format(secret) for secret, code in PLANTED.items() if not code.startswith(odd)]
+    lines = [f"def take{at}(request, go):\n    json.loads(request.body); {call}\n" for at, call in enumerate(calls)]
+    write(tmp_path, {"a.py": "\n".join(["import json, os, httpx, boto3", *lines])})
+    also = [word for form in RENDERERS for word in ("--also", f"{form}=out.{form}")]
+    assert run("scan", "a.py", *also, cwd=tmp_path).returncode == 1
+    pages = {each.suffix: each.read_text() for each in tmp_path.glob("out.*")}
+    assert len(pages) == len(RENDERERS)
+    for page in pages.values():
+        assert not [secret for secret in PLANTED if secret in page]
+    assert pages[".json"].count(MASK) >= len(lines)
+
+
+def test_what_was_saved_with_a_secret_in_it_is_masked_when_it_is_read(tmp_path: Path) -> None:
+    code = "login(password='hunter2-secret')"
+    rule = "python/unguarded-json"
+    told = static(evidence(rule, finding(where=place(code=code), rule=rule), item="json-guarded"))
+    (tmp_path / "a.json").write_text(to_json(report(told)))
+    shown = run("report", "a.json", cwd=tmp_path).stdout
+    assert "hunter2" not in shown
+    assert "login(password='***')" in shown
