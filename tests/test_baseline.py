@@ -13,8 +13,10 @@ from readiness.baseline import Entry, Old, accept, stale, update
 from readiness.errors import UsageError
 from readiness.gate import FailOn, exit_code
 from readiness.identity import identify
-from readiness.model import Exchange, Finding, Outcome, Report, Run, Skipped
+from readiness.model import Exchange, Finding, Lapsed, Outcome, Report, Run, Skipped
+from readiness.report import words
 from tests.report.values import (
+    READY,
     SETTINGS,
     TODAY,
     evidence,
@@ -87,6 +89,13 @@ def test_an_entry_that_matches_less_than_it_lists_fails_the_gate(now: Run, count
     assert made.lapsed[0].why.startswith(counts)
     assert exit_code(made, FailOn.MUST, one_sided=True) == 1
     assert exit_code(made, FailOn.NONE, one_sided=True) == 0
+
+
+def test_nothing_is_ready_while_something_lapsed() -> None:
+    assert READY.ready
+    made = replace(READY, lapsed=(Lapsed("x", "y"),))
+    assert not made.ready
+    assert "1 of what was accepted no longer holds" in words.because(made)
 
 
 @pytest.mark.parametrize(

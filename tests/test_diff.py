@@ -48,6 +48,11 @@ def test_the_same_code_in_another_file_has_moved() -> None:
     assert made.moved[0].more == "src/a.py:3:5"
 
 
+def test_what_was_moved_once_is_moved_once() -> None:
+    twice = [finding(where=replace(ONE, path=f"src/{name}.py")) for name in "bc"]
+    assert summary(changes([scan(finding(where=ONE))], [scan(*twice)])) == "1 new, 1 moved, 0 unchanged"
+
+
 def test_what_was_copied_is_new() -> None:
     copy = replace(ONE, path="src/b.py")
     assert summary(changes([scan(finding(where=ONE))], [scan(finding(where=ONE), finding(where=copy))])) == (
