@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test soak check bench format reports clean
+.PHONY: audit test soak check bench format reports hooks clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -43,6 +43,10 @@ check: $(READY)
 # Side by side with other linters, on code that is fetched once into .bench/: make bench ONLY=memory,onefile REPEAT=1
 bench: $(READY)
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(LARGE),--large $(LARGE))
+
+# The pre-commit hooks as users get them: installed from a clone of this repository, and run by pre-commit and by prek.
+hooks: $(READY)
+	$(BIN)/python -m pytest tests/daily/prove_hooks.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .

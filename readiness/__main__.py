@@ -9,15 +9,15 @@ def main() -> None:
     """Run the command line. A plain `scan` starts without the library that parses everything else."""
     gc.set_threshold(2_000_000, 50, 50)  # a command lives for seconds, and its millions of nodes are no garbage
     atexit.register(gc.freeze)  # nor need they be looked through when it ends
-    from readiness import commands, quick
+    from readiness import commands, console, quick
 
     given = quick.parse(sys.argv[1:])
     if given is not None:
-        commands.guarded(lambda: commands.scan(**given))
+        console.guarded(lambda: commands.scan(**given))
         return
     from readiness.cli import app
 
-    commands.guarded(app)
+    console.guarded(app)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from readiness import __version__, checklist, pack
+from readiness import __version__, baseline, checklist, pack
+from readiness.baseline import Old
 from readiness.cache import Cache, digest, stamp
 from readiness.errors import UsageError
+from readiness.masking import masked_run
 from readiness.model import Exchange, Item, Kind, Report, RuleInfo, Run, Tier
 from readiness.pack import RuleFile
 from readiness.settings import Settings
@@ -185,10 +187,23 @@ def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def assemble(
-    runs: Sequence[Run], settings: Settings, known: Knowledge, deciding: frozenset[Tier], started: str | None = None
+    runs: Sequence[Run],
+    settings: Settings,
+    known: Knowledge,
+    deciding: frozenset[Tier],
+    started: str | None = None,
+    old: Sequence[Old] = (),
 ) -> Report:
-    """Judge the evidence of all runs together. `started` is ISO 8601; now, where it is not given."""
+    """Judge the evidence of all runs together. `started` is ISO 8601; now, where it is not given.
+
+    `old` tells findings that are known from before; of those that a scan has marked already, nothing is taken back.
+    """
     rules = tuple(rule.info for rule in known.rules)
+    lapsed = checklist.lapsed(settings)
+    for each in old:
+        lapsed += baseline.stale(each, runs, [rule.id for rule in rules])
+        runs = [baseline.accept(run, each) for run in runs]
+    runs = [masked_run(each) for each in runs]
     evidence = [each for run in runs for each in run.evidence]
     verdicts, unjudged = checklist.evaluate(known.items, evidence, rules, settings)
     subject: dict[Kind, str] = {}
@@ -204,4 +219,9 @@ def assemble(
         version=__version__,
         started=started or datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         deciding=deciding,
+        compared=" and ".join(each.source for each in old),
+        lapsed=tuple(lapsed),
+        handlers=tuple(each for run in runs for each in run.handlers),
+        declared=settings.declared,
+        content=" ".join(run.content for run in runs if run.content),
     )

@@ -13,12 +13,15 @@ SHOWN = 2
 
 
 def listing(items: Sequence[Item], rules: Sequence[RuleFile]) -> str:
-    """One line a rule, by item."""
+    """The items with their tiers; below each its rules: id, static or live, whether it has fixes, title."""
     lines = []
     for item in items:
         feeding = [rule for rule in rules if rule.info.item == item.id]
         lines.append(f"{item.id} ({item.tier})" + ("" if feeding else ": no rule and no probe yet"))
-        lines += [f"  {rule.info.id:28} {rule.info.title}" for rule in feeding]
+        lines += [
+            f"  {rule.info.id:33} {rule.info.kind:7}{'fix' if rule.fixable else '':5}{rule.info.title}"
+            for rule in feeding
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -71,35 +74,53 @@ def _rule_page(rule: RuleFile, item: Item | None) -> Iterator[str]:
     yield ""
     yield rule.info.page
     if item is not None:
-        yield from ("", f"Feeds {item.id} ({item.tier}): {item.title}.", *_wrapped(f"Why: {item.why}"))
+        yield from ("", f"Feeds {item.id} ({item.tier}): {item.title}.")
+        yield from _wrapped(f"In production: {item.why}")
         yield from _wrapped(f"Fix: {item.fix}")
+    if rule.fixable:
+        yield "`readiness scan --fix` mends what can be mended without a guess."
     for title, name in (("Wrong", "bad"), ("Right", "good")):
-        examples = [_text(each) for each in rule.constants.get(name, ())]
+        examples = [_text(each) for each in rule.examples(name)]
         for example in [each for each in examples if each][:SHOWN]:
             yield from ("", f"{title}:", textwrap.indent(example.rstrip(), "    "))
     if item is not None:
+        yield from _acceptance(item, rule)
+
+
+def _acceptance(item: Item, rule: RuleFile | None = None) -> Iterator[str]:
+    """How to live with it for a while."""
+    if rule is not None and rule.info.kind is Kind.STATIC and rule.language == "python":
         yield ""
-        yield "To waive the item for a while, in readiness.toml:"
-        yield f'    [waive]\n    {item.id} = {{ reason = "...", until = 2027-01-31 }}'
+        yield "To accept one place, after its code or on the line above:"
+        yield f"    # readiness: ignore[{rule.info.id}] why it is right here"
+    yield ""
+    yield "To waive the item for a while, in readiness.toml:"
+    yield f'    [waive]\n    {item.id} = {{ reason = "...", until = 2027-01-31 }}'
+    yield "Where the service has no place for it:"
+    yield f'    [not_applicable]\n    {item.id} = "..."'
 
 
 def _text(example: object) -> str:
-    """Code as it is, files one below the other; nothing of what can only be run."""
+    """Code as it is, files one below the other; of the toys of probes what is odd about each."""
     if isinstance(example, dict):
         return "\n".join(f"{name}:\n{textwrap.indent(content.rstrip(), '    ')}" for name, content in example.items())
-    return example if isinstance(example, str) else ""
+    if not isinstance(example, str) or not example.startswith("toy."):
+        return example if isinstance(example, str) else ""
+    faults = example.partition("(")[2].removesuffix(")")
+    return f"a gateway with {faults}" if faults else "a gateway with none of these faults"
 
 
 def _item_page(item: Item, rules: Sequence[RuleFile]) -> Iterator[str]:
     yield f"{item.id}: {item.title}"
     yield f"{item.section}, tier {item.tier}, " + ", ".join(f"CWE-{number}" for number in item.cwe)
     yield ""
-    yield from _wrapped(f"Why: {item.why}")
+    yield from _wrapped(f"In production: {item.why}")
     yield from _wrapped(f"Fix: {item.fix}")
     yield ""
     feeding = [rule for rule in rules if rule.info.item == item.id]
     yield "Examined by:" if feeding else "There is no rule and no probe for it yet: the item stays unknown."
     yield from (f"  {rule.info.id}: {rule.info.title}" for rule in feeding)
+    yield from _acceptance(item)
 
 
 def _wrapped(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from readiness.errors import UsageError
-from readiness.model import NO_PLACE, Evidence, Item, Kind, Outcome, RuleInfo, Tier, Verdict
+from readiness.model import NO_PLACE, Evidence, Item, Kind, Lapsed, Outcome, RuleInfo, Tier, Verdict
 from readiness.settings import Settings
 
 KEYS = {"title", "tier", "section", "why", "fix", "cwe"}
@@ -129,12 +129,25 @@ def check(items: Iterable[Item], rules: Iterable[RuleInfo], settings: Settings) 
             raise UsageError(f"{where} the checklist item {name}, which does not exist; the nearest is {near[0]}")
 
 
+def lapsed(settings: Settings) -> list[Lapsed]:
+    """The waivers that are past their last day."""
+    return [
+        Lapsed(
+            f"waive.{name}", f"ended on {waiver.until.isoformat()} ({waiver.reason}): remove it, or agree on another"
+        )
+        for name, waiver in settings.waive.items()
+        if waiver.until < settings.today
+    ]
+
+
 def judge(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> Verdict:
     """The table of the decision, first match wins; the order of the evidence never matters."""
     evidence = tuple(sorted(evidence, key=lambda each: (each.kind.value, each.rule, repr(each))))
     outcome, reason = _decided(item, evidence, settings)
+    known = sum(len(each.known) for each in evidence)
     ignored = sum(len(each.ignored) for each in evidence)
-    return Verdict(item, outcome, f"{reason}; {ignored} ignored by comment" if ignored else reason, evidence)
+    asides = [f"{known} known from before"] * bool(known) + [f"{ignored} ignored by comment"] * bool(ignored)
+    return Verdict(item, outcome, "; ".join([reason, *asides]), evidence)
 
 
 def _decided(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> tuple[Outcome, str]:
@@ -150,6 +163,8 @@ def _decided(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> 
     if reason := settings.not_applicable.get(item.id):
         return Outcome.NOT_APPLICABLE, f"declared not applicable: {reason}"
     open_ends = [each for each in evidence if each.outcome is Outcome.UNKNOWN and each.left_out]
+    if not open_ends and any(each.known for each in evidence):
+        return Outcome.WAIVED, f"only old findings: {', '.join(each.rule for each in evidence if each.known)}"
     if Outcome.PASS in outcomes and not open_ends:
         return Outcome.PASS, _passes(evidence)
     if Outcome.WAIVED in outcomes and not open_ends:

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from readiness import __version__, commands, settings
+from readiness import __version__, commands, console, settings
 from readiness import audit as stages
+from readiness.errors import ReadinessError
 from readiness.gate import FailOn
+from readiness.report import RENDERERS
 
 app = typer.Typer(
     name="readiness",
@@ -19,7 +21,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Format = Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal, markdown or json.")]
+
+def _formats(incomplete: str) -> list[str]:
+    return [form for form in RENDERERS if form.startswith(incomplete)]
+
+
+Format = Annotated[
+    str,
+    typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(RENDERERS)}.", autocompletion=_formats),
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to a file.")]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings; default: readiness.toml or pyproject.toml.")
@@ -36,16 +46,32 @@ NoIgnore = Annotated[
     bool, typer.Option("--no-ignore", help="Overrule every `# readiness: ignore` comment in the code.")
 ]
 
+Also = Annotated[
+    list[str] | None,
+    typer.Option("--also", metavar="FORMAT=FILE", help="Write the report in another format too; may be repeated."),
+]
+NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Judge old findings as if they were new.")]
+
 
 def main() -> None:
     """Run the command line."""
-    commands.guarded(app)
+    console.guarded(app)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"readiness {__version__}")
         raise typer.Exit
+
+
+def _names(incomplete: str) -> list[str]:
+    """Rules, probes and items for the completion of a shell; nothing where the settings are wrong."""
+    try:
+        known = stages.knowledge(settings.load(Path()))
+    except ReadinessError:
+        return []
+    names = [rule.info.id for rule in known.rules] + [item.id for item in known.items]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 @app.callback()
@@ -62,6 +88,7 @@ def scan(
     paths: Annotated[list[str], typer.Argument(help="Folders or files.", metavar="PATH")],
     form: Format = "terminal",
     output: Output = None,
+    also: Also = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what has a fix, then look again.")] = False,
@@ -69,10 +96,15 @@ def scan(
     no_bandit: Annotated[bool, typer.Option("--no-bandit", help="Leave bandit out.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing, and look at all anew.")] = False,
     no_ignore: NoIgnore = False,
+    no_baseline: NoBaseline = False,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="REV", help="Judge only what came after a git revision.")
+    ] = None,
 ) -> None:
     """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code or a named file cannot be read."""
     choices = {"bandit": not no_bandit, "cache": not no_cache, "comments": not no_ignore}
-    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, **choices)
+    choices |= {"baseline": not no_baseline}
+    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, since=since, also=also or (), **choices)
 
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")
@@ -92,13 +124,16 @@ def probe(
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
+    also: Also = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
 ) -> None:
     """Look at a running gateway, or start one between a scripted upstream and a real NATS server."""
     allowed = stages.Allowed(risk, max_requests, max_seconds, max_concurrency)
     given = header or []
-    commands.probe(url, launch, allowed, transcript, form, output, config, fail_on, headers=given, plan=plan)
+    commands.probe(
+        url, launch, allowed, transcript, form, output, config, fail_on, also or (), headers=given, plan=plan
+    )
 
 
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")
@@ -108,12 +143,15 @@ def audit(
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
+    also: Also = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
     no_ignore: NoIgnore = False,
+    no_baseline: NoBaseline = False,
 ) -> None:
     """Look at the code and at the gateway of the settings. Exits 0 only when every must-item is known to be right."""
-    commands.audit(path, risk, transcript, form, output, config, fail_on, comments=not no_ignore)
+    choices = {"comments": not no_ignore, "baseline": not no_baseline}
+    commands.audit(path, risk, transcript, form, output, config, fail_on, also=also or (), **choices)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
@@ -121,11 +159,69 @@ def report(
     files: Annotated[list[Path], typer.Argument(help="Reports saved with --format json.", metavar="FILE")],
     form: Format = "terminal",
     output: Output = None,
+    also: Also = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
+    no_baseline: NoBaseline = False,
 ) -> None:
     """Join saved scans and probes into one report and judge them together."""
-    commands.report(files, form, output, config, fail_on)
+    commands.report(files, form, output, config, fail_on, baseline=not no_baseline, also=also or ())
+
+
+@app.command(epilog='Example: readiness baseline src --reason "before we began" --owner platform-team')
+def baseline(
+    paths: Annotated[list[str] | None, typer.Argument(help="Folders or files.", metavar="PATH")] = None,
+    saved: Annotated[
+        list[Path] | None, typer.Option("--saved", metavar="FILE", help="A report saved as json, of probes too.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why new entries are accepted.")] = "",
+    owner: Annotated[str, typer.Option("--owner", metavar="NAME", help="Who will mend them.")] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: readiness-baseline.json.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Accept what fails today, so that only new findings fail; entries of what was mended since are dropped."""
+    from readiness import history
+
+    history.baseline(paths or [], saved or [], reason, owner, output, config)
+
+
+@app.command(epilog="Example: readiness diff main.json branch.json --format markdown")
+def diff(
+    before: Annotated[Path, typer.Argument(help="A report saved with --format json.", metavar="BEFORE")],
+    after: Annotated[Path, typer.Argument(help="A later one.", metavar="AFTER")],
+    form: Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal or markdown.")] = "terminal",
+    output: Output = None,
+    config: Config = None,
+    fail_on_new: Annotated[bool, typer.Option("--fail-on-new", help="Exit 1 where a finding is new.")] = False,
+) -> None:
+    """Say what is fixed, new, moved, accepted or flaky between two reports."""
+    from readiness import history
+
+    history.diff(before, after, form, output, config, fail=fail_on_new)
+
+
+@app.command(epilog="Example: readiness init --yes")
+def init(
+    path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+) -> None:
+    """Propose settings, a pre-commit hook and a CI workflow that fit the project; what is there is left as it is."""
+    from readiness import scaffold
+
+    scaffold.init(path, yes=yes)
+
+
+@app.command("config", epilog="Example: readiness config")
+def config_(
+    path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
+    config: Config = None,
+) -> None:
+    """Show the settings in force, and where each value came from."""
+    from readiness import inforce
+
+    console.print_text(inforce.shown(path, config))
 
 
 @app.command(epilog="Example: readiness gateway --port 8080 --config gateway.toml")
@@ -157,7 +253,7 @@ def rules(
 
 @app.command(epilog="Example: readiness explain python/unguarded-json")
 def explain(
-    name: Annotated[str, typer.Argument(help="A rule, a probe or a checklist item.", metavar="ID")],
+    name: Annotated[str, typer.Argument(help="A rule, a probe or an item.", metavar="ID", autocompletion=_names)],
     config: Config = None,
 ) -> None:
     """Say what a rule or an item means, why it matters and how to mend it."""

@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 from readiness import audit as stages
-from readiness import settings, signals
+from readiness import console, settings, signals
+from readiness.baseline import NAME, Old, failing, load
 from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
 from readiness.model import Run, Skipped
 from readiness.scan import files
 from readiness.settings import Settings
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it."""
-UNFINISHED = ReadinessError.exit_code
-FORMATS = ("terminal", "markdown", "json")
-
-
-def guarded(work: Callable[[], object]) -> None:
-    """Run a command. Problems go to stderr with what to do, and end in exit code 2 or 3."""
-    signals.watch()
-    try:
-        work()
-    except ReadinessError as problem:
-        stop(str(problem), problem.exit_code)
-    except signals.Interrupted:
-        stop("interrupted; what was started has been stopped", INTERRUPTED)
-    except BaseException as problem:
-        if type(problem).__name__ == "CancelledError":  # asyncio takes long to import, and only a probe needs it
-            stop("interrupted; what was started has been stopped", INTERRUPTED)
-        raise
 
 
 def scan(
@@ -50,22 +31,29 @@ def scan(
     bandit: bool = True,
     cache: bool = True,
     comments: bool = True,
+    since: str | None = None,
+    baseline: bool = True,
+    also: Sequence[str] = (),
 ) -> NoReturn:
-    """Look at the code below the paths."""
-    check_format(form)
+    """Look at the code below the paths. `since` names a revision: what was at fault there already fails nothing."""
+    console.check_formats(form, also)
     if "" in paths:
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]
     kept = settings.cache_folder() if cache else None
     chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept, comments=comments)
     known = stages.knowledge(chosen)
+    old = old_findings(chosen, wanted=baseline)
     found = _scan(named, chosen, known)
+    if since is not None:
+        old.append(_at(since, named, chosen, known))
     if diff:
         _show(stages.fixes(named, chosen, known, found), _unread(named, chosen, found))
     if fix:
         _write(stages.fixes(named, chosen, known, found))
         found = _scan(named, chosen, known)
-    finish([found], chosen, known, form, output, fail_on, one_sided=True, unread=_unread(named, chosen, found))
+    unread = _unread(named, chosen, found)
+    finish([found], chosen, known, form, output, fail_on, one_sided=True, unread=unread, old=old, also=also)
 
 
 def probe(
@@ -77,21 +65,24 @@ def probe(
     output: Path | None,
     config: Path | None,
     fail_on: FailOn,
+    also: Sequence[str] = (),
     *,
     headers: Sequence[str] = (),
     plan: bool = False,
 ) -> NoReturn:
     """Look at a running gateway, or at one in the sandbox; with `plan`, say what would be asked and ask nothing."""
-    check_format(form)
+    console.check_formats(form, also)
     chosen = _aimed(settings.load(Path(), config), url, launch)
     if headers:
         given = dict(settings.header(text) for text in headers)
         chosen = replace(chosen, target=replace(chosen.target, headers={**chosen.target.headers, **given}))
     known = stages.knowledge(chosen)
     if plan:
-        print_text(stages.plan(chosen, known, allowed))
+        console.print_text(stages.plan(chosen, known, allowed))
         sys.exit(0)
-    finish([_probe(chosen, known, allowed, transcript)], chosen, known, form, output, fail_on, one_sided=True)
+    old = old_findings(chosen)
+    runs = [_probe(chosen, known, allowed, transcript)]
+    finish(runs, chosen, known, form, output, fail_on, one_sided=True, old=old, also=also)
 
 
 def audit(
@@ -104,9 +95,11 @@ def audit(
     fail_on: FailOn,
     *,
     comments: bool = True,
+    baseline: bool = True,
+    also: Sequence[str] = (),
 ) -> NoReturn:
     """Look at the code and at the gateway of the settings."""
-    check_format(form)
+    console.check_formats(form, also)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     chosen = replace(settings.load(path, config), comments=comments)
@@ -116,19 +109,41 @@ def audit(
         chosen = replace(chosen, root=settings.project_root(source))
     aimed = bool(chosen.target.launch or chosen.target.url)
     known = stages.knowledge(chosen)
+    old = old_findings(chosen, wanted=baseline)
     runs = _scan_if_code([source], chosen, known) if aimed else [_scan([source], chosen, known)]
     if aimed:
         runs.append(_probe(chosen, known, stages.Allowed(risk), transcript))
     else:
-        say("nothing was probed: [target] in readiness.toml names a launch line or a url")
-    finish(runs, chosen, known, form, output, fail_on, one_sided=False)
+        console.say("nothing was probed: [target] in readiness.toml names a launch line or a url")
+    finish(runs, chosen, known, form, output, fail_on, one_sided=False, old=old, also=also)
 
 
-def report(files: Sequence[Path], form: str, output: Path | None, config: Path | None, fail_on: FailOn) -> NoReturn:
+def report(
+    files: Sequence[Path],
+    form: str,
+    output: Path | None,
+    config: Path | None,
+    fail_on: FailOn,
+    *,
+    baseline: bool = True,
+    also: Sequence[str] = (),
+) -> NoReturn:
     """Join saved reports and judge them together."""
+    console.check_formats(form, also)
+    runs, started = saved(files)
+    chosen = settings.load(Path(), config)
+    known = stages.knowledge(chosen)
+    old = old_findings(chosen, wanted=baseline)
+    finish(runs, chosen, known, form, output, fail_on, one_sided=False, started=started, old=old, also=also)
+
+
+# ---- what they share
+
+
+def saved(files: Sequence[Path]) -> tuple[list[Run], str]:
+    """The runs of saved reports, and when the first was started."""
     from readiness.evidence import from_json
 
-    check_format(form)
     runs: list[Run] = []
     started = []
     for file in files:
@@ -139,33 +154,49 @@ def report(files: Sequence[Path], form: str, output: Path | None, config: Path |
         some, when = from_json(text, str(file))
         runs += some
         started.append(when)
-    chosen = settings.load(Path(), config)
-    finish(runs, chosen, stages.knowledge(chosen), form, output, fail_on, one_sided=False, started=min(started))
+    return runs, min(started)
 
 
-# ---- what they share
+def scanned(paths: Sequence[Path], chosen: Settings, known: stages.Knowledge) -> list[Run]:
+    """A scan of the paths."""
+    return [_scan(list(paths), chosen, known)]
 
 
-def say(message: str) -> None:
-    """A line on stderr, with nothing live in it."""
-    shown = "".join(char if char.isprintable() else repr(char)[1:-1] for char in message)
-    sys.stderr.write(f"readiness: {shown}\n")
+def old_findings(chosen: Settings, *, wanted: bool = True) -> list[Old]:
+    """What the baseline of the project lists, if it has one."""
+    path = baseline_file(chosen)
+    if not wanted or not (chosen.baseline or path.is_file()):
+        return []
+    return [load(path, path.name)]
 
 
-def stop(message: str, code: int) -> NoReturn:
-    for line in message.splitlines() or [""]:
-        say(line)
-    sys.exit(code)
+def baseline_file(chosen: Settings) -> Path:
+    return chosen.baseline or chosen.base / NAME
 
 
-def check_format(form: str) -> None:
-    if form not in FORMATS:
-        raise UsageError(f"--format {form}: choose one of {', '.join(FORMATS)}")
+def _at(name: str, paths: Sequence[Path], chosen: Settings, known: stages.Knowledge) -> Old:
+    """What was at fault at a revision already: the same scan of the files as they were."""
+    from tempfile import TemporaryDirectory
+
+    from readiness import since
+
+    revision = since.find(name, chosen.root)
+    with TemporaryDirectory(prefix="readiness-") as made:
+        folder = Path(made).resolve()
+        since.lay_out(revision, chosen.root, folder)
+        inside = [folder / Path(os.path.realpath(each)).relative_to(chosen.root) for each in paths]
+        there = [each for each in inside if each.exists()]
+        try:
+            found = _scan(there, replace(chosen, root=folder), known) if there else None
+        except NothingExamined:
+            found = None
+    ids = [each.id for each in failing([found])] if found else []
+    return Old(revision.shown, dict.fromkeys(ids, f"at fault in {revision.shown} already"))
 
 
 def _scan(paths: list[Path], chosen: Settings, known: stages.Knowledge) -> Run:
-    with _progress("scan") as progress:
-        return stages.scan(paths, chosen, known, progress)
+    with console.progress("scan") as tell:
+        return stages.scan(paths, chosen, known, tell)
 
 
 def _scan_if_code(paths: list[Path], chosen: Settings, known: stages.Knowledge) -> list[Run]:
@@ -173,7 +204,7 @@ def _scan_if_code(paths: list[Path], chosen: Settings, known: stages.Knowledge) 
     try:
         return [_scan(paths, chosen, known)]
     except NothingExamined as problem:
-        say(f"{problem} Only the running gateway is examined.")
+        console.say(f"{problem} Only the running gateway is examined.")
         return []
 
 
@@ -185,15 +216,15 @@ def _unread(paths: Sequence[Path], chosen: Settings, found: Run) -> list[Skipped
 
 def _complain(unread: Sequence[Skipped]) -> None:
     for each in unread:
-        say(f"{each.what}: {each.why}; nothing was examined in it")
+        console.say(f"{each.what}: {each.why}; nothing was examined in it")
 
 
 def _show(mended: Sequence[stages.Mended], unread: Sequence[Skipped]) -> NoReturn:
     """What the fixes would change, and nothing else."""
-    print_text("".join(each.diff for each in mended))
+    console.print_text("".join(each.diff for each in mended))
     _tell(mended, "would fix")
     _complain(unread)
-    sys.exit(UNFINISHED if unread else 0)
+    sys.exit(ReadinessError.exit_code if unread else 0)
 
 
 def _write(mended: Sequence[stages.Mended]) -> None:
@@ -205,15 +236,15 @@ def _write(mended: Sequence[stages.Mended]) -> None:
 def _tell(mended: Sequence[stages.Mended], done: str) -> None:
     fixed = sum(each.fixed for each in mended)
     files = sum(bool(each.fixed) for each in mended)
-    say(f"{done} {fixed} finding{'s'[: fixed != 1]} in {files} file{'s'[: files != 1]}")
+    console.say(f"{done} {fixed} finding{'s'[: fixed != 1]} in {files} file{'s'[: files != 1]}")
     for each in mended:
         for finding in each.refused:
-            say(f"{each.source.name}: {finding.rule}: the fix does not hold here; mend it by hand")
+            console.say(f"{each.source.name}: {finding.rule}: the fix does not hold here; mend it by hand")
 
 
 def _probe(chosen: Settings, known: stages.Knowledge, allowed: stages.Allowed, transcript: Path | None) -> Run:
-    with _progress("probe") as progress:
-        return stages.probe(chosen, known, allowed, progress, transcript)
+    with console.progress("probe") as tell:
+        return stages.probe(chosen, known, allowed, tell, transcript)
 
 
 def _aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:
@@ -227,38 +258,6 @@ def _aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:
     return chosen
 
 
-def print_text(text: str) -> None:
-    """To stdout, also where that knows no letters beyond ASCII. A reader who leaves early is no error."""
-    if sys.stdout is None:
-        raise UsageError("there is no standard output to write the report to: use --output FILE")
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # stdout is a text stream
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as problem:
-        sys.stdout = None  # nothing may try again at the exit
-        raise UsageError(f"the report cannot be written: {problem.strerror}") from problem
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[stages.Progress]:
-    """Progress on stderr where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda current, done, total: signals.check()
-        return
-    from readiness.progress import shown
-
-    with shown(what) as progress:
-
-        def tell(current: str, done: int, total: int) -> None:
-            signals.check()
-            progress(current, done, total)
-
-        yield tell
-
-
 def finish(
     runs: list[Run],
     chosen: Settings,
@@ -270,20 +269,21 @@ def finish(
     one_sided: bool,
     started: str | None = None,
     unread: Sequence[Skipped] = (),
+    old: Sequence[Old] = (),
+    also: Sequence[str] = (),
 ) -> NoReturn:
     """Judge, render, and leave with the exit code."""
     from readiness.report import render
 
     signals.check()
-    made = stages.assemble(runs, chosen, known, fail_on.tiers, started)
+    made = stages.assemble(runs, chosen, known, fail_on.tiers, started, old)
     text = render(form, made)
+    for other, path in console.asked_for(also):
+        console.write(path, render(other, made))
     if output is None:
-        print_text(text)
+        console.print_text(text)
     else:
-        try:
-            output.write_text(text, "utf-8")
-        except OSError as problem:
-            raise UsageError(f"{output}: the report cannot be written: {problem.strerror}") from problem
-        say(f"{'READY' if made.ready else 'NOT READY'}, the report is in {output}")
+        console.write(output, text)
+        console.say(f"{'READY' if made.ready else 'NOT READY'}, the report is in {output}")
     _complain(unread)
-    sys.exit(exit_code(made, fail_on, one_sided=one_sided) or (UNFINISHED if unread else 0))
+    sys.exit(exit_code(made, fail_on, one_sided=one_sided) or (ReadinessError.exit_code if unread else 0))

@@ -1,20 +1,31 @@
-"""The JSON contract: a Report as plain data, and back to the runs it was made of.
-
-The dataclasses below are the contract. `reports/schema.json` is generated from them (`make reports`).
-"""
+"""A Report as JSON, and back to the runs it was made of."""
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass, replace
 from typing import Any, get_args, get_origin, get_type_hints
 
+from readiness.contract import (
+    SCHEMA,
+    EditJson,
+    EvidenceJson,
+    FindingJson,
+    HandlerJson,
+    ItemJson,
+    LapsedJson,
+    MeasurementJson,
+    NotExaminedJson,
+    ReportJson,
+    ToolJson,
+)
 from readiness.errors import UsageError
 from readiness.model import (
     Edit,
     Evidence,
     Exchange,
     Finding,
+    Handler,
     Kind,
     Location,
     Measurement,
@@ -22,106 +33,6 @@ from readiness.model import (
     Run,
     Skipped,
 )
-
-SCHEMA = 1
-"""Raised when a reader of the former version would misread the new one."""
-
-
-@dataclass(frozen=True)
-class ToolJson:
-    name: str
-    version: str
-
-
-@dataclass(frozen=True)
-class ItemJson:
-    id: str
-    tier: str
-    outcome: str
-    sides: str
-    reason: str
-    title: str
-
-
-@dataclass(frozen=True)
-class EditJson:
-    """Text for the place of what stands from one position up to another; lines and columns from 1."""
-
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-    text: str
-
-
-@dataclass(frozen=True)
-class FindingJson:
-    """Static findings have path to end_column, live ones request to took.
-
-    `ignored` is the reason of a comment that silences it, or empty.
-    """
-
-    id: str
-    rule: str
-    item: str
-    message: str
-    fixable: bool
-    advisory: bool
-    ignored: str
-    path: str | None = None
-    line: int | None = None
-    column: int | None = None
-    end_line: int | None = None
-    end_column: int | None = None
-    code: str | None = None
-    request: str | None = None
-    status: int | None = None
-    excerpt: str | None = None
-    took: float | None = None
-    fix: list[EditJson] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class EvidenceJson:
-    rule: str
-    item: str
-    kind: str
-    examined: int
-    outcome: str
-    left_out: str | None
-    note: str | None
-    error: str | None
-
-
-@dataclass(frozen=True)
-class MeasurementJson:
-    name: str
-    unit: str
-    rows: list[dict[str, str | float | int]]
-
-
-@dataclass(frozen=True)
-class NotExaminedJson:
-    """`of` says what was not examined: a file, a rule or an item. `blind`: it should have been and could not be."""
-
-    of: str
-    what: str
-    why: str
-    blind: bool = False
-
-
-@dataclass(frozen=True)
-class ReportJson:
-    schema: int
-    tool: ToolJson
-    subject: dict[str, str]
-    started: str
-    ready: bool
-    items: list[ItemJson]
-    findings: list[FindingJson]
-    evidence: list[EvidenceJson]
-    measurements: list[MeasurementJson]
-    not_examined: list[NotExaminedJson]
 
 
 def to_contract(report: Report) -> ReportJson:
@@ -138,7 +49,7 @@ def to_contract(report: Report) -> ReportJson:
         ],
         findings=sorted(
             (_finding(finding, each.item) for each in report.evidence for finding in each.findings),
-            key=lambda finding: (finding.ignored != "", finding.advisory),
+            key=lambda finding: (finding.ignored != "", finding.known != "", finding.advisory),
         ),
         evidence=[
             EvidenceJson(
@@ -150,6 +61,13 @@ def to_contract(report: Report) -> ReportJson:
             MeasurementJson(each.name, each.unit, [dict(row) for row in each.rows]) for each in report.measurements
         ],
         not_examined=not_examined(report),
+        compared=report.compared,
+        lapsed=[LapsedJson(each.what, each.why) for each in report.lapsed],
+        handlers=[
+            HandlerJson(list(each.methods), each.path, each.at.path, each.at.line, each.at.code)
+            for each in report.handlers
+        ],
+        content=report.content,
     )
 
 
@@ -163,8 +81,17 @@ def not_examined(report: Report) -> list[NotExaminedJson]:
 
 
 def to_json(report: Report) -> str:
-    """The report as JSON text that ends with a line feed. ASCII only, so that nothing in it is live in a terminal."""
-    return json.dumps(_finite(asdict(to_contract(report))), indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    """The report as JSON text that ends with a line feed."""
+    return dumped(asdict(to_contract(report)))
+
+
+def dumped(data: Any) -> str:
+    """Plain data as JSON text that is live neither in a terminal nor in the log of a CI.
+
+    ASCII only; and `##` is written as escapes, since `##[` and `##vso[` are commands wherever they stand in a line.
+    """
+    text = json.dumps(_finite(data), indent=2, ensure_ascii=True, allow_nan=False)
+    return text.replace("##", "\\u0023\\u0023").replace("\x7f", "\\u007f") + "\n"
 
 
 def _finite(value: Any) -> Any:
@@ -187,6 +114,7 @@ def _finding(finding: Finding, item: str) -> FindingJson:
         fixable=finding.fixable,
         advisory=finding.advisory,
         ignored=finding.ignored,
+        known=finding.known,
         fix=fix,
         **where,
     )
@@ -212,10 +140,7 @@ def check(value: object, wanted: Any, where: str) -> None:
     """Raises TypeError where plain data is not of a type of the contract, ValueError for a negative count."""
     origin, inside = get_origin(wanted), get_args(wanted)
     if is_dataclass(wanted):
-        if not isinstance(value, dict):
-            raise TypeError(f"{where} is no object")
-        for name, kind in get_type_hints(wanted).items():
-            check(value[name], kind, f"{where}.{name}")
+        _check_object(value, wanted, where)
     elif origin is list and isinstance(value, list):
         for each in value:
             check(each, inside[0], where)
@@ -229,6 +154,15 @@ def check(value: object, wanted: Any, where: str) -> None:
         raise ValueError(f"{where} is {value}")
 
 
+def _check_object(value: object, wanted: Any, where: str) -> None:
+    if not isinstance(value, dict):
+        raise TypeError(f"{where} is no object")
+    later = {each.name for each in fields(wanted) if each.default is not MISSING or each.default_factory is not MISSING}
+    for name, kind in get_type_hints(wanted).items():
+        if name in value or name not in later:
+            check(value[name], kind, f"{where}.{name}")
+
+
 def origin_types(wanted: Any) -> tuple[type, ...]:
     """The classes that `isinstance` takes for an annotation without parameters."""
     kinds = get_args(wanted) or (wanted,)
@@ -237,6 +171,12 @@ def origin_types(wanted: Any) -> tuple[type, ...]:
 
 def _runs(data: Mapping[str, Any]) -> list[Run]:
     runs = []
+    handlers = tuple(
+        Handler(
+            tuple(each["methods"]), each["path"], Location(each["file"], each["line"], 1, each["line"], 1, each["code"])
+        )
+        for each in data.get("handlers", ())
+    )
     for kind in Kind:
         if kind not in data["subject"]:
             continue
@@ -245,7 +185,8 @@ def _runs(data: Mapping[str, Any]) -> list[Run]:
         skipped = tuple(Skipped(each["what"], each["why"], each["blind"]) for each in files)
         figures = data["measurements"] if kind is Kind.LIVE else []
         measured = tuple(Measurement(each["name"], each["unit"], tuple(each["rows"])) for each in figures)
-        runs.append(Run(kind, data["subject"][kind], tuple(evidence), skipped, measured))
+        run = Run(kind, data["subject"][kind], tuple(evidence), skipped, measured)
+        runs.append(replace(run, handlers=handlers, content=data.get("content", "")) if kind is Kind.STATIC else run)
     return runs
 
 
@@ -277,5 +218,12 @@ def _place(finding: Mapping[str, Any]) -> Finding:
         where = Exchange(finding["request"], finding["status"], finding["excerpt"] or "", finding["took"] or 0.0)
     fix = tuple(Edit(**each) for each in finding["fix"])
     return Finding(
-        finding["id"], finding["rule"], finding["message"], where, finding["advisory"], fix, finding["ignored"]
+        finding["id"],
+        finding["rule"],
+        finding["message"],
+        where,
+        finding["advisory"],
+        fix,
+        finding["ignored"],
+        finding.get("known", ""),
     )

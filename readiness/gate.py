@@ -27,6 +27,6 @@ def exit_code(report: Report, fail_on: FailOn, *, one_sided: bool) -> int:
     """
     if fail_on is FailOn.NONE:
         return 0
-    if report.failing:
+    if report.failing or report.lapsed:
         return 1
     return 0 if one_sided else int(not report.ready)

@@ -8,7 +8,8 @@ from enum import StrEnum
 class Outcome(StrEnum):
     """What is known. UNKNOWN is never a pass.
 
-    WAIVED: what is wrong is accepted, by the settings or by comments in the code. NOT_APPLICABLE: in a Verdict only.
+    WAIVED: what is wrong is accepted, by the settings, by comments in the code or as an old finding.
+    NOT_APPLICABLE: in a Verdict only.
     """
 
     PASS = "pass"  # noqa: S105  an outcome
@@ -79,7 +80,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place, or one exchange, that is at fault. An advisory or ignored one is shown and never fails its item."""
+    """One place, or one exchange, that is at fault. One that is advisory, ignored or known never fails its item."""
 
     id: str
     rule: str
@@ -90,6 +91,13 @@ class Finding:
     """What mends it, where the rule knows; all edits belong together."""
     ignored: str = ""
     """The reason that a comment in the code gives for leaving the place as it is."""
+    known: str = ""
+    """Why it is an old finding: the reason and owner of the baseline, or the revision that had it already."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is shown and does not fail its item, though it would."""
+        return bool(self.ignored or self.known)
 
     @property
     def fixable(self) -> bool:
@@ -117,12 +125,19 @@ class Evidence:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if not finding.advisory and not finding.ignored)
+        return tuple(finding for finding in self.findings if not finding.advisory and not finding.accepted)
 
     @property
     def ignored(self) -> tuple[Finding, ...]:
         """What would fail it, did a comment not silence it."""
         return tuple(finding for finding in self.findings if finding.ignored and not finding.advisory)
+
+    @property
+    def known(self) -> tuple[Finding, ...]:
+        """Old findings that would fail it: wrong all the same, so with any of them it is never a pass."""
+        return tuple(
+            finding for finding in self.findings if finding.known and not finding.ignored and not finding.advisory
+        )
 
     @property
     def found_no_place(self) -> bool:
@@ -144,6 +159,8 @@ class Evidence:
             return Outcome.FAIL
         if self.left_out:
             return Outcome.UNKNOWN
+        if self.known:
+            return Outcome.WAIVED
         if self.examined > len(self.ignored):
             return Outcome.PASS
         return Outcome.WAIVED if self.ignored else Outcome.UNKNOWN
@@ -194,6 +211,26 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Lapsed:
+    """Something accepted that no longer holds: a waiver past its day, a baseline entry that nothing matches."""
+
+    what: str
+    why: str
+    """And what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Where the code answers a path."""
+
+    methods: tuple[str, ...]
+    """Upper case; none where the code does not tell."""
+    path: str
+    """As it is declared: `{name}`, `<name>`, `:name` and `*` stand for any part."""
+    at: Location
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """All that one scan or one probe run brought back."""
 
@@ -203,6 +240,10 @@ class Run:
     evidence: tuple[Evidence, ...]
     skipped: tuple[Skipped, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    handlers: tuple[Handler, ...] = ()
+    """Of a scan: where requests are answered, so that a live finding has a place in the code."""
+    content: str = ""
+    """Of a scan: a digest of all that was read. Two scans with the same one looked at the same code."""
 
     @property
     def overruled(self) -> "Run":
@@ -254,6 +295,13 @@ class Report:
     """ISO 8601 with the offset from UTC."""
     deciding: frozenset[Tier] = field(default=frozenset({Tier.MUST, Tier.TEST}))
     """The tiers that decide; must and test, unless widened."""
+    compared: str = ""
+    """What tells old findings from new ones: a baseline file, or a revision."""
+    lapsed: tuple[Lapsed, ...] = ()
+    handlers: tuple[Handler, ...] = ()
+    declared: Location | None = None
+    """Where the settings name the target."""
+    content: str = ""
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -277,4 +325,4 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        return bool(self.verdicts) and not self.failing and not self.undecided
+        return bool(self.verdicts) and not self.failing and not self.undecided and not self.lapsed

@@ -30,6 +30,23 @@ class RuleFile:
         """What its class says in literals, examples included."""
         return _parsed(Path(self.info.path))[1]
 
+    def examples(self, name: str) -> list[Any]:
+        """The elements of a list of its class; those that can only be run, as they are written."""
+        body = _class(_tree(Path(self.info.path)), Path(self.info.path))
+        for node in body:
+            if (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.List)
+                and ast.unparse(node.targets[0]) == name
+            ):
+                return [_example(each) for each in node.value.elts]
+        return []
+
+    @property
+    def fixable(self) -> bool:
+        """Whether it has fixes, read off its examples."""
+        return bool(self.examples("fixed"))
+
     def load(self) -> type[Any]:
         """Import the file and hand out its `Rule` class.
 
@@ -94,14 +111,29 @@ def _read(path: Path) -> RuleFile:
 
 def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
     """The docstring of a rule file, and what its class binds to literals."""
+    module = _tree(path)
+    return ast.get_docstring(module) or "", dict(_literals(_class(module, path)))
+
+
+def _tree(path: Path) -> ast.Module:
     try:
-        module = ast.parse(path.read_bytes(), str(path))
+        return ast.parse(path.read_bytes(), str(path))
     except (OSError, SyntaxError, ValueError) as problem:
         raise UsageError(f"{path}: the rule cannot be read: {problem}") from problem
+
+
+def _class(module: ast.Module, path: Path) -> list[ast.stmt]:
     body = next((node.body for node in module.body if isinstance(node, ast.ClassDef) and node.name == "Rule"), None)
     if body is None:
         raise UsageError(f"{path}: a rule file defines a class called Rule")
-    return ast.get_docstring(module) or "", dict(_literals(body))
+    return body
+
+
+def _example(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return ast.unparse(node)
 
 
 def _literals(body: list[ast.stmt]) -> Iterable[tuple[str, Any]]:

@@ -17,6 +17,7 @@ VALUES: dict[str, tuple[str, Any]] = {
     "-o": ("output", Path),
     "--config": ("config", Path),
     "--fail-on": ("fail_on", FailOn),
+    "--since": ("since", str),
 }
 """Option -> the parameter of `commands.scan` and what makes its value."""
 FLAGS = {
@@ -25,6 +26,7 @@ FLAGS = {
     "--no-bandit": {"bandit": False},
     "--no-cache": {"cache": False},
     "--no-ignore": {"comments": False},
+    "--no-baseline": {"baseline": False},
 }
 
 

@@ -8,11 +8,12 @@ import math
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from readiness.errors import UsageError
+from readiness.model import Location
 
 MARKERS = (".git", "pyproject.toml", "readiness.toml")
 SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
@@ -20,6 +21,9 @@ SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute
 
 SECRET_HEADER = re.compile("authorization|cookie|key|token|secret|password|credential|signature", re.IGNORECASE)
 """Names of headers whose value is a secret."""
+TARGET = re.compile(r"\s*(\[(tool\.readiness\.)?target\]|target\s*=)")
+"""The line that names the target."""
+INSTALLED = "package:"
 LONGEST_START = 24 * 3600
 """Seconds."""
 
@@ -119,6 +123,8 @@ class Settings:
     packs: tuple[Path, ...] = ()
     waive: Mapping[str, Waiver] = field(default_factory=dict)
     not_applicable: Mapping[str, str] = field(default_factory=dict)
+    baseline: Path | None = None
+    """The file of old findings. None: the one of the usual name, if there is one."""
     target: TargetSettings = field(default_factory=TargetSettings)
     today: datetime.date = field(default_factory=datetime.date.today)
     bandit: bool = True
@@ -127,6 +133,12 @@ class Settings:
     """Whether comments in the code may silence findings."""
     cache: Path | None = None
     """The folder of what is remembered between scans; None: nothing is."""
+    declared: Location | None = field(default=None, compare=False)
+    """Where the file of the settings names the target, else its first line; None without a file."""
+
+
+OF_THE_CALL = {"root", "base", "today", "bandit", "comments", "cache", "declared"}
+"""What no file sets."""
 
 
 def project_root(path: Path) -> Path:
@@ -154,35 +166,63 @@ def load(where: Path, config: Path | None = None) -> Settings:
     """The settings in force for `where`. Raises UsageError for a file that is missing, unreadable or wrong."""
     root = project_root(where)
     if config is not None:
-        return parse(_toml(config), root, config.resolve().parent, str(config))
+        return _from(config, _toml(config), root, config.resolve().parent, str(config))
     own = root / "readiness.toml"
     if own.is_file():
-        return parse(_toml(own), root, root, str(own))
+        return _from(own, _toml(own), root, root, str(own))
     shared = root / "pyproject.toml"
     if shared.is_file():
-        tool = _toml(shared).get("tool", {})
-        table = tool.get("readiness", {}) if isinstance(tool, dict) else tool
-        if not isinstance(table, dict):
-            raise UsageError(f"{shared}: [tool.readiness] is a table of settings")
-        return parse(table, root, root, f"{shared} [tool.readiness]")
+        return _from(shared, written(shared), root, root, f"{shared} [tool.readiness]")
     return Settings(root, root)
+
+
+def written(path: Path) -> Mapping[str, Any]:
+    """The table of settings as a file holds it, before it is checked."""
+    if path.name != "pyproject.toml":
+        return _toml(path)
+    tool = _toml(path).get("tool", {})
+    table = tool.get("readiness", {}) if isinstance(tool, dict) else tool
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: [tool.readiness] is a table of settings")
+    return table
+
+
+def _from(path: Path, table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
+    lines = path.read_text("utf-8").splitlines()
+    named = (number for number, line in enumerate(lines, 1) if TARGET.match(line))
+    name = os.path.relpath(os.path.realpath(path), root)
+    line = next(named, 1)
+    return replace(parse(table, root, base, origin), declared=Location(name, line, 1, line, 1))
 
 
 def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
     """Settings from a table as it stands in the file; `origin` names it in errors."""
     read = _Reader(origin)
-    of_the_call = {"root", "base", "today", "bandit", "comments", "cache"}
-    read.keys(table, {each.name for each in fields(Settings)} - of_the_call, "")
+    read.keys(table, {each.name for each in fields(Settings)} - OF_THE_CALL, "")
     return Settings(
         root=root,
         base=base,
         exclude=tuple(read.strings(table, "exclude")),
         examine_tests=read.plain(table, "examine_tests", bool, default=False),
-        packs=tuple(base / each for each in read.strings(table, "packs")),
+        packs=tuple(_pack(read, base, each) for each in read.strings(table, "packs")),
         waive={name: _waiver(read, name, value) for name, value in read.table(table, "waive").items()},
         not_applicable=read.texts(table, "not_applicable"),
+        baseline=base / named if (named := read.plain(table, "baseline", str)) else None,
         target=_target(read, read.table(table, "target")),
     )
+
+
+def _pack(read: "_Reader", base: Path, named: str) -> Path:
+    """A folder, or `package:NAME` for an installed package, which is found without being imported."""
+    if not named.startswith(INSTALLED):
+        return base / named
+    from importlib.util import find_spec
+
+    name = named.removeprefix(INSTALLED)
+    found = find_spec(name) if name.isidentifier() else None
+    if found is None or not found.submodule_search_locations:
+        raise read.wrong(f"packs: there is no package {name} in this environment; install it beside readiness")
+    return Path(next(iter(found.submodule_search_locations)))
 
 
 def _target(read: "_Reader", table: Mapping[str, Any]) -> TargetSettings:

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from readiness import audit, catalogue, settings
-from readiness.evidence import ReportJson, from_json, to_json
+from readiness.contract import ReportJson
+from readiness.evidence import from_json, to_json
 from readiness.gate import FailOn
 from readiness.model import Evidence, Exchange, Finding, Report
 from readiness.report.markdown import render

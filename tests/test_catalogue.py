@@ -83,6 +83,36 @@ def test_the_page_of_a_rule_shows_the_very_examples_that_test_it() -> None:
         assert code in [each.rstrip() for each in JSON.constants["bad" if title == "Wrong" else "good"]]
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.info.id)
+def test_every_page_is_whole(rule: RuleFile) -> None:
+    page = catalogue.explain(rule.info.id, ITEMS, RULES)
+    for part in (
+        "\nIn production: ",
+        "\nFix: ",
+        "\nWrong:\n    ",
+        "\nRight:\n    ",
+        "\n    [waive]\n",
+        "\n    [not_applicable]\n",
+    ):
+        assert part in page, part
+    assert (f"    # readiness: ignore[{rule.info.id}] " in page) is (rule.language == "python")
+    assert ("--fix" in page) is rule.fixable
+
+
+def test_a_probe_shows_which_gateways_it_tells_apart() -> None:
+    page = catalogue.explain("live/rate-limit", ITEMS, RULES)
+    assert "\nWrong:\n    a gateway with rate=None\n" in page
+    assert "\nRight:\n    a gateway with none of these faults\n" in page
+
+
+def test_the_listing_tells_kind_and_fixes() -> None:
+    lines = {line.split()[0]: line for line in catalogue.listing(ITEMS, RULES).splitlines() if line.startswith("  ")}
+    for rule in RULES:
+        assert f" {rule.info.kind} " in lines[rule.info.id]
+        assert (" fix " in lines[rule.info.id].partition(rule.info.title)[0]) is rule.fixable
+    assert sum(rule.fixable for rule in RULES) > 3
+
+
 def test_the_page_of_a_rule_tells_how_to_waive_its_item() -> None:
     page = catalogue.explain("python/unguarded-json", ITEMS, RULES)
     assert '    json-guarded = { reason = "...", until = 2027-01-31 }' in page

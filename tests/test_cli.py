@@ -15,7 +15,9 @@ from readiness.cli import app
 from tests.running import READINESS, run
 from tests.scan.harness import CLEAR, FLAGGED, write
 
-COMMANDS = [command.callback.__name__ for command in app.registered_commands if command.callback]
+COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+SCREEN = 40
+"""Lines."""
 PROJECT = {
     "flagged/a.py": FLAGGED,
     "clear/a.py": CLEAR,
@@ -46,7 +48,11 @@ def project(tmp_path: Path) -> Path:
         ("scan broken", 3, "broken/a.py first: cannot be parsed"),
         ("scan stubs", 3, "stubs/a.pyi first: a stub holds no code"),
         ("audit empty", 3, "nothing to examine"),
-        ("scan flagged --format pdf", 2, "--format pdf: choose one of terminal, markdown, json"),
+        (
+            "scan flagged --format pdf",
+            2,
+            "--format pdf: choose one of terminal, concise, markdown, html, json, sarif, junit, github, gitlab",
+        ),
         ("scan flagged --config nowhere.toml", 2, "nowhere.toml: no such configuration file"),
         ("scan flagged -o nowhere/report.md", 2, "nowhere/report.md: the report cannot be written"),
         ("report nowhere.json", 2, "nowhere.json: cannot be read"),
@@ -156,6 +162,26 @@ def test_the_help_of_a_command_has_an_example(command: str, tmp_path: Path) -> N
     done = run(command, "--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Example: readiness {command}" in done.stdout
+    assert len(done.stdout.splitlines()) <= SCREEN
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "known"),
+    [
+        ("readiness explain python/unguarded", "python/unguarded-json"),
+        ("readiness explain rate-lim", "rate-limited"),
+        ("readiness scan src --format sa", "sarif"),
+        ("readiness ba", "baseline"),
+    ],
+)
+def test_a_shell_completes_commands_rules_items_and_formats(words: str, known: str, tmp_path: Path) -> None:
+    script = "from readiness.cli import app; app(prog_name='readiness')"
+    count = str(len(words.split()) - 1)
+    env = {**os.environ, "_READINESS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": count}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert known in done.stdout.split()
 
 
 def test_the_help_lists_every_command(tmp_path: Path) -> None:

@@ -11,9 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from readiness.contract import SCHEMA, ReportJson
 from readiness.errors import UsageError
-from readiness.evidence import SCHEMA, ReportJson, from_json, to_json
-from readiness.model import Edit, Evidence, Exchange, Finding, Kind, Measurement, Outcome, Report, Run, Sides, Skipped
+from readiness.evidence import from_json, to_json
+from readiness.model import (
+    Edit,
+    Evidence,
+    Exchange,
+    Finding,
+    Handler,
+    Kind,
+    Lapsed,
+    Location,
+    Measurement,
+    Outcome,
+    Report,
+    Run,
+    Sides,
+    Skipped,
+)
 from tests.report.values import (
     ACCEPTED,
     broken,
@@ -51,6 +67,27 @@ BOTH = (
     live(evidence("live/first", finding("500", ANSWER, rule="live/first"), examined=2),
          broken("live/third"), measurements=(TABLE,)),
 )  # fmt: skip
+
+
+ROUTE = Handler(("POST",), "/v1/chat", Location("app/main.py", 7, 1, 7, 1, "@app.post('/v1/chat')"))
+
+
+def test_handlers_the_digest_of_the_code_and_old_findings_are_kept() -> None:
+    run = replace(static(evidence("python/first", finding(known="mended soon"))), handlers=(ROUTE,), content="abc")
+    made = replace(report(run), handlers=(ROUTE,), content="abc", compared="a file", lapsed=(Lapsed("x", "y"),))
+    assert from_json(to_json(made), "saved")[0] == [
+        replace(run, evidence=tuple(each for each in made.evidence if each.kind is Kind.STATIC))
+    ]
+    assert told(made)["lapsed"] == [{"what": "x", "why": "y"}]
+
+
+def test_a_report_that_was_saved_before_there_were_handlers_is_read() -> None:
+    saved = told(report(*BOTH))
+    for later in ("handlers", "lapsed", "compared", "content"):
+        del saved[later]
+    for each in saved["findings"]:
+        del each["known"]
+    assert from_json(json.dumps(saved), "saved") == from_json(to_json(report(*BOTH)), "saved")
 
 
 def told(report: Report) -> dict[str, Any]:

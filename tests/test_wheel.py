@@ -68,6 +68,10 @@ def test_the_core_scans_probes_lists_and_names_the_missing_extras(readiness: Pat
     assert scanned.returncode == 1, scanned.stderr
     assert [each["rule"] for each in json.loads(scanned.stdout)["findings"]] == ["python/unguarded-json"]
 
+    page = run(readiness, "scan", ".", "--format", "html", cwd=tmp_path)
+    assert page.stdout.startswith("<!doctype html>"), page.stderr
+    assert "readiness.yml: audits each pull request" in run(readiness, "init", cwd=tmp_path).stdout
+
     listed = run(readiness, "rules", cwd=tmp_path)
     assert listed.returncode == 0
     assert "python/unguarded-json" in listed.stdout

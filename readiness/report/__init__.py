@@ -6,8 +6,14 @@ from readiness.model import Report
 
 RENDERERS = {
     "terminal": ("readiness.report.terminal", "render"),
+    "concise": ("readiness.report.concise", "render"),
     "markdown": ("readiness.report.markdown", "render"),
+    "html": ("readiness.report.html", "render"),
     "json": ("readiness.evidence", "to_json"),
+    "sarif": ("readiness.report.sarif", "render"),
+    "junit": ("readiness.report.junit", "render"),
+    "github": ("readiness.report.github", "render"),
+    "gitlab": ("readiness.report.gitlab", "render"),
 }
 """Format -> the module and the function that render it."""
 

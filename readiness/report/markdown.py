@@ -46,12 +46,16 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"- {kind}: {code(subject)}"
     if silenced := words.ignored(report):
         yield f"- {len(silenced)} ignored by comment, listed below"
+    if report.compared:
+        yield f"- {len(words.known(report))} known from before, by {code(report.compared)}"
     if report.started:
         yield f"- readiness {report.version}, started {text(report.started)}"
+    yield from _lapsed(report)
     yield from _fixes(report)
     yield from _waived(report)
     yield from _measurements(report)
     yield from _checklist(report)
+    yield from _known(report)
     yield from _ignored(report)
     yield from _advice(report)
     yield from _unseen(report)
@@ -114,6 +118,23 @@ def _checklist(report: Report) -> Iterator[str]:
             sides = words.SIDES[verdict.sides]
             proof = f" ({sides})" if sides else ""
             yield f"- {MARKS[verdict.outcome]} {text(verdict.item.title)}{proof}: {text(verdict.reason)}"
+
+
+def _lapsed(report: Report) -> Iterator[str]:
+    if report.lapsed:
+        yield from ("", "## Accepted, and no longer so", "")
+        yield from (f"- {text(each.what)}: {text(each.why)}" for each in report.lapsed)
+
+
+def _known(report: Report) -> Iterator[str]:
+    old = words.known(report)
+    if not old:
+        return
+    yield from ("", f"<details><summary>{len(old)} known from before</summary>", "")
+    yield from (f"{_finding(finding)}<br>reason: {text(finding.known)}" for finding in old[:SHOWN])
+    if len(old) > SHOWN:
+        yield f"- and {len(old) - SHOWN} more in the JSON report"
+    yield from ("", "</details>")
 
 
 def _ignored(report: Report) -> Iterator[str]:

@@ -30,8 +30,12 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _wrapped(f"{len(report.verdicts)} items: {words.counts(report)}", "  ")
     if silenced := words.ignored(report):
         yield f"  {len(silenced)} ignored by comment, listed below"
+    if report.compared:
+        yield from _wrapped(f"{len(words.known(report))} known from before, by {words.plain(report.compared)}", "  ")
+    yield from _lapsed(report)
     yield from _fixes(report)
     yield from _waived(report)
+    yield from _known(report)
     yield from _ignored(report)
     yield from _advice(report)
     yield from _measurements(report)
@@ -83,6 +87,27 @@ def _waived(report: Report) -> Iterator[str]:
     for verdict in verdicts:
         yield from _wrapped(f"{verdict.item.id}: {words.plain(verdict.reason)}", "  ")
         yield from _findings(verdict)
+
+
+def _lapsed(report: Report) -> Iterator[str]:
+    if not report.lapsed:
+        return
+    yield from _title("Accepted, and no longer so")
+    for each in report.lapsed:
+        yield from _wrapped(words.plain(each.what), "    ", "  ")
+        yield from _wrapped(words.plain(each.why), "    ")
+
+
+def _known(report: Report) -> Iterator[str]:
+    old = words.known(report)
+    if not old:
+        return
+    yield from _title(f"{len(old)} known from before")
+    for finding in old[:SHOWN]:
+        yield from _wrapped(f"{words.place(finding)}  {words.rule(finding)}", "  ")
+        yield from _wrapped(f"reason: {words.plain(finding.known)}", "    ")
+    if len(old) > SHOWN:
+        yield f"  and {len(old) - SHOWN} more; --format json lists all"
 
 
 def _ignored(report: Report) -> Iterator[str]:
@@ -149,5 +174,4 @@ def _title(text: str) -> Iterator[str]:
 def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
     start = indent if first is None else first
     lines = textwrap.wrap(text, WIDTH - 1, initial_indent=start, subsequent_indent=indent, break_on_hyphens=False)
-    # a line that begins with two colons is a command to the CI that shows it
-    return [line.replace("::", ": :", 1) if line.lstrip().startswith("::") else line for line in lines]
+    return [words.line(line) for line in lines]

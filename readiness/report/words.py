@@ -1,7 +1,9 @@
 """What all renderers say alike: the verdict, the counts, the order of what to fix, the next steps."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from enum import StrEnum
 
 from readiness.model import Evidence, Exchange, Finding, Kind, Location, Outcome, Report, Sides, Tier, Verdict
 
@@ -13,12 +15,35 @@ SIDES = {
     Sides.CONTRADICTION: "static and live contradict each other",
 }
 ORDER = {Outcome.FAIL: 0, Outcome.ERROR: 1}
+COMMAND = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
 TIERS = {Tier.MUST: 0, Tier.SHOULD: 1, Tier.NICE: 2, Tier.TEST: 3}
 
 
+OPEN = ("{", "<", ":", "*")
+"""How a part of a declared path begins that stands for any."""
+
+
+class Weight(StrEnum):
+    """What a finding does to the gate."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    ADVICE = "advice"
+    ACCEPTED = "accepted"
+
+
 def plain(text: str) -> str:
-    """Text from outside with nothing live in it: control and format characters shown as escapes, on one line."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    """Text from outside with nothing live in it: control and format characters shown as escapes, on one line.
+
+    `##[` and `##vso[` are commands to a CI wherever they stand in a line of its log.
+    """
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return COMMAND.sub("## ", shown)
+
+
+def line(text: str) -> str:
+    """A line of plain text that no CI takes for a command, as it does where one begins with two colons."""
+    return text.replace("::", ": :", 1) if text.lstrip().startswith("::") else text
 
 
 def verdict(report: Report) -> str:
@@ -38,6 +63,8 @@ def because(report: Report) -> str:
         parts.append(f"{len(report.failing)} deciding items fail")
     if report.undecided:
         parts.append(f"{len(report.undecided)} deciding items are unknown")
+    if report.lapsed:
+        parts.append(f"{len(report.lapsed)} of what was accepted no longer holds")
     return " and ".join(parts) or "every deciding item passed, was waived or does not apply"
 
 
@@ -87,13 +114,65 @@ def seen(finding: Finding) -> str:
 
 def advice(report: Report) -> list[Finding]:
     """Findings that are shown and fail nothing, our own before those of bandit, which are many."""
-    advice = [finding for finding in report.findings if finding.advisory and not finding.ignored]
+    advice = [finding for finding in report.findings if finding.advisory and not finding.accepted]
     return sorted(advice, key=lambda finding: finding.rule.startswith("bandit/"))
 
 
 def ignored(report: Report) -> list[Finding]:
     """Findings that a comment in the code silences."""
     return [finding for finding in report.findings if finding.ignored]
+
+
+def known(report: Report) -> list[Finding]:
+    """Old findings: wrong, and accepted for now."""
+    return [finding for finding in report.findings if finding.known and not finding.ignored]
+
+
+def told(report: Report) -> list[tuple[Finding, Verdict | None]]:
+    """Every finding with the verdict that it bears on, in the order of the checklist."""
+    judged = [
+        (finding, verdict) for verdict in report.verdicts for each in verdict.evidence for finding in each.findings
+    ]
+    return [*judged, *((finding, None) for each in report.unjudged for finding in each.findings)]
+
+
+def weight(finding: Finding, verdict: Verdict | None, report: Report) -> Weight:
+    """How much a finding matters: an error fails the gate, a warning another item, advice nothing.
+
+    Findings of an item that is waived, or does not apply, fail nothing either.
+    """
+    if finding.advisory or verdict is None:
+        return Weight.ADVICE
+    if finding.accepted or verdict.outcome in {Outcome.WAIVED, Outcome.NOT_APPLICABLE}:
+        return Weight.ACCEPTED
+    return Weight.ERROR if verdict.item.tier in report.deciding else Weight.WARNING
+
+
+def acceptance(finding: Finding, verdict: Verdict | None) -> str:
+    """Why a finding fails nothing though it would; empty where it is not accepted."""
+    if finding.ignored or finding.known:
+        return finding.ignored or finding.known
+    return verdict.reason if verdict is not None and verdict.outcome is Outcome.WAIVED and not finding.advisory else ""
+
+
+def landing(finding: Finding, report: Report) -> Location:
+    """A place in a file for any finding: its own, the handler of the request, or where the settings name the target."""
+    where = finding.where
+    if isinstance(where, Location):
+        return where
+    handler = _handler(where.request, report) if where is not None else None
+    return handler or report.declared or Location("readiness.toml", 1, 1, 1, 1)
+
+
+def _handler(request: str, report: Report) -> Location | None:
+    method, _, rest = request.partition(" ")
+    path = rest.partition(" ")[0].partition("?")[0]
+    for each in report.handlers:
+        pattern = "/".join("[^/]+" if part[:1] in OPEN else re.escape(part) for part in each.path.split("/"))
+        right = method in each.methods if each.methods or method == "NATS" else True
+        if right and (method == "NATS" or re.fullmatch(pattern, path)):
+            return each.at
+    return None
 
 
 def unseen(report: Report) -> list[tuple[str, str, int]]:
@@ -120,6 +199,8 @@ def listed(names: Sequence[str], most: int = 8) -> str:
 def next_steps(report: Report) -> list[str]:
     """What to do now, one sentence each."""
     steps = []
+    if report.lapsed:
+        steps.append("Renew or remove what was accepted and no longer holds: it is listed above.")
     worst = to_fix(report)
     if worst:
         rule = next((each.rule for each in worst[0].evidence if each.outcome is Outcome.FAIL), "")

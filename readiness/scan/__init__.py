@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,7 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
             memory.keep_run(subject, made, examined)
     # modes change without the content: what was looked at on disk is never remembered
     looked = disk.look(paths, [rule for rule in rules if rule.language == "files"], settings)
+    made = replace(made, content=memory.contents)
     return looked.beside(made if settings.comments else made.overruled)
 
 

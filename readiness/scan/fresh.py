@@ -9,7 +9,7 @@ from pathlib import Path
 
 from readiness.errors import NothingExamined
 from readiness.identity import identify
-from readiness.model import Evidence, Finding, Kind, Location, Run, Skipped
+from readiness.model import Evidence, Finding, Handler, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
 from readiness.scan import bandit, suppress
 from readiness.scan.examiner import Examiner, Gatherer
@@ -57,7 +57,8 @@ class Scan:
         evidence = [judged(about[each.rule], each, service) if each.rule in about else each for each in summed]
         evidence += self._of_bandit(known)
         evidence = suppress.silence(evidence, self.found.sources, skipped, self.rules)
-        return Run(Kind.STATIC, subject, tuple(evidence), skipped), tuple(examined)
+        run = Run(Kind.STATIC, subject, tuple(evidence), skipped, handlers=_handlers(service))
+        return run, tuple(examined)
 
     def fixes(self, run: Run) -> list[Mended]:
         """What the fixes of a run's findings make of the files. Nothing is written."""
@@ -114,6 +115,14 @@ class Scan:
             return ()
         issues = [finding for each in known for finding in each.bandit]
         return bandit.evidence(issues, len(known), self.bandit.version, bandit.table(self.packs))
+
+
+def _handlers(service: Service | None) -> tuple[Handler, ...]:
+    """Where the service answers: its routes, then its subscriptions."""
+    if service is None:
+        return ()
+    routes = [Handler(each.route.methods, each.path, each.route.at) for each in service.endpoints]
+    return (*routes, *(Handler(("NATS",), "*", each.at) for each in service.messages if each.library == "nats"))
 
 
 def settled(outcome: Outcome, project: Project) -> Outcome:

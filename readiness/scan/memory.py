@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from readiness.cache import Cache, digest, stamp
-from readiness.model import Edit, Evidence, Finding, Kind, Location, Run, Skipped
+from readiness.model import Edit, Evidence, Finding, Handler, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
 from readiness.scan.files import Found, Source
 from readiness.scan.outcomes import Deferred, Examined, Hangs, Leaving, Outcome
@@ -99,10 +99,11 @@ class Memory:
 
     def _run_key(self, subject: str) -> bytes:
         left = "\0".join(f"{each.what}\0{each.why}" for each in self._found.skipped)
-        return digest(self._tool, "run", subject, self._contents, left, str(self._found.all_named))
+        return digest(self._tool, "run", subject, self.contents, left, str(self._found.all_named))
 
     @cached_property
-    def _contents(self) -> str:
+    def contents(self) -> str:
+        """A digest of all files of the run."""
         return of_sources(self._found.sources)
 
     # ---- one file
@@ -257,6 +258,7 @@ def run_out(run: Run) -> dict[str, Any]:
             for each in run.evidence
         ],
         "skipped": [list(astuple(each)) for each in run.skipped],
+        "handlers": [[list(each.methods), each.path, list(astuple(each.at))] for each in run.handlers],
     }
 
 
@@ -265,4 +267,6 @@ def run_in(data: Mapping[str, Any]) -> Run:
         Evidence(rule, item, Kind.STATIC, examined, tuple(finding_in(one) for one in findings), left_out, note, error)
         for rule, item, examined, findings, left_out, note, error in data["evidence"]
     ]
-    return Run(Kind.STATIC, data["subject"], tuple(evidence), tuple(Skipped(*each) for each in data["skipped"]))
+    handlers = [Handler(tuple(methods), path, Location(*at)) for methods, path, at in data["handlers"]]
+    skipped = tuple(Skipped(*each) for each in data["skipped"])
+    return Run(Kind.STATIC, data["subject"], tuple(evidence), skipped, handlers=tuple(handlers))

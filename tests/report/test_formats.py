@@ -1,12 +1,15 @@
 """What holds in every format alike."""
 
+import html
 import json
 import re
+from collections import Counter
+from xml.etree import ElementTree as Xml
 
 import pytest
 from hypothesis import given
 
-from readiness.model import Evidence, Exchange, Location, Report, Skipped
+from readiness.model import Evidence, Exchange, Location, Outcome, Report, Skipped
 from readiness.report import RENDERERS, render
 from tests.report.values import (
     ACCEPTED,
@@ -29,11 +32,13 @@ from tests.report.values import (
 )
 
 FORMATS = sorted(RENDERERS)
+PAGES = ["html", "json", "markdown", "terminal"]
+"""The formats that tell all that is known; the others are for machines that show a part of it."""
 
 
 def flat(rendered: str) -> str:
     """Without what a format adds to a text: line breaks, and the escapes of Markdown."""
-    return re.sub(r"\s+", " ", rendered.replace("\\", ""))
+    return re.sub(r"\s+", " ", html.unescape(rendered).replace("\\", ""))
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -62,7 +67,41 @@ def test_all_formats_count_alike(told: list[Evidence]) -> None:
         assert {what: int(count) for count, what in re.findall(r"(\d+) ([a-z ]+)", line[1])} == counted
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@laws
+@given(one_each)
+def test_all_formats_count_findings_and_items_alike(told: list[Evidence]) -> None:
+    made = judged(told)
+    items = Counter(each["outcome"] for each in json.loads(render("json", made))["items"])
+    findings = json.loads(render("json", made))["findings"]
+    accepted = sum(1 for each in findings if each["ignored"] or each["known"])
+    (run,) = json.loads(render("sarif", made))["runs"]
+    assert len(run["results"]) == len(findings)
+    assert Counter(run["properties"]["items"].values()) == items
+    weights = Counter(each["properties"]["weight"] for each in run["results"])
+    hushed = sum(bool(each.get("suppressions")) for each in run["results"])
+    assert weights["accepted"] == hushed
+    open_ones = len(findings) - hushed
+    assert len(json.loads(render("gitlab", made))) == open_ones
+    lines = Counter(line.split(" ")[0] for line in render("github", made).splitlines() if " file=" in line)
+    assert lines == {
+        f"::{level}": weights[weight]
+        for level, weight in (("error", "error"), ("warning", "warning"), ("notice", "advice"))
+        if weights[weight]
+    }
+    concise = render("concise", made).splitlines()
+    assert len(concise) == weights["error"] + weights["warning"] + items["error"] + 2
+    assert concise[-1].startswith(f"{items.total()} items: ")
+    suite = Xml.fromstring(render("junit", made)).find("testsuite")
+    assert suite is not None
+    assert [suite.get(each) for each in ("tests", "failures", "errors")] == [
+        str(items.total()), str(items["fail"]), str(items["error"])
+    ]  # fmt: skip
+    (page,) = re.findall(r"(\d+) items: ([\w, ]+)\.", render("html", made))
+    assert page == (str(items.total()), ", ".join(f"{items[each]} {each}" for each in Outcome if items[each]))
+    assert sum(weights.values()) - accepted >= open_ones - sum(each["advisory"] for each in findings)
+
+
+@pytest.mark.parametrize("form", PAGES)
 def test_every_finding_is_told_with_its_place_and_its_rule(form: str) -> None:
     page = render(form, MIXED)
     assert len(MIXED.findings) == 6
@@ -89,7 +128,7 @@ def test_every_finding_is_told_with_its_place_and_its_rule(form: str) -> None:
             assert found.ignored in flat(page)
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", PAGES)
 def test_every_item_and_what_is_known_of_it_is_told(form: str) -> None:
     page = flat(render(form, MIXED))
     for verdict in MIXED.verdicts:
@@ -98,7 +137,7 @@ def test_every_item_and_what_is_known_of_it_is_told(form: str) -> None:
     assert "live/third broke: KeyError: 'x'" in page
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", PAGES)
 def test_every_file_that_was_left_is_told_with_the_reason(form: str) -> None:
     page = flat(render(form, MIXED))
     for each in MIXED.skipped:
@@ -116,7 +155,7 @@ def test_the_same_report_is_the_same_text(form: str) -> None:
 def test_nothing_examined_is_never_ready(form: str, made: Report) -> None:
     assert not made.ready
     page = render(form, made)
-    assert '"ready": false' in page or "NOT READY" in page.splitlines()[0]
+    assert '"ready": false' in page or "NOT READY" in page or json.loads(page) == []
 
 
 @pytest.mark.parametrize("form", ["markdown", "terminal"])
@@ -166,4 +205,7 @@ def test_no_line_begins_as_a_command_of_ci(form: str, raw: str) -> None:
             skipped=(Skipped(raw, raw),),
         )
     )
-    assert not [line for line in render(form, made).splitlines() if line.lstrip().startswith("::")]
+    lines = [line for line in render(form, made).splitlines() if line.lstrip().startswith("::")]
+    assert not [
+        line for line in lines if form != "github" or not line.startswith(("::error ", "::warning ", "::notice "))
+    ]

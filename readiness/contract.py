@@ -1,0 +1,130 @@
+"""The JSON contract: a saved report as plain data. `reports/schema.json` is generated from it (`make reports`).
+
+A field that came later has a default, and reports that were saved without it are read all the same.
+"""
+
+from dataclasses import dataclass, field
+
+SCHEMA = 1
+"""Raised when a reader of the former version would misread the new one."""
+
+
+@dataclass(frozen=True)
+class ToolJson:
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ItemJson:
+    id: str
+    tier: str
+    outcome: str
+    sides: str
+    reason: str
+    title: str
+
+
+@dataclass(frozen=True)
+class EditJson:
+    """Text for the place of what stands from one position up to another; lines and columns from 1."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+
+
+@dataclass(frozen=True)
+class FindingJson:
+    """Static findings have path to end_column, live ones request to took.
+
+    `ignored` is the reason of a comment that silences it, or empty; `known` says why it is an old finding, or is empty.
+    """
+
+    id: str
+    rule: str
+    item: str
+    message: str
+    fixable: bool
+    advisory: bool
+    ignored: str
+    path: str | None = None
+    line: int | None = None
+    column: int | None = None
+    end_line: int | None = None
+    end_column: int | None = None
+    code: str | None = None
+    request: str | None = None
+    status: int | None = None
+    excerpt: str | None = None
+    took: float | None = None
+    fix: list[EditJson] = field(default_factory=list)
+    known: str = ""
+
+
+@dataclass(frozen=True)
+class EvidenceJson:
+    rule: str
+    item: str
+    kind: str
+    examined: int
+    outcome: str
+    left_out: str | None
+    note: str | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class MeasurementJson:
+    name: str
+    unit: str
+    rows: list[dict[str, str | float | int]]
+
+
+@dataclass(frozen=True)
+class NotExaminedJson:
+    """`of` says what was not examined: a file, a rule or an item. `blind`: it should have been and could not be."""
+
+    of: str
+    what: str
+    why: str
+    blind: bool = False
+
+
+@dataclass(frozen=True)
+class LapsedJson:
+    """Something accepted that no longer holds, and what to do about it."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True)
+class HandlerJson:
+    """Where the code answers a path."""
+
+    methods: list[str]
+    path: str
+    file: str
+    line: int
+    code: str
+
+
+@dataclass(frozen=True)
+class ReportJson:
+    schema: int
+    tool: ToolJson
+    subject: dict[str, str]
+    started: str
+    ready: bool
+    items: list[ItemJson]
+    findings: list[FindingJson]
+    evidence: list[EvidenceJson]
+    measurements: list[MeasurementJson]
+    not_examined: list[NotExaminedJson]
+    compared: str = ""
+    lapsed: list[LapsedJson] = field(default_factory=list)
+    handlers: list[HandlerJson] = field(default_factory=list)
+    content: str = ""

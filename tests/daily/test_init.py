@@ -1,0 +1,106 @@
+"""`readiness init`: what it sees, what it proposes, and that nothing is overwritten."""
+
+import os
+import pty
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from readiness import settings
+from readiness.scaffold import Seen, look
+from tests.running import READINESS, run
+from tests.scan.harness import write
+
+API = "from fastapi import FastAPI\n\napi = FastAPI()\n"
+PROPOSED = ["readiness.toml", ".pre-commit-config.yaml", ".github/workflows/readiness.yml"]
+
+
+@pytest.mark.parametrize(
+    ("project", "seen"),
+    [
+        ({"app/main.py": API}, Seen("fastapi", "app.main:api", uses_nats=False)),
+        ({"src/gate/app.py": API, "src/gate/bus.py": "import nats\n"}, Seen("fastapi", "gate.app:api", uses_nats=True)),
+        ({"pkg/__init__.py": "import starlette.applications as s\napp: object = s.Starlette()\n"},
+         Seen("starlette", "pkg:app", uses_nats=False)),
+        ({"a.py": "from flask import Flask\ndef make():\n    return Flask('x')\n"}, Seen("flask", "", uses_nats=False)),
+        ({"a.py": "import natsort\n", "b.py": "print 'odd'\n"}, Seen("", "", uses_nats=False)),
+        ({"tests/test_a.py": "import nats\n", "a.py": ""}, Seen("", "", uses_nats=False)),
+    ],
+)  # fmt: skip
+def test_what_is_seen_of_a_project(project: dict[str, str], seen: Seen, tmp_path: Path) -> None:
+    assert look(write(tmp_path, project)) == seen
+
+
+def test_without_a_terminal_it_is_shown_and_not_written(tmp_path: Path) -> None:
+    write(tmp_path, {"app/main.py": API})
+    done = run("init", cwd=tmp_path)
+    assert done.returncode == 0
+    assert all(f"\n{name}: " in f"\n{done.stdout}" for name in PROPOSED)
+    assert done.stderr == "readiness: nothing was written; readiness init --yes writes it\n"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["app"]
+
+
+def test_what_is_written_is_valid_and_a_second_time_nothing_is(tmp_path: Path) -> None:
+    write(tmp_path, {"app/main.py": API})
+    done = run("init", "--yes", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, f"readiness: wrote {', '.join(PROPOSED)}\n")
+    chosen = settings.load(tmp_path)
+    assert chosen.target.launch == "uvicorn app.main:api --host 127.0.0.1 --port {port}"
+    assert set(chosen.not_applicable) == {"nats-connection-checked", "nats-requests-timed"}
+    assert run("scan", "app", "--fail-on", "none", cwd=tmp_path).returncode == 0
+    hooks = tmp_path / ".pre-commit-config.yaml"
+    subprocess.run(["pre-commit", "validate-config", hooks], check=True, env=path(), capture_output=True)
+    before = {name: (tmp_path / name).read_text() for name in PROPOSED}
+    again = run("init", "--yes", cwd=tmp_path)
+    assert again.stderr == "readiness: everything is there already; nothing was written\n"
+    assert {name: (tmp_path / name).read_text() for name in PROPOSED} == before
+
+
+def path() -> dict[str, str]:
+    """Where the tools of this environment are found."""
+    return {**os.environ, "PATH": f"{Path(READINESS[0]).parent}:{os.environ['PATH']}"}
+
+
+def test_what_is_there_is_left_and_shown_for_adding_by_hand(tmp_path: Path) -> None:
+    mine = {".pre-commit-config.yaml": "repos: []\n", "pyproject.toml": "[tool.readiness]\nexclude = ['x']\n"}
+    write(tmp_path, {"app.py": API, ".gitlab-ci.yml": "", **mine})
+    done = run("init", "--yes", cwd=tmp_path)
+    assert ".pre-commit-config.yaml: there already, left as it is. To add by hand:" in done.stdout
+    assert done.stderr == "readiness: wrote .gitlab/readiness.yml\n"
+    assert {name: (tmp_path / name).read_text() for name in mine} == mine
+    assert not (tmp_path / ".github").exists()
+
+
+def test_with_nats_nothing_is_called_out_of_place(tmp_path: Path) -> None:
+    write(tmp_path, {"app.py": f"import nats\n{API}"})
+    run("init", "--yes", cwd=tmp_path)
+    assert "not_applicable" not in tomllib.loads((tmp_path / "readiness.toml").read_text())
+
+
+@pytest.mark.parametrize(("answer", "written"), [(b"y\n", True), (b"n\n", False), (b"\n", False)])
+def test_on_a_terminal_it_asks(answer: bytes, written: bool, tmp_path: Path) -> None:
+    write(tmp_path, {"app.py": API})
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*READINESS, "init"], cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(ours, 10_000)
+        os.write(ours, answer)
+        assert process.wait(60) == 0
+    os.close(ours)
+    assert (tmp_path / "readiness.toml").exists() is written
+
+
+def test_names_of_files_are_text(tmp_path: Path) -> None:
+    write(tmp_path, {"a\x1b]0;x\x07.py": API, 'b";rm -rf x;".py': API})
+    shown = run("init", cwd=tmp_path).stdout
+    assert shown.replace("\n", "").isprintable()
+    assert "rm -rf" not in shown
+
+
+def test_a_folder_that_is_none_is_told(tmp_path: Path) -> None:
+    done = run("init", "nowhere", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "readiness: nowhere: no such folder\n")
