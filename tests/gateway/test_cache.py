@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.gateway.harness import NatsServer, Running, body, gateway
-from tests.gateway.test_guards import BOTH
+from tests.gateway.harness import BOTH, NatsServer, Running, body, gateway
 from tests.gateway.test_observability import numbers
 from tests.gateway.upstream import Upstream, answer
 

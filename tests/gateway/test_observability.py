@@ -13,8 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from readiness.gateway import tracing
 from readiness.gateway.logs import JsonFormatter
-from tests.gateway.harness import KEY, NatsServer, Running, body, gateway, wait_for
-from tests.gateway.test_guards import BOTH
+from tests.gateway.harness import BOTH, KEY, NatsServer, Running, body, gateway, wait_for
 from tests.gateway.test_upstreams import says
 from tests.gateway.upstream import Upstream, answer, chunk, stream
 

@@ -18,8 +18,7 @@ from readiness.gateway.errors import UpstreamDown
 from readiness.gateway.upstreams.breaker import Breaker
 from readiness.gateway.upstreams.retry import asked_pause
 from readiness.probe.sockets import free_port
-from tests.gateway.harness import PATIENCE, NatsServer, Running, body, gateway, wait_for
-from tests.gateway.test_guards import BOTH
+from tests.gateway.harness import BOTH, PATIENCE, NatsServer, Running, body, gateway, wait_for
 from tests.gateway.test_parts import Clock
 from tests.gateway.test_upstreams import cut_before_headers, says
 from tests.gateway.upstream import Script, Upstream, answer, chunk, hang, stream

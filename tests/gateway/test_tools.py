@@ -10,8 +10,7 @@ import pytest
 from aiohttp import web
 from nats.aio.msg import Msg
 
-from tests.gateway.harness import PATIENCE, NatsServer, Running, body, gateway, nats_client, wait_for
-from tests.gateway.test_guards import BOTH
+from tests.gateway.harness import BOTH, PATIENCE, NatsServer, Running, body, gateway, nats_client, wait_for
 from tests.gateway.test_observability import TRACE, numbers
 from tests.gateway.upstream import Script, Upstream, answer, in_thread
 
