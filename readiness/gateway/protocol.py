@@ -125,7 +125,7 @@ class Protocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._abort:
+        if self._abort and not self.transport.is_closing():
             self._abort.cancel()
             self._abort = None
 

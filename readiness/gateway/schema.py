@@ -26,6 +26,7 @@ def _integral(value: Any) -> Any:
 
 Text = Annotated[str, Field(min_length=1)]
 Integer = Annotated[int, BeforeValidator(_integral)]
+Natural = Annotated[int, Field(ge=0), BeforeValidator(_integral)]  # the bound before it: only there it is described
 Positive = Annotated[int, Field(ge=1), BeforeValidator(_integral)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
@@ -89,7 +90,7 @@ class Chat(Loose):
     seed: Integer | None = None
     user: str | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[Integer, Field(ge=0)] | None = None
+    top_logprobs: Natural | None = None
     logit_bias: dict[str, float] | None = None
     tools: list[Part] | None = None
     tool_choice: StrictStr | dict[str, Any] | None = None

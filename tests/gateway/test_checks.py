@@ -14,7 +14,8 @@ from aiohttp import web
 
 from readiness.gateway import load_settings
 from tests.gateway.harness import KEY, Answer, body
-from tests.gateway.raw import connected, get, post, refusal, until_closed
+from tests.gateway.hostile import MEGABYTE, flood, slow_clients
+from tests.gateway.raw import get, post, refusal
 from tests.gateway.service import Client, Service, service
 from tests.gateway.test_auth import ALICE, WRONG, key_file
 from tests.gateway.test_connections import AMBIGUOUS
@@ -22,8 +23,6 @@ from tests.gateway.test_guards import MALFORMED
 from tests.gateway.test_guards import WRONG as WRONG_SHAPES
 from tests.gateway.upstream import Upstream, answer
 
-MEGABYTE = 1_000_000
-CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
 LEAK = re.compile(rb"Traceback|File \"|\.py\b|site-packages|/usr/|/home/|/root/")
 
 
@@ -69,20 +68,6 @@ def chunked_limit(client: Client) -> None:
     told = flood(client, 60 * MEGABYTE)
     assert refusal(told)[0] == 413
     assert client.memory() - before < 20 * MEGABYTE
-
-
-def flood(client: Client, size: int, path: str = "/v1/chat/completions") -> bytes:
-    """Send a chunked body of that size, as far as the server lets us; what it says."""
-    with connected(client.port, client.address) as raw:
-        raw.sendall(post(b"Transfer-Encoding: chunked\r\n", b"", path))
-        try:
-            for _ in range(size // len(CHUNK)):
-                raw.sendall(CHUNK)
-        except OSError:
-            pass
-        else:
-            raise AssertionError("all of it was read")
-        return until_closed(raw)
 
 
 def chunked_limit_where_nothing_is_served(client: Client) -> None:
@@ -297,12 +282,6 @@ def test_slow_clients_are_cut(tmp_path: Path) -> None:
         client = started.client()
         told = slow_clients(client)
     assert [one.partition(b"\r\n")[0].split()[1:2] for one in told] == [[b"408"], [b"408"], [b"200"]]
-
-
-def slow_clients(client: Client) -> list[bytes]:
-    """What a stalled head, a stalled body and an idle connection are told until they are closed."""
-    with ThreadPoolExecutor(3) as pool:
-        return list(pool.map(client.send, [b"GET /livez HTTP/1.1\r\n", post(b"Content-Length: 50\r\n", b"{"), get()]))
 
 
 async def one_second_later(request: web.Request) -> web.StreamResponse:

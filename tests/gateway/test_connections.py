@@ -63,7 +63,7 @@ def test_a_connection_that_says_nothing_is_closed() -> None:
 
 
 def test_an_idle_connection_is_closed_after_its_answer() -> None:
-    with gateway(**SOON) as running:
+    with gateway(keep_alive_seconds=1) as running:
         assert exchange(running.port, get()).startswith(b"HTTP/1.1 200")
 
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.harness import body
+from tests.gateway.hostile import MEGABYTE, flood, slow_clients
 from tests.gateway.raw import refusal
 from tests.gateway.service import Service, service
-from tests.gateway.test_checks import flood, slow_clients
 
-MEGABYTE = 1_000_000
 ROUNDS = 20
 
 
