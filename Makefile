@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test soak check bench format reports clean
+.PHONY: audit test soak check bench bench-gateway format reports clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -43,6 +43,10 @@ check: $(READY)
 # Side by side with other linters, on code that is fetched once into .bench/: make bench ONLY=memory,onefile REPEAT=1
 bench: $(READY)
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY)) $(if $(REPEAT),--repeat $(REPEAT)) $(if $(LARGE),--large $(LARGE))
+
+# The reference gateway beside a bare pass-through of the same libraries (wants wrk): make bench-gateway REPEAT=1 PARTS=1
+bench-gateway: $(READY)
+	@$(BIN)/python -m tests.bench.gateway $(if $(REPEAT),--repeat $(REPEAT)) $(if $(PARTS),--parts)
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .
