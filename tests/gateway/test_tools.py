@@ -220,6 +220,13 @@ def test_arguments_larger_than_a_message(start: Start, tool: Tool, upstream: Ups
     assert tool.seen == []
 
 
+def test_arguments_that_are_no_unicode(start: Start, tool: Tool, upstream: Upstream) -> None:
+    running = start()
+    upstream.script = calling(call(arguments="\ud800"))
+    assert running.chat(ASKED).status == 200
+    assert [message.data for message in tool.seen] == [b"?"]
+
+
 def test_answers_that_used_tools_are_not_cached(start: Start, tool: Tool, upstream: Upstream) -> None:
     running = start()
     upstream.script = calling(call())

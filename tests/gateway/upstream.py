@@ -134,3 +134,13 @@ async def stream(request: web.Request, *events: str) -> web.StreamResponse:
 async def hang(_: web.Request) -> web.StreamResponse:
     await asyncio.sleep(3600)
     raise AssertionError
+
+
+def first(*scripts: Script) -> Script:
+    """Each script once, then a good answer."""
+    left = list(scripts)
+
+    async def script(request: web.Request) -> web.StreamResponse:
+        return await (left.pop(0) if left else answer)(request)
+
+    return script
