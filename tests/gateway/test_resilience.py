@@ -47,12 +47,13 @@ def test_without_retries_an_upstream_is_asked_once(start: Any, upstream: Upstrea
     assert len(upstream.seen) == 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 302])
-def test_what_will_not_pass_is_not_tried_again(start: Any, upstream: Upstream, status: int) -> None:
+def test_what_will_not_pass_is_not_tried_again(start: Any, upstream: Upstream) -> None:
     running = start(**QUICK)
-    upstream.script = first(says(status))
-    assert running.chat(body("m1")).status in {400, 502}
-    assert len(upstream.seen) == 1
+    for status in (400, 401, 403, 404, 422, 302):
+        upstream.reset()
+        upstream.script = first(says(status))
+        assert running.chat(body("m1")).status in {400, 502}
+        assert len(upstream.seen) == 1, status
 
 
 def test_nonsense_is_not_paid_for_twice(start: Any, upstream: Upstream) -> None:
