@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test soak check bench format reports hooks clean
+.PHONY: audit test soak check bench bench-gateway format reports hooks clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -47,6 +47,10 @@ bench: $(READY)
 # The pre-commit hooks as users get them: installed from a clone of this repository, and run by pre-commit and by prek.
 hooks: $(READY)
 	$(BIN)/python -m pytest tests/daily/prove_hooks.py
+
+# The reference gateway beside a bare pass-through of the same libraries (wants wrk): make bench-gateway REPEAT=1 PARTS=1
+bench-gateway: $(READY)
+	@$(BIN)/python -m tests.bench.gateway $(if $(REPEAT),--repeat $(REPEAT)) $(if $(PARTS),--parts)
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .

@@ -91,7 +91,7 @@ class Tools:
         client = self.client()
         if client is None:
             raise NoTool("Tools cannot be reached: the connection to NATS is down.", headers={"retry-after": "1"})
-        arguments = call.arguments.encode()
+        arguments = call.arguments.encode("utf-8", "replace")  # JSON can hold half of a pair of surrogates
         if len(arguments) + HEADERS > client.max_payload:
             raise ToolFailed(f"The arguments of the tool {call.name} are longer than a NATS message may be.")
         headers = {"Content-Type": JSON_TYPE, "X-Request-ID": request_id.get() or "", **tracing.outgoing()}

@@ -1,8 +1,10 @@
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from tests.gateway.harness import KEY, NatsServer, Running, gateway
+from tests.gateway.harness import KEY, NatsServer, Running, gateway, wait_for
 from tests.gateway.upstream import Proxied, Upstream
 
 
@@ -49,3 +51,18 @@ def proxied(shared_proxied: Proxied) -> Proxied:
     """A gateway before an upstream that a test may script, but whose models and health it leaves alone."""
     shared_proxied.upstream.reset()
     return shared_proxied
+
+
+@pytest.fixture
+def start(shared_nats: NatsServer, upstream: Upstream) -> Iterator[Any]:
+    """Start a gateway on both ports before the scripted upstream."""
+    with ExitStack() as stack:
+
+        def started(*without: str, **settings: Any) -> Running:
+            subject = f"resilience.{upstream.port}"
+            given = {**upstream.settings(), "nats_url": shared_nats.url, "nats_subject": subject, **settings}
+            running = stack.enter_context(gateway(*without, **given))
+            wait_for(lambda: running.checks()["nats"]["status"] == "pass", "nats")
+            return running
+
+        yield started

@@ -147,3 +147,13 @@ async def one_chunk_then_gone(request: web.Request) -> web.StreamResponse:
 
 async def broken(_: web.Request) -> web.StreamResponse:
     return web.Response(status=500, text="boom")
+
+
+def first(*scripts: Script) -> Script:
+    """Each script once, then a good answer."""
+    left = list(scripts)
+
+    async def script(request: web.Request) -> web.StreamResponse:
+        return await (left.pop(0) if left else answer)(request)
+
+    return script
