@@ -10,7 +10,7 @@ from readiness.masking import MASK, masked, masked_run
 from readiness.model import Edit, Exchange
 from readiness.report import RENDERERS, render
 from tests.report.values import evidence, finding, hostile, laws, live, place, report, static
-from tests.running import run
+from tests.running import remembering as run
 from tests.scan.harness import write
 
 PLANTED = {
