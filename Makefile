@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test check bench format reports hooks clean
+.PHONY: audit test check bench format reports hooks look clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -43,6 +43,13 @@ bench: $(READY)
 # The pre-commit hooks as users get them: installed from a clone of this repository, and run by pre-commit and by prek.
 hooks: $(READY)
 	$(BIN)/python -m pytest tests/daily/prove_hooks.py
+
+# The page as a browser shows it, on a phone and on a desk: two pictures in .audit/. Needs chromium.
+look: $(READY)
+	@mkdir -p .audit
+	@$(BIN)/readiness report reports/gateway.json --format html --output .audit/gateway.html --fail-on none
+	@for width in 390 1280; do chromium --headless --no-sandbox --disable-gpu --window-size=$$width,2000 \
+	  --screenshot=.audit/gateway-$$width.png file://$(CURDIR)/.audit/gateway.html; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .
