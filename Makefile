@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test soak check bench bench-gateway format reports hooks clean
+.PHONY: audit test soak check bench bench-gateway format reports hooks look clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -51,6 +51,13 @@ hooks: $(READY)
 # The reference gateway beside a bare pass-through of the same libraries (wants wrk): make bench-gateway REPEAT=1 PARTS=1
 bench-gateway: $(READY)
 	@$(BIN)/python -m tests.bench.gateway $(if $(REPEAT),--repeat $(REPEAT)) $(if $(PARTS),--parts)
+
+# The page as a browser shows it, on a phone and on a desk: two pictures in .audit/. Needs chromium.
+look: $(READY)
+	@mkdir -p .audit
+	@$(BIN)/readiness report reports/gateway.json --format html --output .audit/gateway.html --fail-on none
+	@for width in 390 1280; do chromium --headless --no-sandbox --disable-gpu --window-size=$$width,2000 \
+	  --screenshot=.audit/gateway-$$width.png file://$(CURDIR)/.audit/gateway.html; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .

@@ -23,7 +23,7 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 """A literal that is given to, or compared with, something whose name says that it is a secret."""
-LITERAL = re.compile(r"(['\"])(?!\*\*\*)(?:\\.|(?!\1).)+(?:\1|$)")
+LITERAL = re.compile(r"(['\"])(?:\\.|(?!\1).)+(?:\1|$)")
 RANDOM = re.compile(r"(?<=['\"])(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z0-9]{2})[\w+/=-]{24,}(?=['\"]|$)")
 """A whole literal that is long and mixed, as keys are and words are not."""
 BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*")
@@ -60,8 +60,8 @@ def _evidence(evidence: Evidence) -> Evidence:
 def _finding(finding: Finding, item: str) -> Finding:
     where = finding.where
     if isinstance(where, Location):
-        code = masked(where.code)
-        where = replace(where, code=LITERAL.sub(rf"\1{MASK}\1", code) if item == SECRETS else code)
+        code = LITERAL.sub(rf"\1{MASK}\1", where.code) if item == SECRETS else where.code
+        where = replace(where, code=masked(code))
     elif isinstance(where, Exchange):
         where = replace(where, request=masked(where.request), excerpt=masked(where.excerpt))
     # an edit with a hole in it would mend nothing

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 READINESS = [sys.executable, "-m", "readiness"]
 
@@ -14,3 +16,8 @@ def run(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> 
     command = [*READINESS, *map(str, words)]
     full = {**os.environ, "XDG_CACHE_HOME": str(cwd / ".cache"), **(env or {})}
     return subprocess.run(command, cwd=cwd, env=full, capture_output=True, text=True, timeout=150, check=False)
+
+
+KEPT = TemporaryDirectory(prefix="readiness-tests-")
+remembering = partial(run, env={"XDG_CACHE_HOME": KEPT.name})
+"""`run` with what is remembered shared by all tests of a process: for those to which it makes no difference."""

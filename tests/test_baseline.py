@@ -30,7 +30,7 @@ from tests.report.values import (
     settings,
     static,
 )
-from tests.running import run
+from tests.running import remembering as run
 from tests.scan.harness import CLEAR, FLAGGED, write
 from tests.test_since import BARE, TWINS
 

@@ -10,7 +10,7 @@ from readiness.identity import identify
 from readiness.model import Exchange, Finding, Report, Run
 from tests.report.hostile import PAYLOADS
 from tests.report.values import TODAY, evidence, finding, left_out, live, passed, place, report, settings, static
-from tests.running import run
+from tests.running import remembering as run
 from tests.scan.harness import CLEAR, FLAGGED, write
 
 ONE, TWO, THREE = (place("src/a.py", code=f"json.loads({name})") for name in "xyz")

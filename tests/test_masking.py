@@ -10,7 +10,7 @@ from readiness.masking import MASK, masked, masked_run
 from readiness.model import Edit, Exchange
 from readiness.report import RENDERERS, render
 from tests.report.values import evidence, finding, hostile, laws, live, place, report, static
-from tests.running import run
+from tests.running import remembering as run
 from tests.scan.harness import write
 
 PLANTED = {
@@ -69,10 +69,19 @@ def test_masking_twice_changes_nothing(text: str) -> None:
     assert masked(masked(text)) == masked(text)
 
 
-def test_a_finding_about_secrets_shows_no_literal_at_all() -> None:
-    told = finding("shown", place(code="X = 'plain'"))
-    (shown,) = masked_run(static(evidence("python/first", told, item="secrets-managed"))).evidence[0].findings
-    assert shown.where == place(code="X = '***'")
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("X = 'plain'", "X = '***'"),
+        ('PASS = "pass"  # a state', 'PASS = "***"  # a state'),
+        ('PASS = "***"  # a state', 'PASS = "***"  # a state'),
+        ("go('a', \"b\", 'cut of", "go('***', \"***\", '***'"),
+    ],
+)
+def test_a_finding_about_secrets_shows_no_literal_at_all(code: str, shown: str) -> None:
+    run = static(evidence("python/first", finding("shown", place(code=code)), item="secrets-managed"))
+    (told,) = masked_run(run).evidence[0].findings
+    assert told.where == place(code=shown)
 
 
 def test_a_fix_with_a_secret_in_it_is_left_out() -> None:

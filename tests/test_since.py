@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import run
+from tests.running import remembering as run
 from tests.scan.harness import CLEAR, FLAGGED, write
 
 BARE = "import json\n\ndef read(request):\n    return json.loads(request.body)\n"

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from readiness.model import Evidence, Kind, Measurement, Outcome, Report, Verdict
 from readiness.report import words
@@ -32,17 +33,7 @@ class Bar:
 
 
 def render(report: Report) -> str:
-    environment = Environment(
-        loader=PackageLoader("readiness", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = words.plain
-    environment.filters["place"] = words.place
-    environment.filters["seen"] = words.seen
-    page = environment.get_template("page.html.j2").render(
+    page = _template().render(
         report=report,
         words=words,
         marks=MARKS,
@@ -52,6 +43,19 @@ def render(report: Report) -> str:
         columns=_columns,
     )
     return page.rstrip("\n").replace("##", "&#35;&#35;") + "\n"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("readiness", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"plain": words.plain, "place": words.place, "seen": words.seen}
+    return environment.get_template("page.html.j2")
 
 
 def _sides(verdict: Verdict) -> Iterator[tuple[Kind, list[Evidence]]]:

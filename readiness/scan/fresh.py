@@ -90,8 +90,10 @@ class Scan:
         if self.found.all_named or not self._about_services():
             return None
         examiner = Examiner(self.rules, project, None, whole=True)
-        others = self._look(self.others(), Gatherer(examiner), memory, progress)
         asked = {source.name for source in self.found.sources}
+        # what was examined is not gathered again: that would be remembered in the place of what was found in it
+        left = [source for source in self.others() if source.name not in asked]
+        others = self._look(left, Gatherer(examiner), memory, progress)
         return Service((fact for each in [*known, *others] for fact in each.facts or ()), asked, project)
 
     def _examine(self, project: Project, memory: Memory, progress: Progress) -> list[Examined]:

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from readiness.report import RENDERERS
-from tests.running import run
+from tests.running import KEPT
+from tests.running import remembering as run
 from tests.scan.harness import CLEAR, FLAGGED, write
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def steps() -> dict[str, dict[str, Any]]:
 def step(name: str, folder: Path, **given: str) -> subprocess.CompletedProcess[str]:
     """Run a step of the action as a runner does, with its inputs as the environment."""
     inputs = loaded(ROOT / "action.yml")["inputs"]
-    env = {**os.environ, **OFFLINE, "XDG_CACHE_HOME": str(folder / ".cache"), "GITHUB_STEP_SUMMARY": "summary.md"}
+    env = {**os.environ, **OFFLINE, "XDG_CACHE_HOME": KEPT.name, "GITHUB_STEP_SUMMARY": "summary.md"}
     for variable in steps()[name]["env"]:
         default = inputs.get(variable.lower().replace("_", "-"), {}).get("default", "")
         env[variable] = given.get(variable, default)
@@ -99,7 +100,7 @@ def test_what_is_given_to_the_action_is_text(hostile: str, tmp_path: Path) -> No
 def test_the_job_for_gitlab_writes_what_it_says(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": FLAGGED})
     job = loaded(TEMPLATES / "gitlab.yml")["readiness"]
-    env = {**os.environ, **OFFLINE, "XDG_CACHE_HOME": str(tmp_path / ".cache")}
+    env = {**os.environ, **OFFLINE, "XDG_CACHE_HOME": KEPT.name}
     for line in job["script"]:
         done = subprocess.run(line, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from readiness.inforce import shown
-from tests.running import run
+from tests.running import remembering as run
 from tests.scan.harness import write
 
 TOML = """exclude = ["vendor/*"]

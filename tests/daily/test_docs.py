@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import run
+from tests.running import remembering as run
 from tests.scan.harness import write
 
 ROOT = Path(__file__).parents[2]

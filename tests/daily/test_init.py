@@ -10,7 +10,8 @@ import pytest
 
 from readiness import settings
 from readiness.scaffold import Seen, look
-from tests.running import READINESS, run
+from tests.running import READINESS
+from tests.running import remembering as run
 from tests.scan.harness import write
 
 API = "from fastapi import FastAPI\n\napi = FastAPI()\n"

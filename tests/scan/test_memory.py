@@ -84,6 +84,17 @@ def test_a_new_file_that_an_import_means_now_counts(tmp_path: Path) -> None:
     assert places(of(scanned(app))) == ["main.py:4"]
 
 
+def test_a_file_of_a_folder_that_was_scanned_is_remembered_with_its_findings(tmp_path: Path) -> None:
+    write(tmp_path / "app", {"src/wrong.py": FLAGGED, "other.py": CLEAR})
+
+    def scan_of(name: str) -> Run:
+        chosen = settings(tmp_path / "app", cache=tmp_path / "cache")
+        return scan.run([tmp_path / "app" / name], RULES, chosen, [BUILTIN])
+
+    assert places(of(scan_of("src"))) == ["src/wrong.py:2"]
+    assert places(of(scan_of("src/wrong.py"))) == ["src/wrong.py:2"]
+
+
 def test_a_run_without_bandit_is_another(app: Path) -> None:
     whole = scanned(app)
     assert not [each for each in scanned(app, bandit=False).evidence if each.rule.startswith("bandit")]
