@@ -11,6 +11,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import ClientSession, web
 
@@ -99,7 +100,7 @@ class Gateway:
         if self.logs:
             message = request.headers.get("X-Note", "") if self.toy.inputs == "log" else "request"
             if self.toy.inputs == "log":
-                print(f"asked for {request.path} {message}", flush=True)
+                print(f"asked for {unquote(request.raw_path)} {message}", flush=True)
             more = {"key": self.hop.key} if self.toy.secrets == "logs" else {}
             write(self.toy.logs, "request", self.number, request_id=given, status=response.status, **more)
         return response
