@@ -58,7 +58,7 @@ class Rule(Probe):
             memory.append(process.memory())
             count = await target.parts.nats.subscriptions() if target.parts.nats is not None else None
             subscriptions.append(count or 0)
-        self.judge(reply, "open descriptors", files, LEAVERS // 2)
+        self.judge(reply, "open descriptors", files, LEAVERS // 4)
         self.judge(reply, "bytes of memory", memory, GROWTH)
         if any(subscriptions):
             self.judge(reply, "subscriptions", subscriptions, RECONNECTS)
