@@ -4,12 +4,17 @@ A loop whose exception nobody sees stops for good while the process looks health
 several intervals; then the work must be seen to go on.
 """
 
+from __future__ import annotations
+
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 from readiness.probe import Probe, Target, happens, toy
 from readiness.probe.script import Behaviour
-from readiness.probe.upstream import Upstream
+
+if TYPE_CHECKING:
+    from readiness.probe.upstream import Upstream
 
 SEEN = 35.0
 """Seconds in which periodic work must show itself by asking the upstream, where none are declared
@@ -71,7 +76,7 @@ class Rule(Probe):
         seen = upstream.lists[before:]
         return (seen[-1] - seen[0]) / (len(seen) - 1) if len(seen) >= 2 else None
 
-    def asked_again(self, upstream: Upstream, times: int = 1) -> "Asked":
+    def asked_again(self, upstream: Upstream, times: int = 1) -> Asked:
         return Asked(upstream, len(upstream.lists) + times)
 
 

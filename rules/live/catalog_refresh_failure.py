@@ -4,12 +4,17 @@ The list comes from a provider that fails now and then. Whatever it answers, an 
 list is served on, chats go on, and a model that is new appears once the provider is well again.
 """
 
+from __future__ import annotations
+
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 from readiness.probe import Probe, Reply, Target, toy, unique
 from readiness.probe.script import Behaviour
-from readiness.probe.upstream import Upstream
+
+if TYPE_CHECKING:
+    from readiness.probe.upstream import Upstream
 
 REFRESHED = 35.0
 """Seconds within which the upstream's list must be asked for, where none are declared (target.limits.recovery)."""

@@ -4,14 +4,19 @@ Every deployment sends SIGTERM. Readiness must turn, or the port close, so that 
 plain, streamed and over NATS, is finished; then the process ends by itself, within a time that is known.
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import signal
 import time
+from typing import TYPE_CHECKING
 
 from readiness.probe import Probe, Reply, Target, happens, toy, unique
-from readiness.probe.process import Process
 from readiness.probe.steady import Steady, readiness
+
+if TYPE_CHECKING:
+    from readiness.probe.process import Process
 
 ALLOWED = 40.0
 """Seconds from SIGTERM to the end, where none are declared (target.limits.shutdown). Orchestrators give 30."""

@@ -57,10 +57,11 @@ class Rule(Probe):
         replies, seconds = await self.burst(target, count)
         first = replies, seconds
         if not any(reply.status == 429 for reply in replies):
-            replies, seconds = await self.burst(target, count)  # a window may have turned within the first
+            slow = declared is not None and self.excess(replies, rate, seconds) <= 0
+            replies, seconds = await self.burst(target, count * 2 if slow else count)  # or a window turned within it
         refused = [reply for reply in replies if reply.status == 429]
         if not refused:
-            self.without_refusal(target, replies, count, self.excess(replies, rate, seconds) if declared else 1)
+            self.without_refusal(target, replies, len(replies), self.excess(replies, rate, seconds) if declared else 1)
             return
         self.clear(refused[0], f"{len(replies) - len(refused)} of {len(replies)} were admitted in {seconds:.1f} s")
         if not any("retry-after" in reply.headers for reply in refused):

@@ -4,11 +4,16 @@ What is opened and never closed ends a process after days. Rounds of clients tha
 lost NATS connections are made; after each the numbers of open descriptors and of subscriptions must come back.
 """
 
+from __future__ import annotations
+
 import asyncio
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from readiness.probe import Probe, Reply, Target, happens, toy, unique
-from readiness.probe.process import Process
+
+if TYPE_CHECKING:
+    from readiness.probe.process import Process
 
 ROUNDS = 3
 """The first warms up: a healthy runtime grows for a while and then stays flat."""
@@ -53,7 +58,7 @@ class Rule(Probe):
             memory.append(process.memory())
             count = await target.parts.nats.subscriptions() if target.parts.nats is not None else None
             subscriptions.append(count or 0)
-        self.judge(reply, "open descriptors", files, LEAVERS // 2)
+        self.judge(reply, "open descriptors", files, LEAVERS // 4)
         self.judge(reply, "bytes of memory", memory, GROWTH)
         if any(subscriptions):
             self.judge(reply, "subscriptions", subscriptions, RECONNECTS)

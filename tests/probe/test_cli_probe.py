@@ -145,7 +145,8 @@ def test_a_server_that_says_yes_to_everything_is_not_ready(tmp_path: Path) -> No
 
 def test_no_key_of_the_settings_reaches_the_report_or_the_transcript(tmp_path: Path) -> None:
     (tmp_path / "readiness.toml").write_text(
-        '[target]\nheaders = { Authorization = "Bearer {env:READINESS_TEST_KEY}", X-Key = "plain-key-1" }\n'
+        '[target]\nlimits = { client = "1 s" }\n'
+        'headers = { Authorization = "Bearer {env:READINESS_TEST_KEY}", X-Key = "plain-key-1" }\n'
     )
 
     async def mirror(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from readiness.probe.upstream import WORDS, Behaviour, Upstream
+from readiness.probe.script import CANNED, WORDS, Behaviour
+from readiness.probe.upstream import Upstream
 from tests.probe.harness import run, until
 
 Client = aiohttp.ClientSession
@@ -95,7 +96,7 @@ def test_a_stream_brings_every_word_a_reason_to_stop_and_done() -> None:
     with_upstream(test)
 
 
-async def misbehaves(client: Client, behaviour: Behaviour, content: Any) -> None:
+async def misbehaves(client: Client, behaviour: Behaviour, content: Any) -> None:  # noqa: C901  a case a behaviour
     """A plain chat is answered as the behaviour says."""
     match behaviour:
         case Behaviour.ANSWER:
@@ -116,6 +117,61 @@ async def misbehaves(client: Client, behaviour: Behaviour, content: Any) -> None
         case Behaviour.CUT:
             with pytest.raises(aiohttp.ClientPayloadError):
                 await ask(client, content)
+        case Behaviour.RESET:
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                await ask(client, content)
+        case Behaviour.UNAUTHORIZED:
+            headers = {"Authorization": "Bearer sk-of-the-gateway"}
+            async with client.post("/v1/chat/completions", json=chat(content), headers=headers) as reply:
+                assert reply.status == 401
+                assert "sk-of-the-gateway" in await reply.text()
+        case Behaviour.ECHO:
+            status, body = await ask(client, content)
+            assert status == 200
+            assert json.loads(body)["choices"][0]["message"]["content"].startswith("be kind\n")
+        case Behaviour.SLOW | Behaviour.PACED | Behaviour.TOOL:
+            status, body = await ask(client, content)
+            assert (status, json.loads(body)["choices"][0]["message"]["content"]) == (200, "".join(WORDS))
+        case _:
+            canned = CANNED[behaviour]
+            assert await ask(client, content) == (canned.status, canned.body)
+
+
+def test_a_switch_that_says_once_rules_the_first_chat_of_its_text_alone() -> None:
+    async def test(upstream: Upstream, client: Client) -> None:
+        for text in ("one", "other"):
+            statuses = [(await ask(client, f"{text} {Behaviour.ERROR.once}"))[0] for _ in range(3)]
+            assert statuses == [500, 200, 200]
+
+    with_upstream(test)
+
+
+def test_a_tool_of_the_request_is_called_until_there_is_a_result() -> None:
+    async def test(upstream: Upstream, client: Client) -> None:
+        tools = [{"type": "function", "function": {"name": "weather"}}]
+        body = json.loads((await ask(client, Behaviour.TOOL.switch, tools=tools))[1])
+        (call,) = body["choices"][0]["message"]["tool_calls"]
+        assert call["function"]["name"] == "weather"
+        result = {"role": "tool", "tool_call_id": call["id"], "content": "sun"}
+        messages = [*chat(Behaviour.TOOL.switch)["messages"], result]
+        async with client.post("/v1/chat/completions", json={**chat(), "messages": messages, "tools": tools}) as reply:
+            assert (await reply.json())["choices"][0]["message"]["content"] == "".join(WORDS)
+
+    with_upstream(test)
+
+
+def test_it_remembers_headers_lists_and_how_many_asked_at_once() -> None:
+    async def test(upstream: Upstream, client: Client) -> None:
+        async with client.get("/v1/models"):
+            pass
+        assert len(upstream.lists) == 1
+        await asyncio.gather(*(ask(client, f"{number} {Behaviour.ECHO.switch}") for number in range(3)))
+        await ask(client, "alone")
+        assert upstream.most_at_once("[[upstream:echo]]") == 3
+        assert upstream.most_at_once("alone") == 1
+        assert upstream.chats[-1].headers["content-type"] == "application/json"
+
+    with_upstream(test)
 
 
 @pytest.mark.parametrize("place", CONTENT)

@@ -11,12 +11,14 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from aiohttp import ClientSession, web
 
 from readiness.probe.toy import Toy
 from readiness.probe.toy.bus import Bus
 from readiness.probe.toy.hop import Hop
+from readiness.probe.toy.metering import page
 from readiness.probe.toy.refusal import Refused, error, write
 from readiness.probe.toy.wrong import WRONG
 
@@ -99,7 +101,7 @@ class Gateway:
         if self.logs:
             message = request.headers.get("X-Note", "") if self.toy.inputs == "log" else "request"
             if self.toy.inputs == "log":
-                print(f"asked for {request.path} {message}", flush=True)
+                print(f"asked for {unquote(request.raw_path)} {message}", flush=True)
             more = {"key": self.hop.key} if self.toy.secrets == "logs" else {}
             write(self.toy.logs, "request", self.number, request_id=given, status=response.status, **more)
         return response
@@ -150,7 +152,7 @@ class Gateway:
                 data = [{"id": name, "object": "model"} for name in await self.hop.models()]
                 return web.json_response({"object": "list", "data": data})
             case "/metrics", _ if self.toy.metrics != "none":
-                return web.Response(text=self._metrics())
+                return web.Response(text=page(self.toy.metrics, self.counts, self.seconds, self.number))
         return await self._health(request) or self._nowhere(request)
 
     async def _health(self, request: web.Request) -> web.Response | None:
@@ -175,23 +177,6 @@ class Gateway:
         up = await self.hop.up()
         if not up or self.leaving or not await self.bus.well():
             raise Refused(503, {"status": "fail", "upstream": up})
-
-    def _metrics(self) -> str:
-        still = self.toy.metrics == "still"
-        if self.toy.metrics == "garbage":
-            return "<html>metrics</html>"
-        every = {("/v1/chat/completions", "200"): 0} if still else self.counts
-        lines = ["# TYPE http_requests_total counter"]
-        for (route, status), count in every.items():
-            told = "all" if self.toy.metrics == "no-errors" else status
-            lines.append(f'http_requests_total{{route="{route}",status="{told}"}} {count}')
-        if self.toy.metrics == "no-errors":
-            lines = [lines[0], f"http_requests_total {sum(every.values())}"]
-        if self.toy.metrics != "no-latency":
-            lines += ["# TYPE http_request_duration_seconds summary"]
-            lines += [f"http_request_duration_seconds_sum {0 if still else self.seconds}"]
-            lines += [f"http_request_duration_seconds_count {0 if still else self.number}"]
-        return "\n".join([*lines, ""])
 
     # ---- chat
 

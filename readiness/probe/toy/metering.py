@@ -1,0 +1,25 @@
+"""The metrics of a toy."""
+
+from collections.abc import Mapping
+
+CHATS = "/v1/chat/completions"
+
+
+def page(kind: str, counts: Mapping[tuple[str, str], int], seconds: float, number: int) -> str:
+    """What Prometheus is given, right or wrong as `Toy.metrics` says; counts are by route and status."""
+    if kind == "garbage":
+        return "<html>metrics</html>"
+    still = kind == "still"
+    every = {(CHATS, "200"): 0} if still else counts
+    lines = ["# TYPE http_requests_total counter"]
+    if kind == "no-errors":
+        lines.append(f"http_requests_total {sum(every.values())}")
+    else:
+        lines += [
+            f'http_requests_total{{route="{route}",status="{told}"}} {count}' for (route, told), count in every.items()
+        ]
+    if kind != "no-latency":
+        lines += ["# TYPE http_request_duration_seconds summary"]
+        lines += [f"http_request_duration_seconds_sum {0 if still else seconds}"]
+        lines += [f"http_request_duration_seconds_count {0 if still else number}"]
+    return "\n".join([*lines, ""])

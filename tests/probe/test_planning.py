@@ -1,0 +1,101 @@
+"""What a run would ask is said before, and no more is asked."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from readiness.model import Outcome
+from readiness.probe import Risk
+from readiness.probe.budget import Budget
+from readiness.probe.planning import listed
+from readiness.probe.toy import Toy
+from readiness.settings import TargetSettings
+from tests.probe.harness import PROBES, listening, run, serving, target
+from tests.probe.hostile import answer
+from tests.probe.test_run import only
+from tests.running import run as run_tool
+
+
+@pytest.mark.parametrize("risk", Risk)
+def test_each_probe_has_a_line_with_its_count_or_why_it_is_not_run(risk: Risk) -> None:
+    lines = listed(PROBES, TargetSettings(launch="x"), risk, 10).splitlines()
+    assert len(lines) == len(PROBES) + 2
+    total = 1
+    for rule in PROBES:
+        (line,) = [each for each in lines if f" {rule.info.id} " in each]
+        probe = rule.load()
+        runs = Risk[probe.risk.upper()] <= risk and not {"nats", "faults"} & probe.needs
+        assert ("not run" in line) is not runs
+        total += probe.requests if runs else 0
+    assert f"{total:,}  requests at most" in lines[-1]
+    assert "no more than 10 by --max-requests" in lines[-1]
+
+
+def test_a_probe_makes_no_more_requests_than_its_plan_says(tmp_path: Path) -> None:
+    of = target("http://127.0.0.1:9")
+    evidence = only(tmp_path, "read: [self.clear(await target.get('/')) for _ in range(1000)]", of)
+    assert evidence.outcome is Outcome.UNKNOWN
+    assert "all the requests that its plan allows" in (evidence.left_out or "")
+    assert of.budget.made == 300
+
+
+def test_what_one_probe_did_not_use_is_not_the_next_ones() -> None:
+    budget = Budget()
+    budget.allot(2)
+    budget.take()
+    budget.allot(1)
+    budget.take()
+    with pytest.raises(Exception, match="plan allows"):
+        budget.take()
+
+
+def test_a_plan_sends_nothing(tmp_path: Path) -> None:
+    asked = []
+
+    async def work() -> str:
+        async def count(reader: object, writer: object) -> None:
+            asked.append(reader)
+
+        async with listening(count) as port:
+            return run_tool("probe", f"http://127.0.0.1:{port}", "--plan", cwd=tmp_path).stdout
+
+    assert "live/health (read)" in run(work())
+    assert asked == []
+
+
+def test_a_run_ends_with_its_budget_and_says_so(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with serving(Toy()) as of:
+            words = ("probe", of.url, "--max-requests", "2", "--format", "json")
+            done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
+            assert "the budget of 2 requests is spent" in done.stdout
+
+    run(work())
+
+
+@pytest.mark.parametrize("given", ["Authorization: Bearer sk-1234", "X-Api-Key: abc", "nonsense", "X-Team:", ": value"])
+def test_a_key_on_the_command_line_and_a_header_that_is_none_are_refused(given: str, tmp_path: Path) -> None:
+    done = run_tool("probe", "http://127.0.0.1:9", "--header", given, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--header" in done.stderr
+    assert "sk-1234" not in done.stderr
+
+
+def test_a_header_is_sent_with_the_key_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-from-the-file\n")
+    heads: list[bytes] = []
+
+    async def work() -> str:
+        async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(answer(200))
+
+        async with listening(note) as port:
+            words = ("probe", f"http://127.0.0.1:{port}", "--header", f"Authorization: Bearer {{file:{tmp_path}/key}}")
+            done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
+            return done.stdout + done.stderr
+
+    said = run(work())
+    assert any(b"authorization: bearer sk-from-the-file" in head.lower() for head in heads)
+    assert "sk-from-the-file" not in said
