@@ -23,11 +23,11 @@ audit: .audit/gateway.json
 	@mkdir -p .audit
 	@$(BIN)/readiness audit --format json --output $@ --fail-on none
 
-# Tests that look at code run side by side; those that start servers and measure what they answer run alone.
+# Tests that look at code run side by side. Those that start servers mostly wait: two files of them at a time.
 CODE := tests/scan tests/report tests/test_rules.py
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses logical $(CODE)
-	$(BIN)/python -m pytest $(CODE:%=--ignore=%)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(CODE:%=--ignore=%)
 
 # What takes long: load with faults for ten minutes, and absolute limits: make soak SECONDS=60
 soak: $(READY)

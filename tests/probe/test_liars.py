@@ -18,7 +18,8 @@ SECONDS = 300.0
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> dict[str, tuple[Outcome, str]]:
     folder: Path = tmp_path_factory.mktemp("liars")
-    asking = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    asking = [item for item in items if item.path == request.path]
     wanted = {str(item.callspec.params["name"]) for item in asking if "found" in item.fixturenames}
     return run(verdicts(wanted, Settings(folder, folder)), SECONDS)
 

@@ -141,7 +141,8 @@ async def look_at_all(rules: Sequence[RuleFile]) -> Seen:
 @pytest.fixture(scope="module")
 def seen(request: pytest.FixtureRequest) -> Seen:
     """All that the selected tests ask for."""
-    asking = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    asking = [item for item in items if item.path == request.path]
     wanted = [item.callspec.params["rule"] for item in asking if "seen" in item.fixturenames]
     return run(look_at_all([rule for rule in PROBES if rule in wanted]), 4 * DEADLINE)
 
