@@ -112,6 +112,15 @@ class Process:
                 total += each.num_fds()
         return total
 
+    def ports(self) -> set[int]:
+        """TCP ports on which the process and all below it listen."""
+        found: set[int] = set()
+        for each in self._family():
+            with contextlib.suppress(psutil.Error):
+                sockets = each.net_connections("tcp")
+                found |= {one.laddr.port for one in sockets if one.status == psutil.CONN_LISTEN}
+        return found
+
     def memory(self) -> int:
         """Resident bytes of the process and all below it."""
         total = 0

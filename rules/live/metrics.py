@@ -4,6 +4,8 @@ Numbers by route are what an outage shows in first: requests, errors and latency
 that a client can make up grows the memory of both sides with every request.
 """
 
+from urllib.parse import urlsplit
+
 from readiness.probe import Probe, Reply, Target, toy, unique
 from readiness.probe.exposition import Samples, samples
 
@@ -65,6 +67,8 @@ class Rule(Probe):
             self.leave(f"{last.request} is answered {last}: whether there are metrics was not seen")
         elif unread is not None:
             self.flag(unread, f"{unread.request} is answered {unread}, and not in the form that Prometheus reads")
+        elif elsewhere := other_ports(target):
+            self.leave(f"no metrics here, but the process also listens on port {elsewhere[0]}: it may show them there")
         else:
             self.flag(last, f"no metrics on {', '.join((declared,) if declared else PATHS)} (target.paths.metrics)")
         return None
@@ -104,6 +108,12 @@ class Rule(Probe):
             self.flag(found, f"a path that a client made up is a label: {labels[0][:120]}")
         else:
             self.clear(found)
+
+
+def other_ports(target: Target) -> list[int]:
+    """The ports besides its own on which a gateway of ours listens; of another's nobody knows."""
+    process = target.parts.process
+    return sorted(process.ports() - {urlsplit(target.url).port}) if process is not None else []
 
 
 def risen(before: Samples, after: Samples) -> dict[str, float]:

@@ -1,0 +1,51 @@
+"""Metrics that a gateway shows on a port of their own."""
+
+from pathlib import Path
+
+import pytest
+
+from readiness.model import Outcome
+from readiness.probe.sandbox import launched
+from tests.probe.gateways import launching
+from tests.probe.harness import PROBES, examined, run
+
+LISTENING = """
+import http.server, json, sys, threading
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.answer(b"{}") if self.path == "/health" else self.send_error(404)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        said = {"role": "assistant", "content": "hello"}
+        choice = {"index": 0, "message": said, "finish_reason": "stop"}
+        self.answer(json.dumps({"object": "chat.completion", "choices": [choice]}).encode())
+
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words):
+        pass
+
+for port in [0] * int(sys.argv[2]):
+    server = http.server.HTTPServer(("127.0.0.1", port), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+"""Shows no metrics on its port, and listens on as many others as it is told."""
+METRICS = next(rule for rule in PROBES if rule.info.id == "live/metrics")
+
+
+@pytest.mark.parametrize(("others", "outcome"), [("0", Outcome.FAIL), ("1", Outcome.UNKNOWN)])
+def test_metrics_may_stand_on_another_port_of_the_process(others: str, outcome: Outcome, tmp_path: Path) -> None:
+    async def work() -> None:
+        async with launched(launching(tmp_path, LISTENING, others)) as of:
+            evidence = await examined(METRICS, of)
+            assert evidence.outcome is outcome, evidence
+
+    run(work())
