@@ -19,7 +19,7 @@ from readiness.settings import Settings
 from readiness.signals import INTERRUPTING
 
 if TYPE_CHECKING:
-    from readiness.scan.mend import Mended
+    from readiness.scan.fixing.mend import Mended
 
 __all__ = ["Knowledge", "Mended", "Progress", "assemble", "fixes", "knowledge", "probe", "scan"]
 

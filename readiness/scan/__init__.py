@@ -20,10 +20,10 @@ from readiness.settings import Settings
 
 if TYPE_CHECKING:
     from readiness.scan import fix
+    from readiness.scan.fixing.mend import Mended
     from readiness.scan.fresh import Scan
-    from readiness.scan.mend import Mended
     from readiness.scan.rule import PythonFile, PythonRule
-    from readiness.scan.service import Service
+    from readiness.scan.service.service import Service
     from readiness.scan.service_rule import ServiceRule
 
 __all__ = ["FileRule", "PythonFile", "PythonRule", "Service", "ServiceRule", "fix", "fixes", "run"]
@@ -35,7 +35,8 @@ Progress = Callable[[str, int, int], None]
 def __getattr__(name: str) -> Any:
     """What rules import, loaded when the first rule is: a scan that remembers everything loads none."""
     if name in {"Service", "ServiceRule"}:
-        from readiness.scan import service, service_rule
+        from readiness.scan import service_rule
+        from readiness.scan.service import service
 
         return service.Service if name == "Service" else service_rule.ServiceRule
     if name in {"PythonFile", "PythonRule"}:

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 from readiness.pack import RuleFile
 from readiness.scan import python
-from readiness.scan.assembly import broken
 from readiness.scan.bandit import Bandit
-from readiness.scan.collect import collect, is_wanted
-from readiness.scan.facts import Fact
+from readiness.scan.code.project import Project
 from readiness.scan.files import Source
 from readiness.scan.outcomes import Examined, Outcome
 from readiness.scan.parsing import holds_code, parse
-from readiness.scan.project import Project
 from readiness.scan.rule import PythonRule
+from readiness.scan.service.assembly import broken
+from readiness.scan.service.collect import collect, is_wanted
+from readiness.scan.service.facts import Fact
 from readiness.scan.service_rule import ServiceRule
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from readiness.model import Edit, Location
-from readiness.scan.tree import Tree
+from readiness.scan.code.tree import Tree
 
 if TYPE_CHECKING:
     import libcst as cst

@@ -12,14 +12,14 @@ from readiness.identity import identify
 from readiness.model import Evidence, Finding, Handler, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
 from readiness.scan import bandit, suppress
+from readiness.scan.code.project import Project
 from readiness.scan.examiner import Examiner, Gatherer
 from readiness.scan.files import Found, Source
+from readiness.scan.fixing.mend import Mended, mend
 from readiness.scan.memory import Memory
-from readiness.scan.mend import Mended, mend
 from readiness.scan.outcomes import Examined, Outcome
 from readiness.scan.parallel import examine_all
-from readiness.scan.project import Project
-from readiness.scan.service import Service
+from readiness.scan.service.service import Service
 from readiness.scan.service_rule import ServiceRule, judged
 
 Progress = Callable[[str, int, int], None]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from functools import cached_property
 from importlib.util import find_spec
@@ -18,7 +18,7 @@ from readiness.scan.files import Found, Source
 from readiness.scan.outcomes import Deferred, Examined, Hangs, Leaving, Outcome
 
 if TYPE_CHECKING:
-    from readiness.scan.facts import Fact
+    from readiness.scan.service.facts import Fact
 
 FEW = 40
 """Files that an outcome may hang on by name; of more, any change in the project counts."""
@@ -26,12 +26,18 @@ FEW = 40
 
 def tool(rules: Sequence[RuleFile], packs: Sequence[Path], *choices: str) -> bytes:
     """Of all that decides what is found, beside the files: this tool, bandit, Python, the rules, the choices made."""
-    here = Path(__file__).parent
     bandit = find_spec("bandit")
-    parts = [*here.glob("*.py"), *here.parent.glob("*.py"), *(Path(rule.info.path) for rule in rules)]
+    parts = [*own_files(), *(Path(rule.info.path) for rule in rules)]
     parts += [pack / "bandit.toml" for pack in packs]
     parts += [Path(bandit.origin)] if bandit is not None and bandit.origin else []
     return digest(stamp(parts), sys.version, *choices)
+
+
+def own_files() -> Iterator[Path]:
+    """The files of this tool that have a part in a scan."""
+    here = Path(__file__).parent
+    yield from here.rglob("*.py")
+    yield from here.parent.glob("*.py")
 
 
 def of_sources(sources: Sequence[Source]) -> str:
@@ -231,13 +237,13 @@ def examined_in(name: str, data: Mapping[str, Any]) -> Examined:
 
 
 def _facts_out(facts: Sequence[Fact]) -> list[list[Any]]:
-    from readiness.scan.facts import facts_out  # single files have none, and the many classes take time to make
+    from readiness.scan.service.facts import facts_out  # single files have none, and the many classes take time to make
 
     return facts_out(facts)
 
 
 def _facts_in(data: Sequence[Sequence[Any]]) -> tuple[Fact, ...]:
-    from readiness.scan.facts import facts_in
+    from readiness.scan.service.facts import facts_in
 
     return facts_in(data)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from readiness.model import Finding
 
 if TYPE_CHECKING:
-    from readiness.scan.facts import Fact
+    from readiness.scan.service.facts import Fact
 
 
 class Leaving(NamedTuple):

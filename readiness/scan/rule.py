@@ -12,15 +12,15 @@ from typing import ClassVar, cast
 
 from readiness.identity import identify
 from readiness.model import Edit, Finding, Location
-from readiness.scan.calls import Calls
-from readiness.scan.failures import Failures
+from readiness.scan.code.calls import Calls
+from readiness.scan.code.failures import Failures
+from readiness.scan.code.guards import Guard, Guards, Judgement, leaving
+from readiness.scan.code.names import Defined, Finder, Names
+from readiness.scan.code.tree import FunctionDef, Tree
 from readiness.scan.fix import IMPOSSIBLE
-from readiness.scan.guards import Guard, Guards, Judgement, leaving
-from readiness.scan.loops import Loops
-from readiness.scan.names import Defined, Finder, Names
-from readiness.scan.objects import Objects
 from readiness.scan.outcomes import Deferred, Leaving
-from readiness.scan.tree import FunctionDef, Tree
+from readiness.scan.running.loops import Loops
+from readiness.scan.service.objects import Objects
 
 ANALYSES = (Names, Objects, Calls, Guards, Failures, Loops)
 
@@ -161,7 +161,7 @@ class PythonRule:
     # ---- what rules ask
 
     def names(self, node: ast.AST) -> frozenset[str]:
-        """What an expression may stand for; see `readiness.scan.names`."""
+        """What an expression may stand for; see `readiness.scan.code.names`."""
         return self.file.names.origins(node)
 
     def functions(self, callee: ast.expr) -> list[Defined]:

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from readiness.identity import identify
 from readiness.model import Evidence, Finding, Location
-from readiness.scan.service import Service
+from readiness.scan.service.service import Service
 
 Files = str | dict[str, str]
 """An example: one file, or several by name."""
 
 
 class ServiceRule:
-    """A rule for what a service has or lacks; see `readiness.scan.service` for what it is given."""
+    """A rule for what a service has or lacks; see `readiness.scan.service.service` for what it is given."""
 
     id: ClassVar[str] = ""
     item: ClassVar[str]

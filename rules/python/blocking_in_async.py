@@ -15,12 +15,12 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from readiness.scan import PythonFile, PythonRule
-from readiness.scan.addresses import opens_data
-from readiness.scan.calls import RUNNING_HERE
+from readiness.scan.code.calls import RUNNING_HERE
+from readiness.scan.code.reach import coroutine_of, handed_over, is_one_shot, is_starting
+from readiness.scan.code.registration import decorators
+from readiness.scan.code.tree import FunctionDef, argument, below, dotted, last_name
 from readiness.scan.fix import importing, replace, segment
-from readiness.scan.reach import coroutine_of, handed_over, is_one_shot, is_starting
-from readiness.scan.registration import decorators
-from readiness.scan.tree import FunctionDef, argument, below, dotted, last_name
+from readiness.scan.waiting.addresses import opens_data
 
 FETCHED = (".execute()", ".scalars()")
 """Results that hold what they were asked for."""

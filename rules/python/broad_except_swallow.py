@@ -14,11 +14,11 @@ import ast
 from collections.abc import Iterator
 
 from readiness.scan import PythonRule
-from readiness.scan.exceptions import is_vague
-from readiness.scan.holders import CLOSING
-from readiness.scan.loops import SENDS
-from readiness.scan.registration import registers, yields
-from readiness.scan.tree import Function, FunctionDef, below, inside, is_none, last_name, text_of, within
+from readiness.scan.code.exceptions import is_vague
+from readiness.scan.code.registration import registers, yields
+from readiness.scan.code.tree import Function, FunctionDef, below, inside, is_none, last_name, text_of, within
+from readiness.scan.held.holders import CLOSING
+from readiness.scan.running.loops import SENDS
 
 CLEANING = CLOSING | SENDS | {
     "unlink", "remove", "rmdir", "rmtree", "kill", "killpg", "wait", "delete", "unregister", "deregister", "logout",

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 
 from readiness.model import Edit
 from readiness.scan import PythonRule
+from readiness.scan.code.reach import calls
+from readiness.scan.code.tree import FunctionDef, below, inside, last_name
 from readiness.scan.fix import after, importing, replace, segment
-from readiness.scan.lifetimes import lasts
-from readiness.scan.logs import telling
-from readiness.scan.reach import calls
-from readiness.scan.tree import FunctionDef, below, inside, last_name
+from readiness.scan.fixing.logs import telling
+from readiness.scan.running.lifetimes import lasts
 
 MAKERS = {"asyncio.create_task", "asyncio.ensure_future", "asyncio.tasks.create_task"}
 LOOPS = (

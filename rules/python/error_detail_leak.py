@@ -16,12 +16,12 @@ again.
 import ast
 
 from readiness.scan import PythonFile, PythonRule
-from readiness.scan.answers import FRAMEWORKS, Answer, Answers
-from readiness.scan.caught import classes, handed_over, handler_of, held, looks_at_class, only_parses
-from readiness.scan.exceptions import family
-from readiness.scan.names import Names
-from readiness.scan.parts import Part, parts
-from readiness.scan.tree import FunctionDef, argument, below, inside, last_name, within
+from readiness.scan.code.caught import classes, handed_over, handler_of, held, looks_at_class, only_parses
+from readiness.scan.code.exceptions import family
+from readiness.scan.code.names import Names
+from readiness.scan.code.parts import Part, parts
+from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, within
+from readiness.scan.data.answers import FRAMEWORKS, Answer, Answers
 
 INTERNAL = {"Exception", "BaseException", "RuntimeError", "SystemError", "MemoryError"}
 SPOKEN = {

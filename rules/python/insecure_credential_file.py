@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 from readiness.model import Edit
 from readiness.scan import PythonFile, PythonRule
+from readiness.scan.code.parts import HANDED_ON, METHODS, Part, parts
+from readiness.scan.code.tree import FunctionDef, argument, below, children, last_name, text_of
+from readiness.scan.data.secrecy import Secrecy, Secrets, hides, secrecy, words
 from readiness.scan.fix import INDENT, importing, replace, segment, with_argument
-from readiness.scan.parts import HANDED_ON, METHODS, Part, parts
-from readiness.scan.secrecy import Secrecy, Secrets, hides, secrecy, words
-from readiness.scan.tree import FunctionDef, argument, below, children, last_name, text_of
 
 OPENERS = {"open", "io.open", "codecs.open", "aiofiles.open", "anyio.open_file", "os.fdopen"}
 OPENER = "lambda name, flags: os.open(name, flags, 0o600)"

@@ -20,13 +20,23 @@ from collections.abc import Iterator
 
 from readiness.model import Edit
 from readiness.scan import PythonRule, fix
-from readiness.scan.connections import NATS_CLIENTS, NATS_CONNECTS, is_nats
-from readiness.scan.deadlines import is_under_deadline
-from readiness.scan.guards import Guard
-from readiness.scan.names import Defined
-from readiness.scan.registration import registered_by_decorator
-from readiness.scan.scopes import decorated
-from readiness.scan.tree import FunctionDef, argument, below, dotted, entries_of, is_none, last_name, splats, text_of
+from readiness.scan.code.guards import Guard
+from readiness.scan.code.names import Defined
+from readiness.scan.code.registration import registered_by_decorator
+from readiness.scan.code.scopes import decorated
+from readiness.scan.code.tree import (
+    FunctionDef,
+    argument,
+    below,
+    dotted,
+    entries_of,
+    is_none,
+    last_name,
+    splats,
+    text_of,
+)
+from readiness.scan.held.connections import NATS_CLIENTS, NATS_CONNECTS, is_nats
+from readiness.scan.waiting.deadlines import is_under_deadline
 
 CONNECTS = {*NATS_CONNECTS, *(f"{each}().connect" for each in NATS_CLIENTS)}
 ASKING = {"is_closed", "is_connected", "is_reconnecting"}

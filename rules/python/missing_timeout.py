@@ -15,15 +15,16 @@ import ast
 from collections.abc import Callable, Collection, Iterable
 
 from readiness.model import Edit
-from readiness.scan import PythonFile, PythonRule, waits
-from readiness.scan.addresses import opens_data
-from readiness.scan.deadlines import is_under_deadline
+from readiness.scan import PythonFile, PythonRule
+from readiness.scan.code.project import Project
+from readiness.scan.code.reach import PASSING, handed_over, is_on_a_request_path, is_one_shot
+from readiness.scan.code.tree import argument, below, is_none, last_name, splats
 from readiness.scan.fix import importing, segment, with_argument, with_arguments
-from readiness.scan.project import Project
-from readiness.scan.reach import PASSING, handed_over, is_on_a_request_path, is_one_shot
-from readiness.scan.stubs import is_stream, stub_calls
-from readiness.scan.timeouts import Given, Timeouts
-from readiness.scan.tree import argument, below, is_none, last_name, splats
+from readiness.scan.waiting import waits
+from readiness.scan.waiting.addresses import opens_data
+from readiness.scan.waiting.deadlines import is_under_deadline
+from readiness.scan.waiting.stubs import is_stream, stub_calls
+from readiness.scan.waiting.timeouts import Given, Timeouts
 
 SOON = "30"
 """Seconds in which a call that is made once is answered, or is not worth waiting for."""

@@ -16,13 +16,13 @@ from collections.abc import Iterator
 
 from readiness.model import Edit
 from readiness.scan import PythonRule, fix
-from readiness.scan.connections import NATS_CLIENTS, NATS_CONNECTS, is_nats
-from readiness.scan.exceptions import family
-from readiness.scan.guards import raises_again
-from readiness.scan.names import Defined
-from readiness.scan.project import Project
-from readiness.scan.scopes import decorated
-from readiness.scan.tree import FunctionDef, argument, below, dotted, entries_of, last_name, splats
+from readiness.scan.code.exceptions import family
+from readiness.scan.code.guards import raises_again
+from readiness.scan.code.names import Defined
+from readiness.scan.code.project import Project
+from readiness.scan.code.scopes import decorated
+from readiness.scan.code.tree import FunctionDef, argument, below, dotted, entries_of, last_name, splats
+from readiness.scan.held.connections import NATS_CLIENTS, NATS_CONNECTS, is_nats
 
 CONNECTS = {*NATS_CONNECTS, *(f"{each}().connect" for each in NATS_CLIENTS)}
 CALLBACKS = {

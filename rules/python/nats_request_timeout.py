@@ -12,15 +12,15 @@ import ast
 
 from readiness.model import Edit
 from readiness.scan import PythonRule, fix
-from readiness.scan.connections import is_nats
-from readiness.scan.deadlines import is_under_deadline
-from readiness.scan.guards import Guard, raises_again
-from readiness.scan.names import PARAMETER
-from readiness.scan.project import Project
+from readiness.scan.code.guards import Guard, raises_again
+from readiness.scan.code.names import PARAMETER
+from readiness.scan.code.project import Project
+from readiness.scan.code.scopes import How
+from readiness.scan.code.tree import FunctionDef, argument, dotted, is_none, last_name, text_of
+from readiness.scan.held.connections import is_nats
 from readiness.scan.rule import PythonFile
-from readiness.scan.scopes import How
-from readiness.scan.timeouts import Given, Timeouts
-from readiness.scan.tree import FunctionDef, argument, dotted, is_none, last_name, text_of
+from readiness.scan.waiting.deadlines import is_under_deadline
+from readiness.scan.waiting.timeouts import Given, Timeouts
 
 LATE = "nats.errors.TimeoutError"
 ALONE = "nats.errors.NoRespondersError"

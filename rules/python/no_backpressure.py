@@ -13,10 +13,10 @@ import ast
 from collections.abc import Collection
 
 from readiness.scan import PythonFile, PythonRule
-from readiness.scan.feeds import Feeds, Loop, bound_by, given_to
-from readiness.scan.queues import QUEUES, Queues
-from readiness.scan.reach import handles_requests
-from readiness.scan.tree import FunctionDef, argument, below, inside, last_name, within
+from readiness.scan.code.reach import handles_requests
+from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, within
+from readiness.scan.held.queues import QUEUES, Queues
+from readiness.scan.running.feeds import Feeds, Loop, bound_by, given_to
 
 SPAWNING = ("create_task", "ensure_future", "run_coroutine_threadsafe", "start_soon", "Thread")
 SPAWNERS = {"asyncio.create_task", "asyncio.ensure_future", "asyncio.run_coroutine_threadsafe", "threading.Thread"}

@@ -10,9 +10,9 @@ body has none; nor is the length of what was read already.
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.facts import Layer, Option
-from readiness.scan.middlewares import unknown
-from readiness.scan.service import App, Endpoint, Function
+from readiness.scan.service.facts import Layer, Option
+from readiness.scan.service.middlewares import unknown
+from readiness.scan.service.service import App, Endpoint, Function
 
 BOUNDED = {"aiohttp": "client_max_size", "litestar": "request_max_body_size", "quart": "MAX_CONTENT_LENGTH"}
 """Frameworks that bound bodies by themselves, and the setting that may end that."""

@@ -10,9 +10,9 @@ Judged on the way from the completions routes to the model: a cache of settings,
 from collections.abc import Collection
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.service import COMPLETIONS, Endpoint
-from readiness.scan.traffic import CACHES, begins
-from readiness.scan.upkeep import Upkeep, is_request
+from readiness.scan.service.service import COMPLETIONS, Endpoint
+from readiness.scan.service.traffic import CACHES, begins
+from readiness.scan.service.upkeep import Upkeep, is_request
 
 LIBRARIES = tuple(each for each in CACHES if not each.startswith("functools"))
 OF_MODELS = ("gptcache", "litellm.Cache", "litellm.caching", "litellm.enable_cache", "langchain.globals.set_llm_cache",

@@ -10,8 +10,8 @@ route in ten lead to.
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.traffic import BREAKERS, begins
-from readiness.scan.upkeep import Upkeep
+from readiness.scan.service.traffic import BREAKERS, begins
+from readiness.scan.service.upkeep import Upkeep
 
 COOLING = ("litellm.Router", "litellm.router.Router")
 """Clients that leave out an upstream that failed."""

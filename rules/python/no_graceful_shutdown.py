@@ -12,10 +12,10 @@ closed under the hands of those who answer, threads that keep the process alive,
 import ast
 
 from readiness.scan import PythonRule
-from readiness.scan.endless import Endless
-from readiness.scan.hooks import Half, closes_with_work, kept_tasks, lifespans, startups
-from readiness.scan.mains import Waiting, is_program, is_told, only_shows, waits
-from readiness.scan.tree import FunctionDef, argument, below, inside, last_name
+from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name
+from readiness.scan.running.endless import Endless
+from readiness.scan.running.hooks import Half, closes_with_work, kept_tasks, lifespans, startups
+from readiness.scan.running.mains import Waiting, is_program, is_told, only_shows, waits
 
 STREAMS = (b"StreamingResponse", b"EventSourceResponse", b".websocket(", b"WebSocketRoute")
 ENDING_AT_ONCE = {"os._exit", "os.abort"}

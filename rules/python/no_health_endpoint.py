@@ -9,8 +9,8 @@ does a function called `health`. An application that is served for a moment only
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.facts import Doubt
-from readiness.scan.service import App, Endpoint
+from readiness.scan.service.facts import Doubt
+from readiness.scan.service.service import App, Endpoint
 
 HARMLESS = {"routes of FastMCP are not read", "routes of gRPC are not read"}
 """Servers that never answer GET on a health path."""

@@ -12,10 +12,10 @@ uses it. What only this machine reaches, or no program of the project gets to, i
 import re
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.facts import Use
-from readiness.scan.service import Endpoint
-from readiness.scan.traffic import begins
-from readiness.scan.upkeep import Upkeep
+from readiness.scan.service.facts import Use
+from readiness.scan.service.service import Endpoint
+from readiness.scan.service.traffic import begins
+from readiness.scan.service.upkeep import Upkeep
 
 SENDING = (
     "statsd", "datadog", "ddtrace", "newrelic", "elasticapm", "logfire", "opentelemetry.sdk.metrics.MeterProvider",

@@ -13,11 +13,11 @@ import re
 from enum import IntEnum
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.facts import Deeds, Layer
-from readiness.scan.middlewares import unknown
-from readiness.scan.replies import is_limiter
-from readiness.scan.service import App, Endpoint, Function
-from readiness.scan.traffic import LIMITERS
+from readiness.scan.service.facts import Deeds, Layer
+from readiness.scan.service.middlewares import unknown
+from readiness.scan.service.replies import is_limiter
+from readiness.scan.service.service import App, Endpoint, Function
+from readiness.scan.service.traffic import LIMITERS
 
 ASKED = {"limit", "shared_limit", "hit", "check", "acquire", "try_acquire", "test", "limits", "allow"}
 BY_ROUTE = ("slowapi.", "flask_limiter.", "quart_rate_limiter.")

@@ -10,9 +10,9 @@ not count.
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.facts import Habit, Use
-from readiness.scan.traffic import CLIENTS, MODELS, RETRIES, begins
-from readiness.scan.upkeep import Upkeep
+from readiness.scan.service.facts import Habit, Use
+from readiness.scan.service.traffic import CLIENTS, MODELS, RETRIES, begins
+from readiness.scan.service.upkeep import Upkeep
 
 BY_THEMSELVES = (
     "openai", "anthropic", "groq", "together", "cohere", "langchain", "llama_index", "instructor", "pydantic_ai", "vertexai",

@@ -10,7 +10,7 @@ that no program of the project gets to, and those that stand in for others.
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.service import App, Endpoint, Function
+from readiness.scan.service.service import App, Endpoint, Function
 
 CHECKING = {
     "model_validate", "model_validate_json", "validate_python", "validate_json", "validate", "iter_errors", "is_valid", "parse_obj",

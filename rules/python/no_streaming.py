@@ -8,8 +8,8 @@ Judged over the routes of completions (`/v1/chat/completions` and its like) and 
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.frameworks import STREAMING
-from readiness.scan.service import Endpoint, Function
+from readiness.scan.service.frameworks import STREAMING
+from readiness.scan.service.service import Endpoint, Function
 
 
 class Rule(ServiceRule):

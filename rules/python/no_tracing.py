@@ -11,9 +11,9 @@ id of a trace in a form of its own.
 
 from readiness.model import Location
 from readiness.scan import Service, ServiceRule
-from readiness.scan.facts import Use
-from readiness.scan.traffic import begins
-from readiness.scan.upkeep import Upkeep
+from readiness.scan.service.facts import Use
+from readiness.scan.service.traffic import begins
+from readiness.scan.service.upkeep import Upkeep
 
 TRACERS = ("opentelemetry", "ddtrace", "logfire", "sentry_sdk", "newrelic", "elasticapm", "aws_xray_sdk", "azure.monitor",
            "litestar.plugins.opentelemetry", "litestar.contrib.opentelemetry", "faststream.opentelemetry", "faststream.nats.opentelemetry", "traceloop")  # fmt: skip

@@ -14,12 +14,12 @@ import ast
 
 from readiness.model import Edit
 from readiness.scan import PythonRule, fix
-from readiness.scan.connections import TOKENS
-from readiness.scan.entries import Entries, is_closing
-from readiness.scan.flow import Flow
-from readiness.scan.holders import Holder, holders, locals_of
-from readiness.scan.presence import ABSENT, OPEN, PRESENT, VAGUE
-from readiness.scan.tree import FunctionDef, dotted
+from readiness.scan.code.tree import FunctionDef, dotted
+from readiness.scan.held.connections import TOKENS
+from readiness.scan.held.entries import Entries, is_closing
+from readiness.scan.held.flow import Flow
+from readiness.scan.held.holders import Holder, holders, locals_of
+from readiness.scan.held.presence import ABSENT, OPEN, PRESENT, VAGUE
 
 OF_NATS = ("nats.", "faststream.nats.")
 SIMPLE = ast.Expr | ast.Assign | ast.Return | ast.AugAssign | ast.AnnAssign

@@ -8,10 +8,10 @@ close it in a `finally`, or open it once and share it.
 import ast
 
 from readiness.scan import PythonRule
-from readiness.scan.belongings import Belonging, belongings, owns
-from readiness.scan.lifetimes import is_often, is_once
-from readiness.scan.possession import Local
-from readiness.scan.registers import (
+from readiness.scan.code.tree import FunctionDef, dotted, inside, last_name
+from readiness.scan.held.belongings import Belonging, belongings, owns
+from readiness.scan.held.possession import Local
+from readiness.scan.held.registers import (
     Entry,
     Growth,
     entries,
@@ -23,9 +23,9 @@ from readiness.scan.registers import (
     is_taken_up_again,
     resubscribing,
 )
-from readiness.scan.resources import FILE, LAST_NAMES, LISTENER, PUBSUB, RESPONSE, SUBSCRIPTION, Kind, opened
-from readiness.scan.tree import FunctionDef, dotted, inside, last_name
-from readiness.scan.ways import OPEN, Exit, How, Ways
+from readiness.scan.held.resources import FILE, LAST_NAMES, LISTENER, PUBSUB, RESPONSE, SUBSCRIPTION, Kind, opened
+from readiness.scan.held.ways import OPEN, Exit, How, Ways
+from readiness.scan.running.lifetimes import is_often, is_once
 
 
 class Rule(PythonRule):

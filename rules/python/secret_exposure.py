@@ -17,12 +17,12 @@ import re
 from collections.abc import Iterator
 
 from readiness.scan import PythonFile, PythonRule
-from readiness.scan.answers import Answers
-from readiness.scan.names import PARAMETER
-from readiness.scan.parts import HANDED_ON, METHODS, Part, parts
-from readiness.scan.scopes import How, decorated
-from readiness.scan.secrecy import Secrecy, Secrets, called, denies, hides, secrecy, words
-from readiness.scan.tree import FunctionDef, argument, below, last_name, text_of
+from readiness.scan.code.names import PARAMETER
+from readiness.scan.code.parts import HANDED_ON, METHODS, Part, parts
+from readiness.scan.code.scopes import How, decorated
+from readiness.scan.code.tree import FunctionDef, argument, below, last_name, text_of
+from readiness.scan.data.answers import Answers
+from readiness.scan.data.secrecy import Secrecy, Secrets, called, denies, hides, secrecy, words
 
 LEVELS = {
     "debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "trace", "success", "notice", "log",

@@ -9,12 +9,12 @@ in with one assignment, and keep the last good one.
 import ast
 
 from readiness.scan import PythonRule
-from readiness.scan.copies import endless_caches, loaded_at_import, stale_imports
-from readiness.scan.lifetimes import is_once
-from readiness.scan.refreshes import BEGINNING, Emptied, emptied, holds_connection, states
-from readiness.scan.replacements import Replacement, replacements
-from readiness.scan.tree import FunctionDef
-from readiness.scan.ways import FAILED, How, Ways
+from readiness.scan.code.tree import FunctionDef
+from readiness.scan.data.copies import endless_caches, loaded_at_import, stale_imports
+from readiness.scan.data.refreshes import BEGINNING, Emptied, emptied, holds_connection, states
+from readiness.scan.data.replacements import Replacement, replacements
+from readiness.scan.held.ways import FAILED, How, Ways
+from readiness.scan.running.lifetimes import is_once
 
 
 class Rule(PythonRule):

@@ -11,11 +11,11 @@ import ast
 from collections.abc import Iterator
 
 from readiness.scan import PythonFile, PythonRule
-from readiness.scan.feeds import Feeds
-from readiness.scan.keepers import ENDING, KEEPING, Keepers
-from readiness.scan.names import Defined
-from readiness.scan.reach import handles_requests
-from readiness.scan.tree import FunctionDef, argument, below, last_name, within
+from readiness.scan.code.names import Defined
+from readiness.scan.code.reach import handles_requests
+from readiness.scan.code.tree import FunctionDef, argument, below, last_name, within
+from readiness.scan.held.keepers import ENDING, KEEPING, Keepers
+from readiness.scan.running.feeds import Feeds
 
 STARTING = ("create_task", "ensure_future", "Thread", "subscribe")
 STARTERS = {"asyncio.create_task", "asyncio.ensure_future", "threading.Thread"}

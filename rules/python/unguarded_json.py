@@ -15,12 +15,12 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from readiness.scan import PythonFile, PythonRule
-from readiness.scan.guards import Guard
-from readiness.scan.outside import UPSTREAM, Outside, Whence
-from readiness.scan.reach import is_one_shot, is_serving, is_shown
-from readiness.scan.refusals import refusing
-from readiness.scan.registration import decorators
-from readiness.scan.tree import FunctionDef, argument, below, inside, within
+from readiness.scan.code.guards import Guard
+from readiness.scan.code.reach import is_one_shot, is_serving, is_shown
+from readiness.scan.code.registration import decorators
+from readiness.scan.code.tree import FunctionDef, argument, below, inside, within
+from readiness.scan.data.outside import UPSTREAM, Outside, Whence
+from readiness.scan.fixing.refusals import refusing
 
 JSON = frozenset({"json.JSONDecodeError"})
 TEXT = frozenset({"UnicodeDecodeError"})

@@ -15,14 +15,14 @@ import ast
 
 from readiness.model import Edit
 from readiness.scan import PythonRule
-from readiness.scan.endless import Endless
-from readiness.scan.failures import is_logging
+from readiness.scan.code.failures import is_logging
+from readiness.scan.code.reach import handles_requests
+from readiness.scan.code.tree import FunctionDef, inside, last_name, within
 from readiness.scan.fix import wrapped
-from readiness.scan.logs import logger_of
-from readiness.scan.loops import Fate, Fault
-from readiness.scan.reach import handles_requests
-from readiness.scan.starts import Start, Starts
-from readiness.scan.tree import FunctionDef, inside, last_name, within
+from readiness.scan.fixing.logs import logger_of
+from readiness.scan.running.endless import Endless
+from readiness.scan.running.loops import Fate, Fault
+from readiness.scan.running.starts import Start, Starts
 
 BROKERS = ("nats.", "aiokafka.", "redis.", "aio_pika.", "aiomqtt.", "asyncio_mqtt.")
 

@@ -8,7 +8,7 @@ provider, how one is chosen cannot be read.
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.service import COMPLETIONS, Endpoint
+from readiness.scan.service.service import COMPLETIONS, Endpoint
 
 TELLING = {400, 404, 422}
 

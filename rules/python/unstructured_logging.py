@@ -12,9 +12,9 @@ project gets to, is left open.
 
 from readiness.model import Location
 from readiness.scan import Service, ServiceRule
-from readiness.scan.facts import Habit, Use
-from readiness.scan.traffic import LOGS, begins
-from readiness.scan.upkeep import Upkeep
+from readiness.scan.service.facts import Habit, Use
+from readiness.scan.service.traffic import LOGS, begins
+from readiness.scan.service.upkeep import Upkeep
 
 WRITERS = (
     "pythonjsonlogger", "json_log_formatter", "ecs_logging", "json_logging", "logging_loki", "google.cloud.logging", "structlog.stdlib",

@@ -10,7 +10,7 @@ from readiness import pack, scan
 from readiness.model import Evidence, Location, Run
 from readiness.pack import RuleFile
 from readiness.scan import PythonFile
-from readiness.scan.guards import Guard
+from readiness.scan.code.guards import Guard
 from readiness.settings import Settings
 
 BUILTIN = pack.builtin()

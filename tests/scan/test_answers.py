@@ -5,8 +5,8 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.answers import Answer, Answers
-from readiness.scan.parts import parts
+from readiness.scan.code.parts import parts
+from readiness.scan.data.answers import Answer, Answers
 
 ANSWERED = {
     "a response": "from fastapi.responses import JSONResponse\nanswer = JSONResponse({'text': said})",

@@ -20,8 +20,8 @@ from bandit.core import metrics, node_visitor, test_properties  # noqa: E402
 from bandit.core.extension_loader import MANAGER  # noqa: E402
 from bandit.core.issue import Issue  # noqa: E402
 
-from readiness.scan.bandit_gate import Gates  # noqa: E402
-from readiness.scan.bandit_loop import BARE, Loop, Plugins  # noqa: E402
+from readiness.scan.bandit.gate import Gates  # noqa: E402
+from readiness.scan.bandit.loop import BARE, Loop, Plugins  # noqa: E402
 
 IMPORTS = """\
 import datasets, flask, hashlib, huggingface_hub, jinja2, os, paramiko, requests, ssl, subprocess, tarfile, torch, yaml

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.guards import Guard
+from readiness.scan.code.guards import Guard
 from tests.scan.harness import JSON_ERROR, judged
 
 CALLERS = {

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.caught import handed_over, handler_of, held, looks_at_class, only_parses
+from readiness.scan.code.caught import handed_over, handler_of, held, looks_at_class, only_parses
 
 HELD = {
     "one class": ("try: work()\nexcept KeyError as e: look(e)", {"KeyError"}),

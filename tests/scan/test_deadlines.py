@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.deadlines import is_under_deadline
+from readiness.scan.code.project import Project
 from readiness.scan.files import Source
-from readiness.scan.project import Project
+from readiness.scan.waiting.deadlines import is_under_deadline
 
 CASES = {
     "nothing": ("async def f():\n    await risky()", False),

@@ -7,8 +7,8 @@ import importlib.util
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.exceptions import PARENTS, canonical, family
-from readiness.scan.guards import Guard
+from readiness.scan.code.exceptions import PARENTS, canonical, family
+from readiness.scan.code.guards import Guard
 
 JSON = "json.JSONDecodeError"
 TEXT = "UnicodeDecodeError"

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.names import Defined
+from readiness.scan.code.names import Defined
 
 IMPORTS = "import asyncio, json, os, time, logging, requests, aiohttp, lib\nlog = logging.getLogger(__name__)\n"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from readiness.scan import PythonRule
+from readiness.scan.code.project import Project
 from readiness.scan.examiner import Examiner
 from readiness.scan.files import Source
 from readiness.scan.outcomes import Outcome
-from readiness.scan.project import Project
 from tests.scan.harness import RULES, of, scanned
 
 Files = Mapping[str, str]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from readiness.model import Edit
 from readiness.scan import PythonFile, fix
-from readiness.scan.mend import applied
+from readiness.scan.fixing.mend import applied
 
 ARGUMENTS = {
     "f()": "f(timeout=30)",

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import readiness
 from readiness.scan import PythonRule
 from readiness.scan.bandit import Bandit
+from readiness.scan.code.project import Project
 from readiness.scan.examiner import Examiner
-from readiness.scan.facts import Doubt
 from readiness.scan.files import Source
 from readiness.scan.outcomes import Examined
-from readiness.scan.project import Project
+from readiness.scan.service.facts import Doubt
 from tests.report.values import laws
 from tests.scan.harness import BUILTIN, FLAGGED, JSON, RULES, of, places, scanned
 

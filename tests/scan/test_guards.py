@@ -2,7 +2,7 @@
 
 import pytest
 
-from readiness.scan.guards import Guard
+from readiness.scan.code.guards import Guard
 from tests.scan.harness import JSON_ERROR, judged
 
 TEXT = "UnicodeDecodeError"

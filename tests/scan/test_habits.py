@@ -5,9 +5,9 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.collect import collect
-from readiness.scan.facts import Habit, Use, facts_in, facts_out
-from readiness.scan.upkeep import is_request
+from readiness.scan.service.collect import collect
+from readiness.scan.service.facts import Habit, Use, facts_in, facts_out
+from readiness.scan.service.upkeep import is_request
 
 LOOP = """
 import asyncio

@@ -5,8 +5,8 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.endless import Endless
-from readiness.scan.loops import Fate
+from readiness.scan.running.endless import Endless
+from readiness.scan.running.loops import Fate
 
 HEAD = "import asyncio, time, queue\nasync def f(self, stop, x, jobs):\n"
 

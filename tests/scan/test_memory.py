@@ -1,6 +1,7 @@
 """A scan that remembers says what one says that looks at all anew."""
 
 import random
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from readiness import scan
 from readiness.model import Run
 from readiness.scan import examiner
 from readiness.scan.files import Source
+from readiness.scan.memory import own_files
 from tests.scan.harness import BUILTIN, CLEAR, FLAGGED, RULES, of, places, settings, write
 
 PARSE = "import json\n\ndef parse(msg):\n    return json.loads(msg.data)\n"
@@ -126,3 +128,14 @@ def test_whatever_is_changed_both_say_the_same(seed: int, app: Path) -> None:
             continue
         named = [each for each in NAMES if (app / each).exists() and choose.random() < 0.3]
         assert scanned(app, *named) == scanned(app, *named, remember=False)
+
+
+def test_what_is_remembered_hangs_on_every_file_of_the_tool_that_a_scan_loads(app: Path) -> None:
+    scanned(app)
+    loaded = {
+        name: Path(str(module.__file__))
+        for name, module in sys.modules.items()
+        if f"{name}.".startswith("readiness.scan.")
+    }
+    assert {"readiness.scan.code.tree", "readiness.scan.service.facts"} <= loaded.keys()
+    assert {*loaded.values()} <= {*own_files()}

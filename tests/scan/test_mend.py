@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from readiness import pack, scan
-from readiness.scan.mend import Mended
+from readiness.scan.fixing.mend import Mended
 from tests.running import run
 from tests.scan.harness import settings, write
 

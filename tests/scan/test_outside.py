@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from readiness.scan.code.project import Project
+from readiness.scan.data.outside import Outside, Whence
 from readiness.scan.files import Source
-from readiness.scan.outside import Outside, Whence
-from readiness.scan.project import Project
 from readiness.scan.rule import PythonFile
 from tests.scan.harness import of, scanned
 

@@ -12,10 +12,10 @@ import pytest
 from readiness import pack
 from readiness.errors import ReadinessError
 from readiness.scan.bandit import Bandit
+from readiness.scan.code.project import Project
 from readiness.scan.examiner import Examiner
 from readiness.scan.files import Source, collect
 from readiness.scan.parallel import WORTHWHILE, examine_all
-from readiness.scan.project import Project
 from tests.scan.harness import settings
 from tests.scan.started import PADDING, alive, project, scan, seen, several_processors
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from readiness.scan import PythonFile
+from readiness.scan.code.parts import Part, parts
+from readiness.scan.code.project import Project
 from readiness.scan.files import Source
-from readiness.scan.parts import Part, parts
-from readiness.scan.project import Project
 
 SURVIVES = {
     "a name": "look(secret)",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from readiness.scan import files
-from readiness.scan.programs import Programs
-from readiness.scan.project import Project
-from readiness.scan.resolving import ASKED, Resolver
+from readiness.scan.code.project import Project
+from readiness.scan.service.programs import Programs
+from readiness.scan.service.resolving import ASKED, Resolver
 from tests.scan.harness import settings, write
 
 MAKER = "class Pages:\n    def __init__(self):\n        self.routes = []\n"

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from readiness.scan.code.project import Project
+from readiness.scan.code.reach import (
+    coroutine_of,
+    handed_over,
+    is_on_a_request_path,
+    is_one_shot,
+    is_shown,
+    is_starting,
+)
 from readiness.scan.files import Source
-from readiness.scan.project import Project
-from readiness.scan.reach import coroutine_of, handed_over, is_on_a_request_path, is_one_shot, is_shown, is_starting
 from readiness.scan.rule import PythonFile
 
 HEAD = "import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\n"

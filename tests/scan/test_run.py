@@ -8,10 +8,10 @@ from readiness.errors import NothingExamined
 from readiness.model import Kind
 from readiness.scan import run
 from readiness.scan.bandit import Bandit
+from readiness.scan.code.project import Project
 from readiness.scan.examiner import Examiner
 from readiness.scan.files import collect
 from readiness.scan.parallel import WORTHWHILE, examine_all
-from readiness.scan.project import Project
 from tests.scan.harness import BUILTIN, CLEAR, FLAGGED, RULES, of, scanned, settings, write
 
 STATIC = [rule for rule in RULES if rule.info.kind is Kind.STATIC]

@@ -5,8 +5,8 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.parts import Part
-from readiness.scan.secrecy import Secrecy, Secrets, called, denies, hides, secrecy
+from readiness.scan.code.parts import Part
+from readiness.scan.data.secrecy import Secrecy, Secrets, called, denies, hides, secrecy
 
 SURE = (
     "password", "PASSWORD", "db_password", "passwords", "api_key", "apiKey", "API_KEY", "X-API-Key",

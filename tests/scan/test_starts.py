@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from readiness.scan import files
-from readiness.scan.project import Project
-from readiness.scan.starts import Start, Starts
+from readiness.scan.code.project import Project
+from readiness.scan.running.starts import Start, Starts
 from tests.scan.harness import settings, write
 
 WORK = "import asyncio, threading\n\nasync def work():\n    await step()\n\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from readiness.scan import project
-from readiness.scan.tree import Tree, below
+from readiness.scan.code import project
+from readiness.scan.code.tree import Tree, below
 from tests.scan.harness import RULES, of, scanned
 
 EXAMPLES = [text for rule in RULES for text in rule.constants.get("bad", ()) if isinstance(text, str)]

@@ -5,10 +5,10 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.possession import Local
-from readiness.scan.resources import opened
-from readiness.scan.tree import FunctionDef
-from readiness.scan.ways import How, Ways
+from readiness.scan.code.tree import FunctionDef
+from readiness.scan.held.possession import Local
+from readiness.scan.held.resources import opened
+from readiness.scan.held.ways import How, Ways
 
 IMPORTS = "import asyncio, contextlib, json, os, tempfile, httpx, nats\n"
 OPENED = "async def f(x):\n    nc = await nats.connect()\n"

@@ -1,0 +1,1 @@
+"""Fixes: what rules put into them, and how they get into files."""

@@ -1,0 +1,1 @@
+"""What code holds: connections that may be gone, resources that must be closed, tables that grow."""
