@@ -20,9 +20,10 @@ from readiness.settings import Settings
 
 if TYPE_CHECKING:
     from readiness.scan import fix
+    from readiness.scan.code.file import PythonFile
     from readiness.scan.fixing.mend import Mended
     from readiness.scan.fresh import Scan
-    from readiness.scan.rule import PythonFile, PythonRule
+    from readiness.scan.rule import PythonRule
     from readiness.scan.service.service import Service
     from readiness.scan.service_rule import ServiceRule
 
@@ -41,8 +42,9 @@ def __getattr__(name: str) -> Any:
         return service.Service if name == "Service" else service_rule.ServiceRule
     if name in {"PythonFile", "PythonRule"}:
         from readiness.scan import rule
+        from readiness.scan.code import file
 
-        return getattr(rule, name)
+        return file.PythonFile if name == "PythonFile" else rule.PythonRule
     raise AttributeError(name)
 
 

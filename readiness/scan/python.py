@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.files import Source
 from readiness.scan.outcomes import Outcome
-from readiness.scan.rule import PythonFile, PythonRule
+from readiness.scan.rule import PythonRule
 
 
 def wanted(source: Source, rules: Sequence[type[PythonRule]]) -> list[type[PythonRule]]:

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 
 from readiness.scan import PythonRule
 from readiness.scan.code.exceptions import is_vague
+from readiness.scan.code.loops import SENDS
 from readiness.scan.code.registration import registers, yields
 from readiness.scan.code.tree import Function, FunctionDef, below, inside, is_none, last_name, text_of, within
 from readiness.scan.held.holders import CLOSING
-from readiness.scan.running.loops import SENDS
 
 CLEANING = CLOSING | SENDS | {
     "unlink", "remove", "rmdir", "rmtree", "kill", "killpg", "wait", "delete", "unregister", "deregister", "logout",

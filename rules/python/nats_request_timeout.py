@@ -12,13 +12,13 @@ import ast
 
 from readiness.model import Edit
 from readiness.scan import PythonRule, fix
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.guards import Guard, raises_again
 from readiness.scan.code.names import PARAMETER
 from readiness.scan.code.project import Project
 from readiness.scan.code.scopes import How
 from readiness.scan.code.tree import FunctionDef, argument, dotted, is_none, last_name, text_of
 from readiness.scan.held.connections import is_nats
-from readiness.scan.rule import PythonFile
 from readiness.scan.waiting.deadlines import is_under_deadline
 from readiness.scan.waiting.timeouts import Given, Timeouts
 

@@ -12,9 +12,9 @@ closed under the hands of those who answer, threads that keep the process alive,
 import ast
 
 from readiness.scan import PythonRule
+from readiness.scan.code.endless import Endless
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name
-from readiness.scan.running.endless import Endless
-from readiness.scan.running.hooks import Half, closes_with_work, kept_tasks, lifespans, startups
+from readiness.scan.held.hooks import Half, closes_with_work, kept_tasks, lifespans, startups
 from readiness.scan.running.mains import Waiting, is_program, is_told, only_shows, waits
 
 STREAMS = (b"StreamingResponse", b"EventSourceResponse", b".websocket(", b"WebSocketRoute")

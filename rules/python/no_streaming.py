@@ -8,7 +8,7 @@ Judged over the routes of completions (`/v1/chat/completions` and its like) and 
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.service.frameworks import STREAMING
+from readiness.scan.code.frameworks import STREAMING
 from readiness.scan.service.service import Endpoint, Function
 
 

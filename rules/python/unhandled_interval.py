@@ -15,13 +15,13 @@ import ast
 
 from readiness.model import Edit
 from readiness.scan import PythonRule
+from readiness.scan.code.endless import Endless
 from readiness.scan.code.failures import is_logging
+from readiness.scan.code.loops import Fate, Fault
 from readiness.scan.code.reach import handles_requests
 from readiness.scan.code.tree import FunctionDef, inside, last_name, within
 from readiness.scan.fix import wrapped
 from readiness.scan.fixing.logs import logger_of
-from readiness.scan.running.endless import Endless
-from readiness.scan.running.loops import Fate, Fault
 from readiness.scan.running.starts import Start, Starts
 
 BROKERS = ("nats.", "aiokafka.", "redis.", "aio_pika.", "aiomqtt.", "asyncio_mqtt.")

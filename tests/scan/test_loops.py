@@ -5,8 +5,8 @@ import ast
 import pytest
 
 from readiness.scan import PythonFile
-from readiness.scan.running.endless import Endless
-from readiness.scan.running.loops import Fate
+from readiness.scan.code.endless import Endless
+from readiness.scan.code.loops import Fate
 
 HEAD = "import asyncio, time, queue\nasync def f(self, stop, x, jobs):\n"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.data.outside import Outside, Whence
 from readiness.scan.files import Source
-from readiness.scan.rule import PythonFile
 from tests.scan.harness import of, scanned
 
 OUTSIDE, INSIDE, UNKNOWN = Whence.OUTSIDE, Whence.INSIDE, Whence.UNKNOWN

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import (
     coroutine_of,
@@ -15,7 +16,6 @@ from readiness.scan.code.reach import (
     is_starting,
 )
 from readiness.scan.files import Source
-from readiness.scan.rule import PythonFile
 
 HEAD = "import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\n"
 

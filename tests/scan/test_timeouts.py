@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.files import Source
-from readiness.scan.rule import PythonFile
 from readiness.scan.waiting.timeouts import Given, Timeouts
 
 BOUNDED, ENDLESS, ABSENT, UNKNOWN = Given.BOUNDED, Given.ENDLESS, Given.ABSENT, Given.UNKNOWN

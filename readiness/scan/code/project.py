@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 
 from readiness.scan.code.calls import RUNNING_HERE
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.guards import UNGUARDED, Guard, Judgement
 from readiness.scan.code.guards import leaving as leaving_of
 from readiness.scan.code.names import PARAMETER, Defined, Names
@@ -19,7 +20,6 @@ from readiness.scan.files import Source
 from readiness.scan.outcomes import Deferred, Hangs, Leaving
 from readiness.scan.parsing import parse
 from readiness.scan.requirements import Requirements
-from readiness.scan.rule import PythonFile
 
 PLAIN_BASES = {"object", "ABC", "Generic", "Protocol"}
 KEPT = 4_000_000

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from readiness.scan.code.calls import RUNNING_HERE
+from readiness.scan.code.endless import Endless
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.guards import is_generator
 from readiness.scan.code.project import Callers, Project
 from readiness.scan.code.registration import decorators
 from readiness.scan.code.tree import FunctionDef, below, dotted, last_name
-from readiness.scan.rule import PythonFile
-from readiness.scan.running.endless import Endless
 
 ROUTES = {
     "get", "post", "put", "patch", "delete", "head", "options", "route", "api_route", "websocket", "websocket_route",

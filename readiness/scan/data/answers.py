@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.names import PARAMETER, Names
 from readiness.scan.code.parts import Frame, Part
 from readiness.scan.code.project import Project
 from readiness.scan.code.tree import FunctionDef, below, dotted, last_name, text_of
-from readiness.scan.rule import PythonFile
 
 FRAMEWORKS = (
     "fastapi.", "starlette.", "aiohttp.web", "flask.", "quart.", "sanic.", "litestar.", "django.", "rest_framework.",

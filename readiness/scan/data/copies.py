@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import PurePath
 
 from readiness.scan.code.failures import DEEPEST, Failures
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import is_serving
 from readiness.scan.code.registration import decorators
 from readiness.scan.code.scopes import How
 from readiness.scan.code.tree import FunctionDef, below
 from readiness.scan.data.refreshes import is_loaded
-from readiness.scan.rule import PythonFile
 
 FOREVER = {"functools.lru_cache", "functools.cache"}
 NETWORK = ("httpx.", "aiohttp.", "requests.", "urllib3.", "botocore.")

@@ -7,13 +7,13 @@ import re
 from collections.abc import Collection, Iterator
 from enum import Enum, auto
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.names import PARAMETER
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import calls, handles_requests
 from readiness.scan.code.registration import registers
 from readiness.scan.code.scopes import How
 from readiness.scan.code.tree import FunctionDef, argument, below, last_name
-from readiness.scan.rule import PythonFile
 
 INSIDE = (
     "open()", "io.open()", "codecs.open()", "aiofiles.open()", "gzip.open()", "os.environ", "os.getenv", "os.fdopen()",

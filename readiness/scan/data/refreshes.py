@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.libraries import Classes
 from readiness.scan.code.scopes import How
 from readiness.scan.code.tree import FunctionDef, below, dotted, inside, is_none, last_name, within
 from readiness.scan.held.belongings import ENDINGS
 from readiness.scan.held.connections import keeps
-from readiness.scan.rule import PythonFile
 
 FILLING = {"update", "append", "extend", "add", "setdefault", "insert", "appendleft"}
 EMPTY = {"dict", "list", "set", "collections.defaultdict", "collections.OrderedDict", "tuple", "frozenset"}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from readiness.scan.code.failures import LOGGING
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.names import Defined
 from readiness.scan.code.tree import FunctionDef, below, dotted, inside, last_name, text_of
 from readiness.scan.data.refreshes import (
@@ -18,7 +19,6 @@ from readiness.scan.data.refreshes import (
     is_loaded,
     is_of_the_turn,
 )
-from readiness.scan.rule import PythonFile
 
 STATUS = {
     "status",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from readiness.model import Edit
+from readiness.scan.code.file import PythonFile
 from readiness.scan.fix import importing
-from readiness.scan.rule import PythonFile
 
 MAKERS = {"logging.getLogger", "structlog.get_logger", "structlog.getLogger", "structlog.stdlib.get_logger"}
 LOGURU = "loguru.logger"

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 
 from readiness.model import Edit
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.registration import decorators
 from readiness.scan.code.tree import FunctionDef, below, last_name, text_of, within
 from readiness.scan.fix import replace, segment, wrapped
-from readiness.scan.rule import PythonFile
 
 ROUTES = {"get", "post", "put", "patch", "delete", "route", "api_route"}
 SAID = "the body is not valid JSON"

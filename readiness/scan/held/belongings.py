@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.names import Defined
 from readiness.scan.code.project import Project
 from readiness.scan.code.tree import FunctionDef, below, dotted
 from readiness.scan.held.connections import keeps
 from readiness.scan.held.resources import CLOSES, Kind, opened
-from readiness.scan.rule import PythonFile
 
 ENDINGS = {
     "close", "aclose", "stop", "astop", "shutdown", "ashutdown", "disconnect", "cleanup", "clean_up", "teardown",

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.registration import registered_by_decorator
 from readiness.scan.code.tree import FunctionDef, below, dotted, last_name, text_of
 from readiness.scan.held.flow import Flow
 from readiness.scan.held.holders import CLOSING, ENTERING, Holder, is_dropped
 from readiness.scan.held.presence import ABSENT, OPEN, PRESENT, UNSURE, VAGUE
-from readiness.scan.rule import PythonFile
 
 DEEPEST = 3
 """Callers of callers that are looked at."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.names import Defined, Names
 from readiness.scan.code.registration import yields
 from readiness.scan.code.scopes import How
@@ -15,7 +16,6 @@ from readiness.scan.code.tree import Function, FunctionDef, below, dotted, is_no
 from readiness.scan.held.connections import keeps
 from readiness.scan.held.flow import Flow
 from readiness.scan.held.presence import ABSENT, OPEN, PRESENT, UNSURE, VAGUE
-from readiness.scan.rule import PythonFile
 
 CLOSING = {
     "close", "aclose", "drain", "disconnect", "stop", "shutdown", "terminate", "quit", "cancel", "wait_closed",

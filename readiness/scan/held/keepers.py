@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.tree import FunctionDef, below, last_name
-from readiness.scan.rule import PythonFile
 
 KEEPING = ("append", "add")
 REMOVING = {"remove", "discard", "pop", "popleft", "popitem", "difference_update"}

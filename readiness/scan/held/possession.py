@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.libraries import LATE, NOTHING, Classes
 from readiness.scan.code.names import Names
 from readiness.scan.code.tree import FunctionDef, below, dotted, is_none, last_name
 from readiness.scan.held.resources import CLOSES, Kind
-from readiness.scan.rule import PythonFile
 
 ASYNCHRONOUS = (
     "aiohttp.", "httpx.AsyncClient", "httpx2.AsyncClient", "nats.", "redis.asyncio", "websockets.", "asyncpg.",

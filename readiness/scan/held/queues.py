@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.tree import FunctionDef, argument, dotted, is_none, last_name, within
 from readiness.scan.held.keepers import Keepers
-from readiness.scan.rule import PythonFile
 
 QUEUES = {
     "asyncio.Queue", "asyncio.LifoQueue", "asyncio.PriorityQueue", "queue.Queue", "queue.LifoQueue",

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.libraries import NOTHING, Classes
 from readiness.scan.code.project import Project
 from readiness.scan.code.tree import FunctionDef, below, dotted, inside, last_name, within
 from readiness.scan.held.resources import CLOSES
-from readiness.scan.rule import PythonFile
 
 PUTS = {"add", "append", "appendleft"}
 """Methods that put in what they are given."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import calls
 from readiness.scan.code.tree import FunctionDef, below, inside, last_name
-from readiness.scan.rule import PythonFile
 
 TAKING = {
     "subscribe", "message_callback_add", "basic_consume", "consume", "psubscribe", "on_message", "add_consumer",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 
+from readiness.scan.code.endless import Endless
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.reach import calls, is_on_a_request_path
 from readiness.scan.code.registration import decorators, registers
 from readiness.scan.code.tree import Function, FunctionDef, dotted, inside, last_name
-from readiness.scan.rule import PythonFile
-from readiness.scan.running.endless import Endless
 
 MAINS = {
     "main", "_main", "amain", "async_main", "main_async", "_async_main", "_amain", "cli", "lifespan", "_lifespan",

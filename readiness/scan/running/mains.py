@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from readiness.scan.code.endless import SLEEPS, Endless
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import calls
 from readiness.scan.code.tree import FunctionDef, below, inside, last_name, within
-from readiness.scan.rule import PythonFile
-from readiness.scan.running.endless import SLEEPS, Endless
 
 SERVING = {"run_forever", "serve_forever"}
 RUNNERS = {"run", "run_until_complete", "run_sync"}

@@ -8,12 +8,12 @@ from enum import IntEnum
 
 from readiness.scan.code.calls import DETACHING_METHODS, RUNNING_HERE
 from readiness.scan.code.failures import keeps_exceptions
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.libraries import ANYTHING
+from readiness.scan.code.loops import Fate
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import is_on_a_request_path
 from readiness.scan.code.tree import Function, FunctionDef, below, last_name
-from readiness.scan.rule import PythonFile
-from readiness.scan.running.loops import Fate
 from readiness.scan.running.watching import Watching
 
 DEEPEST = 4

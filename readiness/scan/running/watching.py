@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from readiness.scan.code.failures import keeps_exceptions
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.tree import last_name
-from readiness.scan.rule import PythonFile
 
 COLLECTING = {"append", "add", "wait"}
 """Where one function makes a task and another puts it with those that it waits for, that one watches."""

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from readiness.model import Location
+from readiness.scan.code.frameworks import APPS, FOREIGN, JOINING, LOOPBACK, MAKING, MOUNTS, SERVING
 from readiness.scan.code.tree import FunctionDef, argument, below, choices, last_name, text_of
 from readiness.scan.service.facts import HANDED_OUT, LOCAL, Doubt, Fact, Joined, Made, Named, Option, Route
-from readiness.scan.service.frameworks import APPS, FOREIGN, JOINING, LOOPBACK, MAKING, MOUNTS, SERVING
 
 if TYPE_CHECKING:
-    from readiness.scan.rule import PythonFile
+    from readiness.scan.code.file import PythonFile
 
 ANY = "*"
 """A piece of a path, or a value, that is no constant."""

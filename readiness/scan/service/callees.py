@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from readiness.scan.code.tree import FunctionDef
 
 if TYPE_CHECKING:
-    from readiness.scan.rule import PythonFile
+    from readiness.scan.code.file import PythonFile
 
 
 FUNCTIONS = {ast.FunctionDef, ast.AsyncFunctionDef}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from readiness.scan.code.frameworks import ADDING, DECLARING, FOREIGN, JOINING
 from readiness.scan.service import traffic
 from readiness.scan.service.assembly import Assembly
 from readiness.scan.service.deeds import deeds
 from readiness.scan.service.facts import Fact
-from readiness.scan.service.frameworks import ADDING, DECLARING, FOREIGN, JOINING
 from readiness.scan.service.habits import Habits
 from readiness.scan.service.layers import Layers
 from readiness.scan.service.lookups import Lookups
@@ -17,7 +17,7 @@ from readiness.scan.service.routing import Routing
 from readiness.scan.service.traffic import Traffic
 
 if TYPE_CHECKING:
-    from readiness.scan.rule import PythonFile
+    from readiness.scan.code.file import PythonFile
 
 DECORATORS = "|".join(sorted(DECLARING | {"middleware", "subscriber", "exception_handler"}))
 METHODS = "|".join(sorted(ADDING | (JOINING.keys() - {"host", "mount"}) | {"add_middleware"}))

@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from readiness.scan.code.frameworks import MAKING
 from readiness.scan.code.tree import FunctionDef, below, last_name
 from readiness.scan.service.bodies import body_of
 from readiness.scan.service.callees import Callees, Doing
 from readiness.scan.service.facts import Deeds, Fact, Imports, Kin, Passed
-from readiness.scan.service.frameworks import MAKING
 from readiness.scan.service.marks import Marks
 from readiness.scan.service.replies import Replies
 
 if TYPE_CHECKING:
-    from readiness.scan.rule import PythonFile
+    from readiness.scan.code.file import PythonFile
 
 APPLICATIONS = {"app", "application", "router", "api", "blueprint", "bp", "web_app", "asgi_app", "fastapi_app"}
 """Names under which applications and routers are passed on."""

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from readiness.scan.code.endless import Endless
+from readiness.scan.code.frameworks import DECLARING
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, text_of
-from readiness.scan.running.endless import Endless
 from readiness.scan.service.assembly import Look
 from readiness.scan.service.facts import Fact, Habit
-from readiness.scan.service.frameworks import DECLARING
 
 KINDS = {
     "retry": "a loop that tries a call again; `what` is called in it",

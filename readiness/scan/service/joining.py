@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from readiness.scan.code.frameworks import BODIES, MAKING
 from readiness.scan.service.endpoints import App, Endpoint
 from readiness.scan.service.facts import Doubt, Hook, Joined, Layer, Made, Option, Route
-from readiness.scan.service.frameworks import BODIES, MAKING
 from readiness.scan.service.resolving import Resolver, is_parameter, split
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 from functools import cached_property
 
+from readiness.scan.code.frameworks import MAKING, MOUNTS
 from readiness.scan.code.tree import FunctionDef, dotted, last_name, text_of
 from readiness.scan.service.assembly import HOLDING, Look, last_names
 from readiness.scan.service.deeds import made_names
 from readiness.scan.service.facts import Doubt, Fact, Hook, Layer, Option
-from readiness.scan.service.frameworks import MAKING, MOUNTS
 from readiness.scan.service.routing import Routing
 
 LISTS = {

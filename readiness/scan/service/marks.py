@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from readiness.scan.code.frameworks import STREAMING
 from readiness.scan.code.tree import FunctionDef, last_name
 from readiness.scan.service.callees import Callees, Doing
-from readiness.scan.service.frameworks import STREAMING
 
 MARKS = {
     "client": "it asks who the client is: address, headers, cookies, keys",

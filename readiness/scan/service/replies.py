@@ -6,9 +6,9 @@ import ast
 from collections import defaultdict
 from collections.abc import Mapping
 
+from readiness.scan.code.frameworks import STATUSES, status_of
 from readiness.scan.code.tree import FunctionDef, below, dotted, last_name, text_of
 from readiness.scan.service.callees import Callees, Doing
-from readiness.scan.service.frameworks import STATUSES, status_of
 
 WORDS = {
     "status", "status_code", "code", "http_status", "http_status_code", "error_code", "http_code", "statuscode",

@@ -17,8 +17,8 @@ from readiness.scan.service.deeds import deeds
 from readiness.scan.service.facts import Deeds, Fact, Imports, Kin, Made, Named, Passed
 
 if TYPE_CHECKING:
+    from readiness.scan.code.file import PythonFile
     from readiness.scan.code.project import Project
-    from readiness.scan.rule import PythonFile
 
 DEEPEST = 14
 """Steps after which following stops."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from readiness.scan.code.frameworks import ADDING, DECLARING, LITESTAR, ROUTE_OBJECTS, VERBS
 from readiness.scan.code.tree import FunctionDef, argument, last_name, text_of
 from readiness.scan.service.assembly import ANY, Look, last_names
 from readiness.scan.service.facts import Fact, Layer, Option, Route
-from readiness.scan.service.frameworks import ADDING, DECLARING, LITESTAR, ROUTE_OBJECTS, VERBS
 
 LIMITS = {"max_body_size", "request_max_body_size"}
 LAYERING = {"dependencies": "dependency", "middleware": "middleware", "guards": "guard"}

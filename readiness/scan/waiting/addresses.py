@@ -3,8 +3,8 @@
 import ast
 from collections.abc import Iterable
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.tree import FunctionDef, below, text_of
-from readiness.scan.rule import PythonFile
 
 
 def opens_data(file: PythonFile, call: ast.Call) -> bool:

@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterator
 
 from readiness.scan.code.calls import DETACHING, DETACHING_METHODS
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.names import Defined
 from readiness.scan.code.project import Project
 from readiness.scan.code.registration import decorators
 from readiness.scan.code.tree import FunctionDef, argument, below, is_none, last_name, within
-from readiness.scan.rule import PythonFile
 
 CONTEXTS = {
     "asyncio.timeout", "asyncio.timeout_at", "asyncio.timeouts.timeout", "async_timeout.timeout",

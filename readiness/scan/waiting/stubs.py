@@ -2,8 +2,8 @@
 
 import ast
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.tree import below, last_name
-from readiness.scan.rule import PythonFile
 
 MODULES = "_pb2_grpc"
 """In the name of the modules that the compiler writes."""

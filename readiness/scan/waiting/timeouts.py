@@ -6,11 +6,11 @@ import ast
 from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import calls, possible_calls
 from readiness.scan.code.scopes import Binding, How
 from readiness.scan.code.tree import FunctionDef, argument, below, dotted, is_none, splats, text_of
-from readiness.scan.rule import PythonFile
 
 DEEPEST = 8
 """Steps through names, callers and files after which nothing is said."""

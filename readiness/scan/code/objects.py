@@ -12,13 +12,13 @@ import builtins
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from readiness.scan.code.frameworks import MAKING, MOUNTS, ROUTE_OBJECTS
 from readiness.scan.code.names import Names
 from readiness.scan.code.scopes import Binding, How
 from readiness.scan.code.tree import FunctionDef, below, dotted, is_none, last_name
-from readiness.scan.service.frameworks import MAKING, MOUNTS, ROUTE_OBJECTS
 
 if TYPE_CHECKING:
-    from readiness.scan.rule import PythonFile
+    from readiness.scan.code.file import PythonFile
 
 DEEPEST = 12
 """Steps after which following stops."""

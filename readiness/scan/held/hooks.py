@@ -6,13 +6,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from readiness.scan.code.endless import Endless
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.registration import decorators, yields
 from readiness.scan.code.scopes import decorated
 from readiness.scan.code.tree import FunctionDef, below, dotted, inside, last_name, text_of, within
 from readiness.scan.held.belongings import ENDINGS, is_closed_outside, is_mentioned
 from readiness.scan.held.resources import opened
-from readiness.scan.rule import PythonFile
-from readiness.scan.running.endless import Endless
 
 TASKS = {
     "asyncio.create_task",

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from readiness.scan.code.endless import OF_QUEUES, SLEEPS, body_of
 from readiness.scan.code.failures import UNSPOKEN, Failures, is_logging, is_soft
 from readiness.scan.code.guards import Guards, raises_again
 from readiness.scan.code.libraries import Classes, top
 from readiness.scan.code.names import Defined, Names
 from readiness.scan.code.tree import Tree, below, dotted, inside, last_name, within
-from readiness.scan.running.endless import OF_QUEUES, SLEEPS, body_of
 
 PAUSES = SLEEPS | {
     "get", "aget", "acquire", "select", "poll", "accept", "join", "next_msg", "fetch", "blpop", "brpop", "xread",
