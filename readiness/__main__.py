@@ -9,11 +9,21 @@ def main() -> None:
     """Run the command line. A plain `scan` starts without the library that parses everything else."""
     gc.set_threshold(2_000_000, 50, 50)  # a command lives for seconds, and its millions of nodes are no garbage
     atexit.register(gc.freeze)  # nor need they be looked through when it ends
-    from readiness import commands, console, quick
+    words = sys.argv[1:]
+    from readiness import answers, console
 
-    given = quick.parse(sys.argv[1:])
+    known = answers.of(words)
+    answer = known.find() if known is not None else None
+    if answer is not None:
+        console.guarded(lambda: console.give(answer.text, answer.output, ready=answer.ready))
+        sys.exit(answer.code)
+    from readiness import commands, quick
+
+    given = quick.parse(words)
     if given is not None:
-        console.guarded(lambda: commands.scan(**given))
+        if known is not None:
+            known.begin()
+        console.guarded(lambda: commands.scan(**given, answers=known))
         return
     from readiness.cli import app
 

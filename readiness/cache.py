@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import time
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+from readiness.looks import looked_at
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,6 +36,17 @@ DELETE FROM kept WHERE used <= (SELECT used FROM kept ORDER BY used LIMIT 1 OFFS
 """
 
 
+def users_folder() -> Path | None:
+    """Where tools of this user keep what can be made again; None where the user has no home."""
+    told = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(told).is_absolute():
+        return Path(told) / "readiness"
+    try:
+        return Path.home() / ".cache" / "readiness"
+    except RuntimeError:
+        return None
+
+
 def digest(*parts: bytes | str) -> bytes:
     """Of the parts and where each ends."""
     state = hashlib.blake2b(digest_size=SIGNED)
@@ -47,6 +61,7 @@ def stamp(paths: Iterable[Path]) -> bytes:
     """Of files by size and time of change, for those that nobody edits while we run."""
     known = []
     for path in sorted(paths):
+        looked_at(path)
         with contextlib.suppress(OSError):
             state = path.stat()
             known.append(f"{path}\0{state.st_size}\0{state.st_mtime_ns}")

@@ -102,9 +102,10 @@ def scan(
     ] = None,
 ) -> None:
     """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code or a named file cannot be read."""
-    choices = {"bandit": not no_bandit, "cache": not no_cache, "comments": not no_ignore}
-    choices |= {"baseline": not no_baseline}
-    commands.scan(paths, form, output, config, fail_on, fix=fix, diff=diff, since=since, also=also or (), **choices)
+    commands.scan(
+        paths, form, output, config, fail_on, fix=fix, diff=diff, bandit=not no_bandit, cache=not no_cache,
+        comments=not no_ignore, since=since, baseline=not no_baseline, also=also or (),
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")

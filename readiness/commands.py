@@ -11,9 +11,12 @@ from typing import NoReturn
 
 from readiness import audit as stages
 from readiness import console, settings, signals
+from readiness.answers import Answer, Answers
 from readiness.baseline import NAME, Old, failing, load
+from readiness.cache import users_folder
 from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
+from readiness.looks import looked_at
 from readiness.model import Run, Skipped
 from readiness.scan import files
 from readiness.settings import Settings
@@ -34,13 +37,17 @@ def scan(
     since: str | None = None,
     baseline: bool = True,
     also: Sequence[str] = (),
+    answers: Answers | None = None,
 ) -> NoReturn:
-    """Look at the code below the paths. `since` names a revision: what was at fault there already fails nothing."""
+    """Look at the code below the paths. `since` names a revision: what was at fault there already fails nothing.
+
+    `answers` is told what was said, for the next time.
+    """
     console.check_formats(form, also)
     if "" in paths:
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]
-    kept = settings.cache_folder() if cache else None
+    kept = users_folder() if cache else None
     chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept, comments=comments)
     known = stages.knowledge(chosen)
     old = old_findings(chosen, wanted=baseline)
@@ -53,7 +60,8 @@ def scan(
         _write(stages.fixes(named, chosen, known, found))
         found = _scan(named, chosen, known)
     unread = _unread(named, chosen, found)
-    finish([found], chosen, known, form, output, fail_on, one_sided=True, unread=unread, old=old, also=also)
+    told = None if any(each.blind for each in found.skipped) else answers
+    finish([found], chosen, known, form, output, fail_on, one_sided=True, unread=unread, old=old, also=also, told=told)
 
 
 def probe(
@@ -165,6 +173,7 @@ def scanned(paths: Sequence[Path], chosen: Settings, known: stages.Knowledge) ->
 def old_findings(chosen: Settings, *, wanted: bool = True) -> list[Old]:
     """What the baseline of the project lists, if it has one."""
     path = baseline_file(chosen)
+    looked_at(path)
     if not wanted or not (chosen.baseline or path.is_file()):
         return []
     return [load(path, path.name)]
@@ -271,6 +280,7 @@ def finish(
     unread: Sequence[Skipped] = (),
     old: Sequence[Old] = (),
     also: Sequence[str] = (),
+    told: Answers | None = None,
 ) -> NoReturn:
     """Judge, render, and leave with the exit code."""
     from readiness.report import render
@@ -280,10 +290,9 @@ def finish(
     text = render(form, made)
     for other, path in console.asked_for(also):
         console.write(path, render(other, made))
-    if output is None:
-        console.print_text(text)
-    else:
-        console.write(output, text)
-        console.say(f"{'READY' if made.ready else 'NOT READY'}, the report is in {output}")
+    code = exit_code(made, fail_on, one_sided=one_sided) or (ReadinessError.exit_code if unread else 0)
+    if told is not None:
+        told.keep(Answer(text, made.started, made.ready, code, output))
+    console.give(text, output, ready=made.ready)
     _complain(unread)
-    sys.exit(exit_code(made, fail_on, one_sided=one_sided) or (ReadinessError.exit_code if unread else 0))
+    sys.exit(code)

@@ -81,6 +81,15 @@ def progress(what: str) -> Iterator[Progress]:
         yield tell
 
 
+def give(text: str, output: Path | None, *, ready: bool) -> None:
+    """A report, to where it was asked for."""
+    if output is None:
+        print_text(text)
+    else:
+        write(output, text)
+        say(f"{'READY' if ready else 'NOT READY'}, the report is in {output}")
+
+
 def check_formats(form: str, also: Sequence[str]) -> None:
     """Raises UsageError before anything is examined."""
     if form not in RENDERERS:

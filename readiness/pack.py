@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from readiness.errors import UsageError
+from readiness.looks import looked_at
 from readiness.model import Kind, RuleInfo
 
 
@@ -76,6 +77,8 @@ def paths(packs: Iterable[Path]) -> list[Path]:
     for pack in packs:
         if not pack.is_dir():
             raise UsageError(f"{pack}: no such rule pack; `packs` names folders with python/, files/ or live/ in them")
+        for folder in (pack, *filter(Path.is_dir, pack.iterdir())):
+            looked_at(folder)
         found += sorted(path for path in pack.glob("*/*.py") if not path.name.startswith("_"))
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from readiness.errors import UsageError
+from readiness.looks import asked_for, looked_at
 from readiness.model import Location
 
 MARKERS = (".git", "pyproject.toml", "readiness.toml")
@@ -146,25 +147,19 @@ def project_root(path: Path) -> Path:
     start = Path(os.path.realpath(path))
     start = start if os.path.isdir(start) else start.parent
     for folder in (start, *start.parents):
+        for marker in MARKERS:
+            asked_for(folder / marker)
         if any((folder / marker).exists() for marker in MARKERS):
             return folder
     return start
 
 
-def cache_folder() -> Path | None:
-    """Where tools of this user keep what can be made again; None where the user has no home."""
-    told = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(told).is_absolute():
-        return Path(told) / "readiness"
-    try:
-        return Path.home() / ".cache" / "readiness"
-    except RuntimeError:
-        return None
-
-
 def load(where: Path, config: Path | None = None) -> Settings:
     """The settings in force for `where`. Raises UsageError for a file that is missing, unreadable or wrong."""
     root = project_root(where)
+    for path in (config, root / "readiness.toml", root / "pyproject.toml"):
+        if path is not None:
+            looked_at(path)
     if config is not None:
         return _from(config, _toml(config), root, config.resolve().parent, str(config))
     own = root / "readiness.toml"

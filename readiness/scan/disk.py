@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from readiness.errors import UsageError
 from readiness.identity import identify
+from readiness.looks import unsure
 from readiness.model import Evidence, Finding, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
 from readiness.scan.files import SUFFIXES
@@ -136,6 +137,7 @@ def _apply(rule: RuleFile, files: Sequence[File], modeless: Mapping[int, str]) -
             said.errors.append(f"{file.name}: {type(problem).__name__}")
         else:
             if kind and instance.examined:
+                unsure()  # mounts are no files
                 said.left.append(Skipped(file.name, f"its file system ({kind}) keeps no modes", blind=True))
             else:
                 said.examined += instance.examined

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from readiness.errors import UsageError
+from readiness.looks import asked_for, looked_at
 from readiness.model import Skipped
 from readiness.settings import Settings
 
@@ -55,6 +56,7 @@ def collect(paths: Sequence[Path], settings: Settings) -> Found:
     """
     walk = _Walk(settings)
     for path in paths:
+        looked_at(path)
         if not os.path.lexists(path):
             raise UsageError(f"{path}: no such file or folder")
         if os.path.isdir(path):
@@ -129,6 +131,7 @@ class _Walk:
 
     def _entries(self, folder: str) -> Iterator[_Place]:
         """What lies in a folder. None for a reason: a folder to enter."""
+        looked_at(folder)
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as problem:
@@ -137,6 +140,8 @@ class _Walk:
         for entry in entries:
             suffix = os.path.splitext(entry.name)[1]
             link = entry.is_symlink()
+            if link:
+                looked_at(entry.path)
             if _is_folder(entry):
                 why = self._why_not_enter(entry.path, entry.name)
                 if why != "":
@@ -154,6 +159,8 @@ class _Walk:
         """None: enter. An empty reason: leave it without a word, as nobody would look there for code."""
         if name.startswith(".") or name in {"__pycache__", "node_modules"}:
             return ""
+        asked_for(os.path.join(path, "pyvenv.cfg"))
+        asked_for(os.path.join(path, "__init__.py"))
         if os.path.isfile(os.path.join(path, "pyvenv.cfg")):
             return "a virtual environment"
         if name in BUILT and not os.path.isfile(os.path.join(path, "__init__.py")):
@@ -177,6 +184,7 @@ class _Walk:
 
     def _file(self, path: str) -> None:
         suffix = os.path.splitext(path)[1]
+        looked_at(path)
         try:
             if not stat.S_ISREG(os.stat(path).st_mode):
                 self.skip(path, "not a regular file", blind=path in self.asked)

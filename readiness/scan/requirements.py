@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from readiness.looks import looked_at
 from readiness.scan.files import Source
 
 LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock")
@@ -127,5 +128,7 @@ def _majors(operator: str, major: int, rest: str) -> tuple[int, int]:
 def metadata(source: Source) -> Iterator[Path]:
     """The files that may say which versions are installed for a file."""
     for folder in _folders(source):
+        looked_at(folder)
+        looked_at(folder / "requirements")
         for name in (*LOCKS, *ASKED, *LISTS):
             yield from folder.glob(name)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
+from readiness.looks import asked_for, looked_at
 from readiness.model import Skipped
 from readiness.scan.files import BUILT, SUFFIXES, TESTS, UNLISTABLE
 from readiness.settings import Settings
@@ -72,6 +73,7 @@ class Search:
         """Look through folders, and at files that are named themselves, whatever the excludes say of those."""
         links = []
         for path in paths:
+            looked_at(path)
             if not os.path.isdir(path):
                 self._file(Path(os.path.abspath(path)))
                 continue
@@ -89,6 +91,7 @@ class Search:
         """Files to look at (no reason), and what is left out with the reason, folder by folder."""
         folders = [top]
         for folder in folders:  # grows: a tree may be deeper than calls can be
+            looked_at(folder)
             try:
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
             except OSError as problem:
@@ -109,6 +112,8 @@ class Search:
         # mounted secrets keep their files in a folder with two dots, and show them by links beside it
         if name in LEFT or name.startswith("..") or (name.startswith(".") and name.endswith("cache")):
             return ""
+        asked_for(path / "pyvenv.cfg")
+        asked_for(path / "__init__.py")
         if os.path.isfile(path / "pyvenv.cfg"):
             return "a virtual environment"
         if name in BUILT and not os.path.isfile(path / "__init__.py"):
@@ -131,6 +136,7 @@ class Search:
     def _file(self, path: Path) -> None:
         if not self.names.fit(path.parent.name, path.name):
             return
+        looked_at(path)
         try:
             status = path.stat()
         except OSError as problem:
