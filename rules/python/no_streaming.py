@@ -11,6 +11,8 @@ from readiness.scan import Service, ServiceRule
 from readiness.scan.service.frameworks import STREAMING
 from readiness.scan.service.service import Endpoint, Function
 
+NOT_IMPLEMENTED = 501
+
 
 class Rule(ServiceRule):
     item = "streaming"
@@ -33,6 +35,7 @@ class Rule(ServiceRule):
         "from flask import Flask, jsonify\napp = Flask(__name__)\n\n@app.post('/v1/chat/completions')\ndef chat():\n    return jsonify({})\n",
     ]
     silent = [
+        "from fastapi import FastAPI\nfrom fastapi.responses import JSONResponse\napp = FastAPI()\n\n@app.post('/v1/messages')\nasync def messages():\n    return JSONResponse(status_code=501, content={'error': 'not supported yet'})\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/v1/embeddings')\nasync def embeddings(body: dict):\n    return {}\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import openai\nprint(openai.OpenAI().chat.completions.create(model='m', messages=[]))\n",
@@ -48,6 +51,8 @@ class Rule(ServiceRule):
         at, functions = endpoint.route.at, endpoint.functions
         if any(sends(service, each) for each in functions):
             self.clear(at)
+        elif any(status == NOT_IMPLEMENTED for each in functions[:1] for status, _, _ in each.answers):
+            self.leave(f"{at.path}:{at.line}: {endpoint.path} answers {NOT_IMPLEMENTED}: whether it completes anything cannot be read")
         elif any("names-stream" in each.marks and refuses(each) for each in functions):
             self.leave(f"{at.path}:{at.line}: whether `stream` is refused here cannot be read")
         elif not functions or any(each.about in {"layers", "app"} for each in endpoint.doubts):
