@@ -5,9 +5,10 @@ instance. Answer GET on a path of its own: one for being alive (`/livez`), which
 (`/readyz`), which tells whether what the service depends on was there a moment ago.
 
 Judged over the routes that an application really answers: those of a router that is never included do not count, nor
-does a function called `health`. An application that is served for a moment only, or shows one page, needs none; nor does
-what no program of the project serves, stands in for another service, or has an address of this machine written into the
-code. Applications of one package are taken to run in one process: one of them is enough.
+does a function called `health` that answers no path; on the front page it does. An application that is served for a
+moment only, or shows one page, needs none; nor does what no program of the project serves, stands in for another
+service, or has an address of this machine written into the code. Applications of one package are taken to run in one
+process: one of them is enough.
 """
 
 from readiness.scan import Service, ServiceRule
@@ -36,6 +37,7 @@ class Rule(ServiceRule):
         "from flask import Blueprint, Flask\nbp = Blueprint('probes', __name__)\n\n@bp.route('/ping')\ndef ping():\n    return 'pong'\n\napp = Flask(__name__)\napp.register_blueprint(bp)\napp.add_url_rule('/v1/models', view_func=models)\n",
         "from litestar import Controller, Litestar, get\n\nclass Probes(Controller):\n    path = '/health'\n    @get('/')\n    async def health(self) -> str:\n        return 'ok'\n\n@get('/v1/models')\nasync def models() -> list:\n    return []\n\napp = Litestar(route_handlers=[models, Probes])\n",
         "from faststream.asgi import AsgiFastStream, make_ping_asgi\nfrom faststream.nats import NatsBroker\nbroker = NatsBroker()\napp = AsgiFastStream(broker, asgi_routes=[('/health', make_ping_asgi(broker)), ('/v1/models', models)])\n",
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef health():\n    return {'status': 'ok'}\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
     ]
     bad = [
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []  # GET /health\n",
@@ -52,6 +54,7 @@ class Rule(ServiceRule):
         "import uvicorn\nfrom fastapi import FastAPI\n\ndef create_app(settings):\n    app = FastAPI()\n\n    @app.get('/v1/models')\n    def models():\n        return settings\n\n    return app\n\nif __name__ == '__main__':\n    uvicorn.run(create_app({}))\n",
     ]
     silent = [
+        "from fastapi import APIRouter, FastAPI\nfrom legacy import router as older\nrouter = APIRouter()\n\n@router.get('/v1/models')\ndef models():\n    return []\n\nfor route in older.routes:\n    router.routes.append(route)\n\napp = FastAPI()\napp.include_router(router)\n",
         "import aiohttp.web\n\nclass Pages:\n    def __init__(self, port):\n        app = aiohttp.web.Application()\n        app.router.add_get('/api/{rest:.*}', self.fetch)\n        aiohttp.web.run_app(app, host='localhost', port=port)\n\n    async def fetch(self, request): ...\n\nif __name__ == '__main__':\n    Pages(8080)\n",
         {
             "meeting/point.py": "from aiohttp import web\n\nclass Point:\n    async def start(self):\n        app = web.Application()\n        app.router.add_post('/meet', self.meet)\n        self.runner = web.AppRunner(app)\n        await self.runner.setup()\n        await web.TCPSite(self.runner, '0.0.0.0', 9000).start()\n\n    async def meet(self, request): ...\n",

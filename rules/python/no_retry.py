@@ -72,7 +72,9 @@ class Rule(ServiceRule):
         bare = [each for each in requests if each not in again and tries.are_missing(each)]
         unseen = next((each for each in upkeep.habits("tries-unseen") if each.function in upkeep.led_to), None)
         if bare and len(bare) >= MOST * len(requests) and unseen is not None:
-            self.leave(f"{unseen.at.path}:{unseen.at.line}: whose requests are tried one after the other here cannot be read")
+            self.leave(
+                f"{unseen.at.path}:{unseen.at.line}: whose requests are tried one after the other here cannot be read"
+            )
         elif bare and len(bare) >= MOST * len(requests):
             self.flag(
                 bare[0].at,

@@ -162,7 +162,9 @@ def _ends(file: PythonFile, function: FunctionDef, yielding: ast.Yield) -> bool:
 
 
 def _does(node: ast.AST) -> bool:
-    if isinstance(node, ast.Delete):
+    if isinstance(node, ast.Delete) or (
+        isinstance(node, ast.Await) and isinstance(node.value, ast.Name | ast.Attribute)
+    ):
         return True
     return isinstance(node, ast.Call) and last_name(node.func) not in SAYING
 

@@ -42,7 +42,9 @@ KINDS = {
 """The kinds of habits, and what each says."""
 CLOCKS = {"time", "monotonic", "now", "utcnow", "perf_counter", "clock", "_clock", "_now", "_monotonic"}
 """Names of what tells the time, those of a clock that is passed included."""
-COOLING = re.compile(r"(?i)cool(?:s|ing|_?down)|circuit|breaker|quarantin|black_?list|unhealthy|unavailable|unreachable")
+COOLING = re.compile(
+    r"(?i)cool(?:s|ing|_?down)|circuit|breaker|quarantin|black_?list|unhealthy|unavailable|unreachable"
+)
 """In names of functions that hold something back; they only leave open what their structure does not show."""
 STATUSES = {"status", "status_code"}
 SETTING_UP = re.compile(
