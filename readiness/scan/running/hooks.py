@@ -39,9 +39,9 @@ SAYING = {
 """Calls that end nothing."""
 LASTING = (ast.While, ast.For, ast.AsyncFor, ast.AsyncWith, ast.Yield)
 STAYING = (
-    "run", "serve", "start", "wait", "join", "gather", "sleep", "listen", "consum", "subscri", "poll", "loop", "forever",
-    "watch", "monitor", "work", "refresh", "sync", "connect", "read", "recv", "receive", "get", "create_task", "process",
-    "execut", "thread",
+    "run", "serve", "start", "wait", "join", "gather", "sleep", "listen", "consum", "subscri", "poll", "loop",
+    "forever", "watch", "monitor", "work", "refresh", "sync", "connect", "read", "recv", "receive", "get",
+    "create_task", "process", "execut", "thread",
 )  # fmt: skip
 """Parts of the names of calls that may go on for long."""
 
