@@ -248,4 +248,9 @@ def is_command(file: PythonFile, call: ast.AST) -> bool:
     if not isinstance(function, FunctionDef) or file.tree.loop_of(call) is not None:
         return False
     runs = [file.tree.parents[each] for each in file.calls.of(function)]
-    return bool(runs) and all(isinstance(each, ast.Call) and dotted(each.func) in RUNNERS for each in runs)
+    return bool(runs) and all(isinstance(each, ast.Call) and is_running(each) for each in runs)
+
+
+def is_running(call: ast.Call) -> bool:
+    """`asyncio.run(main())`, `loop.run_until_complete(main())`."""
+    return dotted(call.func) in RUNNERS or last_name(call.func) == "run_until_complete"

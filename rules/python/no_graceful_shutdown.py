@@ -30,6 +30,7 @@ class Rule(PythonRule):
         "import nats\n\nasync def answer(msg):\n    await msg.respond(b'yes')\n\nclass Service:\n    async def start(self):\n        self.nc = await nats.connect()\n        await self.nc.subscribe('ask', cb=answer)\n\n    async def stop(self):\n        await self.nc.drain()\n",
         "import signal\n\ndef stop(number, frame):\n    server.should_exit = True\n\nsignal.signal(signal.SIGTERM, stop)\n",
         "import threading\n\ndef work():\n    while True:\n        step()\n\nthreading.Thread(target=work, daemon=True).start()\n",
+        "import asyncio\nfrom contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n\n@asynccontextmanager\nasync def lifespan(app: FastAPI):\n    stop = asyncio.Event()\n    task = asyncio.create_task(poll(stop))\n    try:\n        yield\n    finally:\n        stop.set()\n        await task\n\napp = FastAPI(lifespan=lifespan)\n",
     ]
     bad = [
         "import asyncio, nats\n\nasync def main():\n    nc = await nats.connect()\n    async def store(msg):\n        await table.insert(msg.data)\n    try:\n        await nc.subscribe('>', cb=store)\n        await asyncio.Event().wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",
@@ -42,6 +43,8 @@ class Rule(PythonRule):
         "import threading\n\ndef work():\n    while True:\n        step()\n\nthreading.Thread(target=work).start()\n",
     ]
     silent = [
+        "import asyncio\nimport nats\n\nasync def main(stop: asyncio.Event | None = None):\n    nc = await nats.connect()\n    try:\n        await stop.wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",
+        "import asyncio\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n@app.on_event('startup')\nasync def start():\n    async def register():\n        await registry.upsert('me')\n    asyncio.create_task(register())\n",
         "import asyncio, nats\n\nasync def main():\n    nc = await nats.connect()\n    async def show(msg):\n        print(msg.subject)\n    try:\n        await nc.subscribe('>', cb=show)\n        await asyncio.Event().wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",
         "from http.server import HTTPServer\n\ndef main():\n    server = HTTPServer(('', 80), Page)\n    try:\n        server.serve_forever()\n    except KeyboardInterrupt:\n        server.server_close()\n\nmain()\n",
         "import nats\n\nasync def answer(msg):\n    await msg.respond(b'yes')\n\nasync def serve(nc):\n    await nc.subscribe('ask', cb=answer)\n\nasync def send(text):\n    nc = await nats.connect()\n    await nc.publish('say', text)\n    await nc.close()\n",

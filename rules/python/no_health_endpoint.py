@@ -5,12 +5,16 @@ instance. Answer GET on a path of its own: one for being alive (`/livez`), which
 (`/readyz`), which tells whether what the service depends on was there a moment ago.
 
 Judged over the routes that an application really answers: those of a router that is never included do not count, nor
-does a function called `health`. An application that is served for a moment only, or shows one page, needs none. Applications of one package are taken to run in one process: one of them is enough.
+does a function called `health` that answers no path; on the front page it does. An application that is served for a
+moment only, or shows one page, needs none; nor does what no program of the project serves, stands in for another
+service, or has an address of this machine written into the code. Applications of one package are taken to run in one
+process: one of them is enough.
 """
 
 from readiness.scan import Service, ServiceRule
 from readiness.scan.service.facts import Doubt
 from readiness.scan.service.service import App, Endpoint
+from readiness.scan.service.upkeep import Upkeep
 
 HARMLESS = {"routes of FastMCP are not read", "routes of gRPC are not read"}
 """Servers that never answer GET on a health path."""
@@ -33,6 +37,7 @@ class Rule(ServiceRule):
         "from flask import Blueprint, Flask\nbp = Blueprint('probes', __name__)\n\n@bp.route('/ping')\ndef ping():\n    return 'pong'\n\napp = Flask(__name__)\napp.register_blueprint(bp)\napp.add_url_rule('/v1/models', view_func=models)\n",
         "from litestar import Controller, Litestar, get\n\nclass Probes(Controller):\n    path = '/health'\n    @get('/')\n    async def health(self) -> str:\n        return 'ok'\n\n@get('/v1/models')\nasync def models() -> list:\n    return []\n\napp = Litestar(route_handlers=[models, Probes])\n",
         "from faststream.asgi import AsgiFastStream, make_ping_asgi\nfrom faststream.nats import NatsBroker\nbroker = NatsBroker()\napp = AsgiFastStream(broker, asgi_routes=[('/health', make_ping_asgi(broker)), ('/v1/models', models)])\n",
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef health():\n    return {'status': 'ok'}\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
     ]
     bad = [
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []  # GET /health\n",
@@ -49,6 +54,15 @@ class Rule(ServiceRule):
         "import uvicorn\nfrom fastapi import FastAPI\n\ndef create_app(settings):\n    app = FastAPI()\n\n    @app.get('/v1/models')\n    def models():\n        return settings\n\n    return app\n\nif __name__ == '__main__':\n    uvicorn.run(create_app({}))\n",
     ]
     silent = [
+        "from fastapi import APIRouter, FastAPI\nfrom legacy import router as older\nrouter = APIRouter()\n\n@router.get('/v1/models')\ndef models():\n    return []\n\nfor route in older.routes:\n    router.routes.append(route)\n\napp = FastAPI()\napp.include_router(router)\n",
+        "import aiohttp.web\n\nclass Pages:\n    def __init__(self, port):\n        app = aiohttp.web.Application()\n        app.router.add_get('/api/{rest:.*}', self.fetch)\n        aiohttp.web.run_app(app, host='localhost', port=port)\n\n    async def fetch(self, request): ...\n\nif __name__ == '__main__':\n    Pages(8080)\n",
+        {
+            "meeting/point.py": "from aiohttp import web\n\nclass Point:\n    async def start(self):\n        app = web.Application()\n        app.router.add_post('/meet', self.meet)\n        self.runner = web.AppRunner(app)\n        await self.runner.setup()\n        await web.TCPSite(self.runner, '0.0.0.0', 9000).start()\n\n    async def meet(self, request): ...\n",
+            "meeting/__init__.py": "from meeting.point import Point\n",
+        },
+        {
+            "things/simulator/door.py": "from fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/open')\ndef open_door():\n    return {}\n",
+        },
         "import json\nprint(json.dumps({}))\n",
         "import nats\n\nasync def main():\n    nc = await nats.connect()\n    await nc.subscribe('work', cb=work)\n",
         "from fastapi import APIRouter\nrouter = APIRouter()\n\n@router.get('/v1/models')\ndef models():\n    return []\n",
@@ -60,7 +74,7 @@ class Rule(ServiceRule):
     ]
 
     def judge(self, service: Service) -> None:
-        self.service = service
+        self.service, self.upkeep = service, Upkeep(service)
         units: dict[str, list[App]] = {}
         for app in service.apps:
             units.setdefault(service.unit(app.made.at.path), []).append(app)
@@ -82,9 +96,11 @@ class Rule(ServiceRule):
         doubts = [(each.at, each.why) for app in apps for each in app.doubts if each.about in {"routes", "app"}]
         doubts += [(each.route.at, "its path is no constant") for app in apps for each in app.endpoints if may_be(each)]
         doubts += [(other.at, other.why)] if other is not None else []
+        told = [app for app in working if not self.upkeep.untold(app)]
+        doubts += [(app.made.at, self.upkeep.untold(app)) for app in working if not told]
         for at, why in doubts[:1]:
             self.leave(f"{at.path}:{at.line}: {why}")
-        for app in working if not doubts else ():
+        for app in told if not doubts else ():
             number = len(app.endpoints)
             self.flag(
                 app.made.at,

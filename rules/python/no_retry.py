@@ -51,6 +51,7 @@ class Rule(ServiceRule):
         "import nats\n\nclass Worker:\n    async def start(self):\n        self.nc = await nats.connect()\n        await self.nc.subscribe('work', cb=self.handle)\n\n    async def handle(self, msg):\n        answer = await self.nc.request('tool', msg.data, timeout=5)\n        await msg.respond(answer.data)\n",
     ]
     silent = [
+        "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\nasync def first_of(clients, body):\n    for name in body['backends']:\n        try:\n            return (await clients[name].post('/chat/completions', json=body)).json()\n        except httpx.HTTPError:\n            continue\n    raise RuntimeError('nobody answers')\n\nasync def is_ready(url):\n    async with httpx.AsyncClient() as client:\n        return (await client.get(url)).is_success\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    if not await is_ready('http://local'):\n        raise RuntimeError('not ready')\n    return await first_of(app.state.clients, body)\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import requests\nprint(requests.get('https://up/x', timeout=5).json())\n",
         "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/part0')\ndef part0():\n    return []\n\n@app.get('/v1/part1')\ndef part1():\n    return []\n\n@app.get('/v1/part2')\ndef part2():\n    return []\n\n@app.get('/v1/part3')\ndef part3():\n    return []\n\n@app.get('/v1/part4')\ndef part4():\n    return []\n\n@app.get('/v1/part5')\ndef part5():\n    return []\n\n@app.get('/v1/part6')\ndef part6():\n    return []\n\n@app.get('/v1/part7')\ndef part7():\n    return []\n\n@app.get('/v1/part8')\ndef part8():\n    return []\n\n@app.get('/v1/part9')\ndef part9():\n    return []\n\n@app.get('/v1/part10')\ndef part10():\n    return []\n\n@app.get('/v1/part11')\ndef part11():\n    return []\n\n@app.post('/v1/picture')\ndef picture(address: str):\n    return httpx.get(address).content\n",
@@ -69,7 +70,12 @@ class Rule(ServiceRule):
         for each in again:
             self.clear(each.at)
         bare = [each for each in requests if each not in again and tries.are_missing(each)]
-        if bare and len(bare) >= MOST * len(requests):
+        unseen = next((each for each in upkeep.habits("tries-unseen") if each.function in upkeep.led_to), None)
+        if bare and len(bare) >= MOST * len(requests) and unseen is not None:
+            self.leave(
+                f"{unseen.at.path}:{unseen.at.line}: whose requests are tried one after the other here cannot be read"
+            )
+        elif bare and len(bare) >= MOST * len(requests):
             self.flag(
                 bare[0].at,
                 f"{_calls(len(bare))} to upstreams, and a lost one is not tried again: try again after a wait, within the deadline",

@@ -7,9 +7,14 @@ events; long answers run into the timeouts of everything between. Send server-se
 Judged over the routes of completions (`/v1/chat/completions` and its like) and all that their handlers lead to.
 """
 
+from collections.abc import Sequence
+
 from readiness.scan import Service, ServiceRule
 from readiness.scan.code.frameworks import STREAMING
+from readiness.scan.service.facts import Deeds
 from readiness.scan.service.service import Endpoint, Function
+
+NOT_IMPLEMENTED = 501
 
 
 class Rule(ServiceRule):
@@ -33,6 +38,8 @@ class Rule(ServiceRule):
         "from flask import Flask, jsonify\napp = Flask(__name__)\n\n@app.post('/v1/chat/completions')\ndef chat():\n    return jsonify({})\n",
     ]
     silent = [
+        "from fastapi import FastAPI, Request\nfrom fastapi.responses import StreamingResponse\napp = FastAPI()\n\nclass Streaming:\n    async def answer(self, body):\n        return StreamingResponse(events(body), media_type='text/event-stream')\n\nclass Whole:\n    async def answer(self, body):\n        return await ask(body)\n\nclass Kept:\n    async def answer(self, body):\n        return await ask(body)\n\n@app.post('/v1/chat/completions')\nasync def chat(request: Request):\n    handler = request.app.state.handlers['chat']\n    return await handler.answer(await request.json())\n",
+        "from fastapi import FastAPI\nfrom fastapi.responses import JSONResponse\napp = FastAPI()\n\n@app.post('/v1/messages')\nasync def messages():\n    return JSONResponse(status_code=501, content={'error': 'not supported yet'})\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/v1/embeddings')\nasync def embeddings(body: dict):\n    return {}\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import openai\nprint(openai.OpenAI().chat.completions.create(model='m', messages=[]))\n",
@@ -48,10 +55,18 @@ class Rule(ServiceRule):
         at, functions = endpoint.route.at, endpoint.functions
         if any(sends(service, each) for each in functions):
             self.clear(at)
+        elif any(status == NOT_IMPLEMENTED for each in functions[:1] for status, _, _ in each.answers):
+            self.leave(
+                f"{at.path}:{at.line}: {endpoint.path} answers {NOT_IMPLEMENTED}: whether it completes anything cannot be read"
+            )
         elif any("names-stream" in each.marks and refuses(each) for each in functions):
             self.leave(f"{at.path}:{at.line}: whether `stream` is refused here cannot be read")
         elif not functions or any(each.about in {"layers", "app"} for each in endpoint.doubts):
             self.leave(f"{at.path}:{at.line}: what answers {endpoint.path} cannot be read")
+        elif may_send(service, functions):
+            self.leave(
+                f"{at.path}:{at.line}: whether {endpoint.path} leads to what sends an answer piece by piece cannot be read"
+            )
         else:
             self.flag(
                 at,
@@ -66,6 +81,13 @@ def sends(service: Service, function: Function) -> bool:
     return any(
         base.rpartition(".")[2] in STREAMING for key in function.to if key.endswith(">") for base in service.bases(key)
     )
+
+
+def may_send(service: Service, functions: Sequence[Function]) -> bool:
+    """Whether a method of something unknown, by its name, may be one that sends piece by piece."""
+    unknown = {ref for each in functions for ref in each.to if ref.startswith(".")}
+    keys = [each.key for each in service.all(Deeds) if f".{each.key[:-1].rpartition('.')[2]}" in unknown]
+    return any(sends(service, each) for each in service.reach(keys))
 
 
 def refuses(function: Function) -> bool:

@@ -44,6 +44,7 @@ class Rule(PythonRule):
         "import httpx\n\nclass Relay:\n    def __init__(self):\n        self.client = httpx.AsyncClient()\n\n    async def close(self):\n        await self.link.close()\n",
     ]
     silent = [
+        "import httpx\nfrom starlette.background import BackgroundTask\nfrom starlette.responses import StreamingResponse\n\nasync def relay(request, fresh):\n    client = httpx.AsyncClient()\n    answer = await client.send(request, stream=True)\n    if answer.status_code == 401:\n        await answer.aclose()\n        answer = await client.send(await fresh(), stream=True)\n    return StreamingResponse(answer.aiter_bytes(), background=BackgroundTask(client.aclose))\n",
         "def half(x):\n    return x / 2\n",
         "class Bus:\n    async def run(self, job):\n        self.waiting[job.id] = job\n        await self.link.send(job)\n        del self.waiting[job.id]\n\n    async def resume(self):\n        for job in list(self.waiting.values()):\n            await self.run(job)\n",
         "import httpx\n\nclass Relay:\n    def __init__(self):\n        self.client = httpx.AsyncClient()\n\n    async def connect(self):\n        await self.link.open()\n\n    async def disconnect(self):\n        await self.link.close()\n",
@@ -200,6 +201,8 @@ class Rule(PythonRule):
         out = ways.out(function)
         if not thing.opening or (thing.kind is SUBSCRIPTION and is_read_to_its_end(thing.name, function)):
             return
+        if thing.kind is RESPONSE and self.is_of_own_client(thing.call, function):
+            return
         if thing.kind is FILE and thing.closing:
             return  # CPython closes it with the last reference, and what it was given is written by then
         if not out and not ways.again:
@@ -208,6 +211,12 @@ class Rule(PythonRule):
             return
         if not is_once(self.file, function):
             self.report(thing, out)
+
+    def is_of_own_client(self, call: ast.Call, function: FunctionDef) -> bool:
+        """Whether a response came by a client that the function makes: with it, which is judged by itself, it is closed."""
+        client = call.func.value if isinstance(call.func, ast.Attribute) else call
+        made = self.file.names.values(client) if isinstance(client, ast.Name) else []
+        return any(isinstance(each, ast.Call) and self.tree.function_of(each) is function for each in made)
 
     def look_again(self, thing: Local, function: FunctionDef) -> None:
         """An attribute that is opened anew at each turn of a loop."""

@@ -33,6 +33,7 @@ class Rule(PythonRule):
         "class Catalogue:\n    def __init__(self):\n        self.models = {}\n\n    async def refresh(self, client):\n        self.models.clear()\n        answer = await client.get('/models')\n        for each in answer.json()['data']:\n            self.models[each['id']] = each\n\n    def find(self, name):\n        return self.models.get(name)\n",
     ]
     silent = [
+        "class Writer:\n    def __init__(self, session):\n        self.session, self.tab = session, None\n\n    async def show(self, text):\n        self.tab = await spawn_tab(self.session)\n        if self.tab is not None:\n            await self.tab.write(text)\n\nasync def spawn_tab(session):\n    try:\n        return await session.new_tab()\n    except Exception:\n        return None\n",
         "def half(x):\n    return x / 2\n",
         "class Pages:\n    def __init__(self, client):\n        self.client, self.next = client, '/models'\n\n    def __iter__(self):\n        return self\n\n    def __next__(self):\n        if self.next is None:\n            raise StopIteration\n        answer = self.client.get(self.next).json()\n        self.next = answer.get('next', None)\n        return answer\n",
         "class Orders:\n    def __init__(self):\n        self.paths = {}\n\n    def initialize(self, client):\n        self.paths = {}\n        for each in client.get('/paths').json():\n            self.paths[each['id']] = each\n\n    def find(self, name):\n        return self.paths.get(name)\n",

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from readiness.scan import PythonFile, PythonRule
 from readiness.scan.code.names import Defined
 from readiness.scan.code.reach import handles_requests
-from readiness.scan.code.tree import FunctionDef, argument, below, last_name, within
+from readiness.scan.code.tree import FunctionDef, argument, below, dotted, last_name, within
 from readiness.scan.held.keepers import ENDING, KEEPING, Keepers
 from readiness.scan.running.feeds import Feeds
 
@@ -52,6 +52,8 @@ class Rule(PythonRule):
         'import nats\n\nasync def ask(servers):\n    nc = await nats.connect(servers)\n    sub = await nc.subscribe("answers")\n    return await sub.next_msg()\n',
     ]
     silent = [
+        "import nats\n\nclass Answers:\n    def __init__(self, nc: nats.NATS):\n        self.nc = nc\n\n    async def __aenter__(self):\n        sub = await self.nc.subscribe('answers')\n        self.sub = sub\n        return self\n\n    async def __aexit__(self, *failure):\n        await self.sub.unsubscribe()\n",
+        "import nats\n\nasync def work(url):\n    async with await nats.connect(url) as nc:\n        sub = await nc.subscribe('jobs')\n        while True:\n            await do(await sub.next_msg(timeout=None))\n",
         "import asyncio\n\nclass App:\n    async def start(self):\n        self.tasks.append(asyncio.create_task(self.run()))\n",
         "import asyncio\n\nasync def main():\n    one = asyncio.create_task(serve())\n    other = asyncio.create_task(stop.wait())\n    await asyncio.wait([one, other], return_when=asyncio.FIRST_COMPLETED)\n\nasyncio.run(main())\n",
         "# self.tasks.append(asyncio.create_task(work()))\n",
@@ -236,10 +238,24 @@ class Rule(PythonRule):
         name = self.keepers.kept_as(awaited) if isinstance(awaited, ast.Await) else ""
         if argument(call, "cb") is not None or not name or name.startswith("self."):
             return
+        if self.ends_with_its_connection(call, function) or self.keepers.is_handed_on(name, function):
+            return
         if not self.keepers.is_ended(name, function):
             self.flag(call, "the subscription is never ended: one more is made on each call. Unsubscribe in a finally")
         elif any(self.ends_in_finally(each) for each in self.endings(name, function)):
             self.clear(call)
+
+    def ends_with_its_connection(self, call: ast.Call, function: FunctionDef) -> bool:
+        """Whether the subscription is made on what a `with` around it opens, and ends with that."""
+        root = dotted(call.func).partition(".")[0]
+        for each in self.tree.ancestors(call):
+            if each is function:
+                break
+            if isinstance(each, ast.With | ast.AsyncWith):
+                bound = (item.optional_vars for item in each.items)
+                if any(dotted(name) == root for name in bound if name is not None):
+                    return True
+        return False
 
     def is_reconnect(self, function: FunctionDef, depth: int = 0) -> bool:
         """Whether it is what a NATS connection calls when it is back, or is called by that."""

@@ -22,6 +22,7 @@ class Rule(ServiceRule):
             "app/registry.py": "from fastapi import HTTPException\nPROVIDERS = {}\n\ndef provider_of(model):\n    try:\n        return PROVIDERS[model]\n    except KeyError:\n        raise HTTPException(status_code=404, detail='unknown model') from None\n",
         },
         "from aiohttp import web\nMODELS = {'a': 1}\n\nasync def chat(request):\n    body = await request.json()\n    found = MODELS.get(body['model'])\n    if found is None:\n        raise web.HTTPNotFound()\n    return web.json_response(found)\n\napp = web.Application()\napp.router.add_post('/v1/chat/completions', chat)\n",
+        "from fastapi import FastAPI, HTTPException\napp = FastAPI()\n\nclass Table:\n    def __init__(self):\n        self.own: dict[str, object] = {}\n\n    def find(self, provider_id):\n        if provider_id in getattr(self, 'own', {}):\n            return self.own[provider_id]\n        raise HTTPException(404, 'unknown provider')\n\ntable = Table()\n\n@app.post('/v1/chat/completions')\nasync def chat(body: Chat):\n    return await table.find(body.provider_id).complete(body)\n",
     ]
     bad = [
         "from fastapi import FastAPI\napp = FastAPI()\nPROVIDERS = {'a': ask_a, 'b': ask_b}\n\n@app.post('/v1/chat/completions')\nasync def chat(body: Chat):\n    return await PROVIDERS[body.model](body)\n",

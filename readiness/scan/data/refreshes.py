@@ -24,6 +24,8 @@ STARTING = {
     "start", "acquire", "create_pool", "get_running_loop", "wait_for",
 }  # fmt: skip
 """Awaited calls that bring no data."""
+MAKING = {"spawn", "open", "create", "launch", "start", "acquire"}
+"""First words of the names of such calls: what they hand out is new, and no later state of something older."""
 DEEPEST = 4
 """Names of names that are followed."""
 BEGINNING = {
@@ -259,7 +261,8 @@ def is_loaded(file: PythonFile, value: ast.expr, targets: Iterable[ast.expr] = (
 def _is_source(file: PythonFile, node: ast.AST, depth: int) -> bool:
     match node:
         case ast.Await(value=ast.Call() as call):
-            return last_name(call.func) not in STARTING
+            name = last_name(call.func)
+            return name not in STARTING and name.lstrip("_").partition("_")[0] not in MAKING
         case ast.Call():
             return _reads(file, node, depth)
         case ast.Name(ctx=ast.Load()) if depth < DEEPEST:

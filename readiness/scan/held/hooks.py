@@ -37,6 +37,13 @@ SAYING = {
     "set",
 }
 """Calls that end nothing."""
+LASTING = (ast.While, ast.For, ast.AsyncFor, ast.AsyncWith, ast.Yield)
+STAYING = (
+    "run", "serve", "start", "wait", "join", "gather", "sleep", "listen", "consum", "subscri", "poll", "loop",
+    "forever", "watch", "monitor", "work", "refresh", "sync", "connect", "read", "recv", "receive", "get",
+    "create_task", "process", "execut", "thread",
+)  # fmt: skip
+"""Parts of the names of calls that may go on for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ def _started(file: PythonFile, nodes: Iterator[ast.AST], depth: int = 0) -> Iter
 def _starts(file: PythonFile, call: ast.Call) -> bool:
     origins = file.names.origins(call.func)
     if origins & TASKS:
-        return True
+        return not _is_over_soon(file, call)
     if last_name(call.func) == "start" and any(each.startswith(SCHEDULERS) for each in origins):
         return True
     kind = opened(file.names, call)
@@ -102,6 +109,19 @@ def _starts(file: PythonFile, call: ast.Call) -> bool:
     }
     lasting = kind is not None and not kind.late and not kind.functions and kind.name != "open"
     return lasting and not in_with and not _is_closed_here(file, call)
+
+
+def _is_over_soon(file: PythonFile, call: ast.Call) -> bool:
+    """Whether a task runs a function of the file that turns in no loop and waits for nothing that stays."""
+    given = call.args[0] if call.args else None
+    functions = file.names.local_functions(given.func) if isinstance(given, ast.Call) else []
+    nodes = [each for function in functions for each in inside(function.body)]
+    staying = (isinstance(each, LASTING) or (isinstance(each, ast.Call) and _stays(each)) for each in nodes)
+    return bool(functions) and not any(staying)
+
+
+def _stays(call: ast.Call) -> bool:
+    return any(word in last_name(call.func).lower() for word in STAYING)
 
 
 def _is_closed_here(file: PythonFile, call: ast.Call) -> bool:
@@ -142,7 +162,9 @@ def _ends(file: PythonFile, function: FunctionDef, yielding: ast.Yield) -> bool:
 
 
 def _does(node: ast.AST) -> bool:
-    if isinstance(node, ast.Delete):
+    if isinstance(node, ast.Delete) or (
+        isinstance(node, ast.Await) and isinstance(node.value, ast.Name | ast.Attribute)
+    ):
         return True
     return isinstance(node, ast.Call) and last_name(node.func) not in SAYING
 

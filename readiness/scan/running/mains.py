@@ -65,10 +65,15 @@ def _events(file: PythonFile) -> Iterator[ast.AST]:
 
 
 def _is_set(file: PythonFile, wait: ast.Call) -> bool:
-    """Whether anybody sets the event that is waited for."""
+    """Whether anybody sets the event that is waited for; who passes one may."""
     event = wait.func.value if isinstance(wait.func, ast.Attribute) else wait
     if isinstance(event, ast.Call):
         return False
+    function = file.tree.function_of(wait)
+    if isinstance(function, FunctionDef) and last_name(event) in {
+        each.arg for each in [*function.args.args, *function.args.kwonlyargs]
+    }:
+        return True
     return any(
         isinstance(each, ast.Attribute) and last_name(each.value) == last_name(event)
         for each in file.calls.uses.get("set", ())

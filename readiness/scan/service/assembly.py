@@ -237,6 +237,11 @@ class Assembly(Look):
                 prefix = prefix or (call.args[1] if name == "add_namespace" and len(call.args) > 1 else None)
             for each in given:
                 yield from self.join(owners, each, self.path(prefix), call)
+        for call in self.file.calls.named("append", "extend", "insert"):
+            # `router.routes.append(route)`
+            match call.func:
+                case ast.Attribute(value=ast.Attribute(value=owner, attr="routes")) if call.args:
+                    yield from self.join(self.owners(owner), call.args[-1], "", call)
         for call in self.file.calls.named("partial"):
             # `partial(app.register_blueprint, api, url_prefix="/api")`, to be called later
             match call.args:

@@ -107,6 +107,8 @@ class Endpoint:
         """Whether its path is one on which a service tells how it is."""
         parts = [each.lower() for each in self.path.rstrip("/").split("/") if each]
         methods = set(self.route.methods)
+        if not parts and methods & READING:
+            return any(each[:-1].rpartition(":")[2].rpartition(".")[2] in PROBES for each in self.route.handlers)
         if (
             not parts
             or "admin" in parts

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from readiness.scan.code.endless import Endless
 from readiness.scan.code.frameworks import DECLARING
+from readiness.scan.code.names import PARAMETER
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, text_of
 from readiness.scan.service.assembly import Look
 from readiness.scan.service.facts import Fact, Habit
@@ -21,9 +22,11 @@ KINDS = {
     "retry": "a loop that tries a call again; `what` is called in it",
     "retry-given": "a loop that tries again what the function was given",
     "fallback": "a loop that tries one thing after the other",
+    "tries-unseen": "one of these two, over requests of a client that is not known",
     "degrades": "a call whose failure is answered with nothing: whoever asked goes on without",
     "wrapped": "a function that is decorated with `what`",
     "breaker": "a check that holds back until the time has passed that a failure set; `what` sets it",
+    "cools": "a function that asks the clock and by its name tells what is out of order for a while",
     "kept": "an answer is looked up and kept under a digest",
     "digest": "a digest is made",
     "traceparent": "it names the header of a trace",
@@ -37,7 +40,12 @@ KINDS = {
     "unread-format": "logs are set up by something that cannot be read",
 }
 """The kinds of habits, and what each says."""
-CLOCKS = {"time", "monotonic", "now", "utcnow", "perf_counter"}
+CLOCKS = {"time", "monotonic", "now", "utcnow", "perf_counter", "clock", "_clock", "_now", "_monotonic"}
+"""Names of what tells the time, those of a clock that is passed included."""
+COOLING = re.compile(
+    r"(?i)cool(?:s|ing|_?down)|circuit|breaker|quarantin|black_?list|unhealthy|unavailable|unreachable"
+)
+"""In names of functions that hold something back; they only leave open what their structure does not show."""
 STATUSES = {"status", "status_code"}
 SETTING_UP = re.compile(
     r"(?i)_*(?:set_?up|configure|init|initiali[sz]e|enable|install|instrument|start|add|register)_?(?:[a-z]+_)*"
@@ -59,6 +67,8 @@ WAITING = {
 }  # fmt: skip
 """Calls in which a program may spend its days."""
 SENDING = {"get", "post", "put", "patch", "request", "send", "urlopen", "stream", "create"}
+ASKING_AWAY = {"post", "put", "patch", "request", "send", "stream"}
+"""Methods that hardly anything but a client of another server has."""
 Loop = ast.For | ast.AsyncFor | ast.While
 
 
@@ -70,6 +80,7 @@ class Habits(Look):
         yield from self.degrading()
         yield from self.wrapped()
         yield from self.breakers()
+        yield from self.cooling()
         yield from self.keeping()
         yield from self.traces()
         yield from self.formats()
@@ -105,11 +116,17 @@ class Habits(Look):
     def retry(self, kind: str, loop: Loop, calls: list[ast.Call]) -> Iterator[Fact]:
         refs = dict.fromkeys(ref for each in calls for ref in self.refs(each.func))
         yield self.habit(kind, loop, tuple(ref for ref in refs if ref[0] == "<"))
+        if any(last_name(each.func) in ASKING_AWAY and self.is_unknown(each.func) for each in calls):
+            yield self.habit("tries-unseen", loop)
         given = {
             arg.arg for each in self.tree.ancestors(loop) if isinstance(each, FunctionDef) for arg in _parameters(each)
         }
         if kind == "retry" and any(isinstance(each.func, ast.Name) and each.func.id in given for each in calls):
             yield self.habit("retry-given", loop)
+
+    def is_unknown(self, func: ast.expr) -> bool:
+        """Whether a method is of something that came from a caller or a table."""
+        return all(each.startswith(PARAMETER) for each in self.names.origins(func))
 
     def degrading(self) -> Iterator[Fact]:
         for guard in self.tree.all(ast.Try):
@@ -147,6 +164,13 @@ class Habits(Look):
                 }
                 if setters:
                     yield self.habit("breaker", compare, tuple(sorted(setters - {""})))
+
+    def cooling(self) -> Iterator[Fact]:
+        """What may be a breaker whose times stand in a file, a database or a cache."""
+        for call in self.file.calls.named(*CLOCKS):
+            function = self.outer(call)
+            if function is not None and COOLING.search(function.name):
+                yield self.habit("cools", call)
 
     @cached_property
     def timed(self) -> set[tuple[FunctionDef | None, str]]:

@@ -86,8 +86,10 @@ def is_named(node: ast.expr) -> bool:
 
 
 def dotted_of(node: ast.expr) -> str:
-    """`x` of `x`, `x.keys()` and `list(x)`."""
+    """`x` of `x`, `x.keys()` and `list(x)`; `x.y` of `getattr(x, "y", {})`."""
     match node:
+        case ast.Call(func=ast.Name(id="getattr"), args=[owner, ast.Constant(value=str(name)), *_]):
+            return f"{dotted(owner)}.{name}"
         case ast.Call(func=ast.Attribute(value=inner, attr="keys")) | ast.Call(func=ast.Name(), args=[inner]):
             return dotted(inner)
         case _:
