@@ -23,6 +23,12 @@ def client_of(peer: str, headers: Mapping[str, str], proxies: Sequence[Network])
     return _site(address) if address else peer
 
 
+def visitor_of(peer: str, proxies: Sequence[Network]) -> str | None:
+    """Who holds a connection; None for a trusted proxy, which holds those of others."""
+    address = _address(peer) if proxies else None
+    return None if address and any(address in proxy for proxy in proxies) else _alone(peer)
+
+
 @lru_cache(maxsize=4096)
 def _alone(peer: str) -> str:
     """A peer that speaks for itself; it asks again and again."""

@@ -14,10 +14,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from readiness.gateway import far_end
 from readiness.gateway.alarm import Alarm
 from readiness.gateway.call import JSON_TYPE
-from readiness.gateway.errors import BadRequest, GatewayError, SlowRequest, Unavailable
+from readiness.gateway.errors import BadRequest, GatewayError, SlowRequest, TooManyRequests, Unavailable
 from readiness.gateway.framing import MAX_HEAD, fault_of, too_large
 from readiness.gateway.headers import SECURITY
 from readiness.gateway.joined import Joined
+from readiness.gateway.visitors import Visitors
 
 MAX_PIPELINED = 16  # requests that wait behind one that is being answered
 MAX_REST = 8_000_000  # bytes of a body that still come after its answer
@@ -49,9 +50,10 @@ class Phase(IntEnum):
 class Protocol(HttpToolsProtocol):
     """uvicorn's protocol, which by itself bounds none of this."""
 
-    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
+    def __init__(self, *args: Any, bounds: Bounds, visitors: Visitors, **options: Any) -> None:
         super().__init__(*args, **options)
         self._bounds = bounds
+        self._visitors = visitors
         self._messages = 0
         self._in_head = self._in_body = False
         self._head_bytes = self._rest_bytes = 0
@@ -71,11 +73,15 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Turn away what is one too many."""
         super().connection_made(Joined(transport, self.loop))
-        if len(self.connections) > self._bounds.connections:
+        self._peer = self.client[0] if self.client else ""
+        if not self._visitors.enter(self._peer):
+            self._refuse(TooManyRequests("There are too many connections from here.", headers={"retry-after": "1"}))
+        elif len(self.connections) > self._bounds.connections:
             self._refuse(Unavailable("There are too many connections.", headers={"retry-after": "1"}))
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._visitors.leave(self._peer)
         self._alarm.stop()
         if self._abort:
             self._abort.cancel()
