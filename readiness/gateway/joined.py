@@ -37,6 +37,7 @@ class Joined(asyncio.Transport):
         self._transport.close()
 
     def abort(self) -> None:
+        self._held.clear()
         self._transport.abort()
 
     def is_closing(self) -> bool:
@@ -52,7 +53,8 @@ class Joined(asyncio.Transport):
         return self._transport.get_extra_info(name, default)
 
     def _flush(self) -> None:
-        if self._held:
-            data = b"".join(self._held)
-            self._held, self._size = [], 0
+        data = b"".join(self._held)
+        self._held.clear()
+        self._size = 0
+        if data and not self._transport.is_closing():  # it may have been lost since
             self._transport.write(data)
