@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from readiness.gateway.call import Call, Handler, Reply, Route
@@ -37,21 +37,9 @@ def _models(catalog: Catalog, created: int) -> Reply:
 
 
 async def _chat(call: Call, catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None) -> Reply:
-    request = chat_request(await _document(call))
+    request = chat_request(call.document, call.raw)
     if request.stream and not call.can_stream:
         raise BadRequest("Streaming is not offered over this transport; leave `stream` out.", param="stream")
     upstreams = [asks[name] for name in catalog.upstreams_of(request.model)]
     ask = partial(first_answer, upstreams)
     return await (tools.running(ask) if tools else ask)(Order(request, call.deadline))
-
-
-async def _document(call: Call) -> object:
-    if call.document is not None:
-        return call.document
-    body = b"".join([part async for part in call.body or _nothing()])
-    return json.loads(body)
-
-
-async def _nothing() -> AsyncGenerator[bytes, None]:
-    return
-    yield

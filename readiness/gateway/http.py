@@ -2,29 +2,38 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as HttpRoute
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
-from readiness.gateway import openapi, tracing
+from readiness.gateway import far_end, openapi, tracing
 from readiness.gateway.call import Call, Handler, Route
 from readiness.gateway.callers import Callers
 from readiness.gateway.clients import Network, client_of
 from readiness.gateway.cors import Cors
-from readiness.gateway.errors import ClientGone, InternalError, MethodNotAllowed, NotFound, Unavailable
+from readiness.gateway.errors import (
+    ClientGone,
+    GatewayError,
+    InternalError,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+    shaped,
+)
 from readiness.gateway.headers import SECURITY
 from readiness.gateway.locks import Locked
 from readiness.gateway.logs import accept_request_id, request_id
-from readiness.gateway.served import Served, Transport, Watch
-from readiness.gateway.wire import Incoming, response, send_reply, unless_gone
+from readiness.gateway.served import Served, Watch
+from readiness.gateway.wire import Incoming, response, send_reply
 
+FIELDS = "readiness.fields"  # in the scope of a request: its header fields, parsed
+SECURITY_FIELDS = [(name.encode("ascii"), value.encode("ascii")) for name, value in SECURITY.items()]
 ELSEWHERE = "other"  # the route of what is asked for at paths that do not exist
 
 
@@ -49,23 +58,34 @@ class Endpoint:
     wiring: Wiring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        incoming = Incoming(receive, has_body=self.route is Route.CHAT, timeout=self.wiring.body_timeout)
-        await unless_gone(self._respond(scope, incoming, send), incoming)
-
-    async def _respond(self, scope: Scope, incoming: Incoming, send: Send) -> None:
-        await send_reply(await self.answer(self._call(scope, incoming)), incoming, send)
+        client = far_end.of(scope)
+        incoming = Incoming(receive, client, timeout=self.wiring.body_timeout)
+        with client.left:
+            await send_reply(await self.answer(self._call(scope, incoming)), incoming, send)
 
     def _call(self, scope: Scope, incoming: Incoming) -> Call:
-        headers = dict(Headers(scope=scope).items())
+        headers = scope[FIELDS]
         peer = scope["client"][0] if scope["client"] else "unknown"
         return Call(
             route=self.route,
             client=client_of(peer, headers, self.wiring.proxies),
             headers=headers,
-            body=incoming.body() if incoming.has_body else None,
+            body=incoming.read if self.route is Route.CHAT else None,
             length=_length(headers),
             can_stream=True,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Brings calls straight to what answers them: Starlette takes longer to find them than a guard does its work."""
+
+    endpoints: Mapping[tuple[str, str], Endpoint]  # by method and path
+    others: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self.endpoints.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        await (endpoint or self.others)(scope, receive, send)
 
 
 def application(
@@ -78,16 +98,17 @@ def application(
     traced: bool,
 ) -> ASGIApp:
     """The whole port as one ASGI application; `more` routes are for those who run it."""
-    routes = [
-        HttpRoute("/v1/chat/completions", Endpoint(Route.CHAT, answer, wiring), methods=["POST"]),
-        HttpRoute("/v1/models", Endpoint(Route.MODELS, answer, wiring), methods=["GET"]),
-        *more,
-    ]
+    calls = {
+        ("POST", "/v1/chat/completions"): Endpoint(Route.CHAT, answer, wiring),
+        ("GET", "/v1/models"): Endpoint(Route.MODELS, answer, wiring),
+    }
+    # Starlette refuses other methods, and answers HEAD.
+    routes = [*(HttpRoute(path, endpoint, methods=[method]) for (method, path), endpoint in calls.items()), *more]
     routes.append(openapi.route(routes, keyed=wiring.keyed))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refuse, 500: _fail})
     app.router.redirect_slashes = False
-    locked = Locked(app, wiring.callers, wiring.locked)
-    inner = Cors(locked, wiring.cors_origins) if wiring.cors_origins else locked
+    reached = Calls(calls, Locked(app, wiring.callers, wiring.locked))
+    inner = Cors(reached, wiring.cors_origins) if wiring.cors_origins else reached
     return Front(inner, frozenset(route.path for route in routes), watch, traced)
 
 
@@ -104,6 +125,15 @@ async def _fail(_: Request, __: Exception) -> Response:
 
 async def _nothing_more() -> Message:
     return {"type": "http.disconnect"}
+
+
+def _fields(head: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The fields of a head by their names in lower case; one that stands there twice is one list (RFC 9110, 5.3)."""
+    fields: dict[str, str] = {}
+    for raw, content in head:
+        name, value = raw.decode("latin-1"), content.decode("latin-1")
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    return fields
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
@@ -124,7 +154,7 @@ class Front:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = scope[FIELDS] = _fields(scope["headers"])
         seen = Exchange(accept_request_id(headers.get("x-request-id")), send)
         # Each request has a context of its own: nothing is to be set back.
         request_id.set(seen.id)
@@ -133,8 +163,10 @@ class Front:
         try:
             await self.app(scope, receive, seen.send)
         except asyncio.CancelledError:
-            await seen.cut_short()
+            await seen.end_with(Unavailable("The gateway is shutting down.", headers={"connection": "close"}))
             raise
+        except Exception as error:  # noqa: BLE001  no client is left with another shape of error, or with none
+            await seen.end_with(shaped(error))
         finally:
             path = scope["path"]
             self.watch(seen.served(path, scope["method"], path if path in self.paths else ELSEWHERE))
@@ -152,17 +184,15 @@ class Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["x-request-id"] = self.id
-            headers.update(SECURITY)
+            own = (b"x-request-id", self.id.encode("ascii"))
+            message = {**message, "headers": [*message.get("headers", ()), own, *SECURITY_FIELDS]}
         await self.forward(message)
 
-    async def cut_short(self) -> None:
-        """The grace of the shutdown is over: say so, if nothing was said yet."""
+    async def end_with(self, error: GatewayError) -> None:
+        """Say what went wrong, if nothing was said yet."""
         if self.status == ClientGone.status:
-            error = Unavailable("The gateway is shutting down.", headers={"connection": "close"})
             await response(error)({"type": "http"}, _nothing_more, self.send)
 
     def served(self, path: str, method: str, route: str) -> Served:
         """What is told of it."""
-        return Served(Transport.HTTP, route, path, self.status, time.monotonic() - self.begun, method)
+        return Served("http", route, path, self.status, time.monotonic() - self.begun, method)

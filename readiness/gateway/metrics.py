@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -34,43 +34,35 @@ class Metrics:
         PlatformCollector(registry=self._registry)
         tasks = Gauge("gateway_tasks", "Tasks of the event loop.", registry=self._registry)
         tasks.set_function(lambda: float(len(asyncio.all_tasks())))
-        self._requests = Counter(
+        self._requests = self._counter(
             "gateway_requests",
             "Requests that were answered, or given up by their client (499).",
             ["transport", "route", "status"],
-            registry=self._registry,
         )
-        self._request_seconds = Histogram(
+        self._request_seconds = self._times(
             "gateway_request_seconds",
             "From the first byte of a request to the last byte of its answer.",
             ["transport", "route"],
-            buckets=SECONDS,
-            registry=self._registry,
         )
-        self._upstream_calls = Counter(
+        self._upstream_calls = self._counter(
             "gateway_upstream_calls",
             "Calls to an upstream, each try counted, by how they ended.",
             ["upstream", "outcome"],
-            registry=self._registry,
         )
-        self._upstream_seconds = Histogram(
+        self._upstream_seconds = self._times(
             "gateway_upstream_first_answer_seconds",
             "From a call to an upstream to its whole answer, or to the first chunk of its stream.",
             ["upstream"],
-            buckets=SECONDS,
-            registry=self._registry,
         )
-        self._cached = Counter(
+        self._cached = self._counter(
             "gateway_cache_lookups",
             "Deterministic requests, by whether their answer was kept.",
             ["result"],
-            registry=self._registry,
         )
-        self._tool_calls = Counter(
+        self._tool_calls = self._counter(
             "gateway_tool_calls",
             "Tools that were run over NATS, by how they ended.",
             ["outcome"],
-            registry=self._registry,
         )
         self._breakers = Gauge(
             "gateway_upstream_left_alone",
@@ -81,16 +73,16 @@ class Metrics:
 
     def served(self, served: Served) -> None:
         """Count a request."""
-        self._requests.labels(served.transport, served.route, str(served.status)).inc()
-        self._request_seconds.labels(served.transport, served.route).observe(served.seconds)
+        self._requests(served.transport, served.route, str(served.status)).inc()
+        self._request_seconds(served.transport, served.route).observe(served.seconds)
 
     def looked_up(self, hit: bool) -> None:
         """Count a deterministic request."""
-        self._cached.labels("hit" if hit else "miss").inc()
+        self._cached("hit" if hit else "miss").inc()
 
     def tool_ended(self, error: BaseException | None) -> None:
         """Count a tool's run."""
-        self._tool_calls.labels(_outcome(error)).inc()
+        self._tool_calls(_outcome(error)).inc()
 
     def watch_breaker(self, name: str, breaker: Breaker) -> None:
         """Show the state of an upstream's breaker."""
@@ -106,9 +98,9 @@ class Metrics:
             except BaseException as error:
                 self._ended(name, error)
                 raise
-            self._upstream_seconds.labels(name).observe(time.monotonic() - begun)
+            self._upstream_seconds(name).observe(time.monotonic() - begun)
             if reply.stream:
-                return replace(reply, stream=self._followed(name, reply.stream))
+                return reply._replace(stream=self._followed(name, reply.stream))
             self._ended(name)
             return reply
 
@@ -123,6 +115,14 @@ class Metrics:
 
         return Route(PATH, show)
 
+    # What was labelled is kept: to look it up by its labels takes longer than to count.
+
+    def _counter(self, name: str, meaning: str, labels: Sequence[str]) -> Callable[..., Counter]:
+        return cache(Counter(name, meaning, labels, registry=self._registry).labels)
+
+    def _times(self, name: str, meaning: str, labels: Sequence[str]) -> Callable[..., Histogram]:
+        return cache(Histogram(name, meaning, labels, buckets=SECONDS, registry=self._registry).labels)
+
     async def _followed(self, name: str, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
         try:
             async with aclosing(stream):
@@ -134,7 +134,7 @@ class Metrics:
         self._ended(name)
 
     def _ended(self, name: str, error: BaseException | None = None) -> None:
-        self._upstream_calls.labels(name, _outcome(error)).inc()
+        self._upstream_calls(name, _outcome(error)).inc()
 
 
 def _outcome(error: BaseException | None) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +16,11 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error, MaxPayloadError
 
 from readiness.gateway import tracing
-from readiness.gateway.call import JSON_TYPE, Call, Handler, Reply, Route
+from readiness.gateway.call import JSON_TYPE, Call, Handler, Read, Reply, Route
 from readiness.gateway.errors import BadUpstream, Unavailable
 from readiness.gateway.health import Check
 from readiness.gateway.logs import accept_request_id, request_id
-from readiness.gateway.served import Served, Transport, Watch
+from readiness.gateway.served import Served, Watch
 from readiness.gateway.tasks import Tasks
 
 ITEM = "nats-connection-checked"
@@ -167,7 +167,7 @@ class NatsPort:
             await _respond(client, message, Unavailable("The gateway is shutting down.").reply())
             raise
         await _respond(client, message, reply)
-        self._watch(Served(Transport.NATS, Route.CHAT, message.subject, reply.status, time.monotonic() - begun))
+        self._watch(Served("nats", Route.CHAT.value, message.subject, reply.status, time.monotonic() - begun))
 
     def _note(self, fault: str | None) -> None:
         if fault != self._fault:
@@ -214,8 +214,13 @@ def _call(body: bytes, headers: dict[str, str]) -> Call:
     return Call(Route.CHAT, CLIENT, headers, _once(body), len(body))
 
 
-async def _once(body: bytes) -> AsyncIterator[bytes]:
-    yield body
+def _once(body: bytes) -> Read:
+    parts = [body]
+
+    async def read() -> bytes | None:
+        return parts.pop() if parts else None
+
+    return read
 
 
 def _length(headers: Mapping[str, str]) -> int:

@@ -6,15 +6,19 @@ What is refused here gets the one error shape; a connection that is idle or does
 import asyncio
 import logging
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from readiness.gateway import far_end
+from readiness.gateway.alarm import Alarm
 from readiness.gateway.call import JSON_TYPE
-from readiness.gateway.errors import BadRequest, GatewayError, SlowRequest, Unavailable
+from readiness.gateway.errors import BadRequest, GatewayError, SlowRequest, TooManyRequests, Unavailable
 from readiness.gateway.framing import MAX_HEAD, fault_of, too_large
 from readiness.gateway.headers import SECURITY
+from readiness.gateway.joined import Joined
+from readiness.gateway.visitors import Visitors
 
 MAX_PIPELINED = 16  # requests that wait behind one that is being answered
 MAX_REST = 8_000_000  # bytes of a body that still come after its answer
@@ -34,7 +38,7 @@ class Bounds:
     stalled: float | None = 30  # while the client reads nothing of its answer
 
 
-class Phase(Enum):
+class Phase(IntEnum):
     """What a connection keeps the server waiting for."""
 
     NOTHING = auto()
@@ -46,9 +50,10 @@ class Phase(Enum):
 class Protocol(HttpToolsProtocol):
     """uvicorn's protocol, which by itself bounds none of this."""
 
-    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:
+    def __init__(self, *args: Any, bounds: Bounds, visitors: Visitors, **options: Any) -> None:
         super().__init__(*args, **options)
         self._bounds = bounds
+        self._visitors = visitors
         self._messages = 0
         self._in_head = self._in_body = False
         self._head_bytes = self._rest_bytes = 0
@@ -56,20 +61,30 @@ class Protocol(HttpToolsProtocol):
         self._refusal: GatewayError | None = None
         self._refused = False
         self._watched = (Phase.NOTHING, 0)
-        self._cut: asyncio.TimerHandle | None = None
+        self._patience = {
+            Phase.NOTHING: None,
+            Phase.IDLE: bounds.idle,
+            Phase.HEAD: bounds.head,
+            Phase.REST: bounds.rest,
+        }
+        self._alarm = Alarm(self.loop, self._give_up)
         self._abort: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Turn away what is one too many."""
-        super().connection_made(transport)
-        if len(self.connections) > self._bounds.connections:
+        super().connection_made(Joined(transport, self.loop))
+        self._peer = self.client[0] if self.client else ""
+        if not self._visitors.enter(self._peer):
+            self._refuse(TooManyRequests("There are too many connections from here.", headers={"retry-after": "1"}))
+        elif len(self.connections) > self._bounds.connections:
             self._refuse(Unavailable("There are too many connections.", headers={"retry-after": "1"}))
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._cut, self._abort):
-            if timer:
-                timer.cancel()
+        self._visitors.leave(self._peer)
+        self._alarm.stop()
+        if self._abort:
+            self._abort.cancel()
         self._tell_gone(self._answering)
         super().connection_lost(exc)
 
@@ -87,6 +102,7 @@ class Protocol(HttpToolsProtocol):
         self._messages += 1
         self._in_head, self._head_bytes, self._rest_bytes = True, 0, 0
         super().on_message_begin()
+        far_end.watch(self.scope)
 
     def on_headers_complete(self) -> None:
         upgrades = self.parser.should_upgrade()
@@ -110,6 +126,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_body = False
+        far_end.of(self.scope).sent_all = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -158,6 +175,7 @@ class Protocol(HttpToolsProtocol):
         if cycle:
             cycle.disconnected = True
             cycle.message_event.set()
+            far_end.of(cycle.scope).left.now()
 
     def _await_reader(self) -> None:
         """Wait for a client that does not read, but not for ever."""
@@ -174,15 +192,11 @@ class Protocol(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """Keep one timer for what is waited for now; more bytes of the same do not extend it."""
-        watched = (self._phase(), self._messages)
-        if watched == self._watched:
+        phase, messages = self._phase(), self._messages
+        if (phase, messages) == self._watched:
             return
-        self._watched = watched
-        if self._cut:
-            self._cut.cancel()
-        bounds = self._bounds
-        seconds = {Phase.IDLE: bounds.idle, Phase.HEAD: bounds.head, Phase.REST: bounds.rest}.get(watched[0])
-        self._cut = None if seconds is None else self.loop.call_later(seconds, self._give_up)
+        self._watched = (phase, messages)
+        self._alarm.set(self._patience[phase])
 
     def _give_up(self) -> None:
         if self._phase() is Phase.HEAD:

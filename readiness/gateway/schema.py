@@ -1,19 +1,20 @@
 """The shape of a chat request: checked field by field, then forwarded as it came."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+import json
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
     StrictStr,
+    TypeAdapter,
     ValidationError,
-    model_validator,
+    with_config,
 )
 from pydantic_core import ErrorDetails
+from typing_extensions import TypedDict  # pydantic wants it from here before Python 3.12
 
 from readiness.gateway.call import JsonObject
 from readiness.gateway.errors import BadRequest
@@ -31,18 +32,22 @@ Positive = Annotated[int, Field(ge=1), BeforeValidator(_integral)]
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(NamedTuple):
     """A request, as its fields say; `document` is the client's own object, unknown fields included."""
 
     model: str
     stream: bool
     include_usage: bool  # the client wants a last chunk with usage numbers
     document: JsonObject
+    raw: bytes | None = None  # the document as it came; None where it was changed
 
+    def body(self) -> bytes:
+        """What an upstream is sent: if it can be, the client's own bytes."""
+        return json.dumps(self.document).encode("ascii") if self.raw is None else self.raw
 
-class Loose(BaseModel):
-    model_config = ConfigDict(extra="allow", strict=True)
+    def with_messages(self, messages: list[Any]) -> "ChatRequest":
+        """The same request about other messages."""
+        return self._replace(document={**self.document, "messages": messages}, raw=None)
 
 
 def _content_unless_assistant(schema: JsonObject) -> None:
@@ -51,72 +56,78 @@ def _content_unless_assistant(schema: JsonObject) -> None:
     schema["anyOf"] = [turn, said]
 
 
-class Part(Loose):
+# Typed dictionaries, not models: the document is forwarded as it came, objects made of it would be thrown away.
+LOOSE = ConfigDict(extra="allow", strict=True)
+
+
+@with_config(LOOSE)
+class Part(TypedDict):
     type: Text
 
 
-class Message(Loose):
-    model_config = ConfigDict(json_schema_extra=_content_unless_assistant)
-
+@with_config(ConfigDict(**LOOSE, json_schema_extra=_content_unless_assistant))
+class Message(TypedDict):
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: StrictStr | list[Part] | None = None
-    tool_calls: list[dict[str, Any]] | None = None
-
-    @model_validator(mode="after")
-    def _has_content(self) -> "Message":
-        # An assistant's turn may be nothing but tool calls.
-        if self.content is None and self.role != "assistant":
-            raise ValueError("content is missing")
-        return self
+    content: NotRequired[StrictStr | list[Part] | None]
+    tool_calls: NotRequired[list[dict[str, Any]] | None]
 
 
-class StreamOptions(Loose):
-    include_usage: bool | None = None
+@with_config(LOOSE)
+class StreamOptions(TypedDict):
+    include_usage: NotRequired[bool | None]
 
 
-class Chat(Loose):
+@with_config(LOOSE)
+class Chat(TypedDict):
     model: Text
     messages: Annotated[list[Message], Field(min_length=1)]
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    n: Positive | None = None
-    max_tokens: Positive | None = None
-    max_completion_tokens: Positive | None = None
-    presence_penalty: Penalty | None = None
-    frequency_penalty: Penalty | None = None
-    stop: StrictStr | list[StrictStr] | None = None
-    seed: Integer | None = None
-    user: str | None = None
-    logprobs: bool | None = None
-    top_logprobs: Natural | None = None
-    logit_bias: dict[str, float] | None = None
-    tools: list[Part] | None = None
-    tool_choice: StrictStr | dict[str, Any] | None = None
-    response_format: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
-    parallel_tool_calls: StrictBool | None = None
-    store: StrictBool | None = None
+    stream: NotRequired[bool | None]
+    stream_options: NotRequired[StreamOptions | None]
+    temperature: NotRequired[Annotated[float, Field(ge=0, le=2)] | None]
+    top_p: NotRequired[Annotated[float, Field(ge=0, le=1)] | None]
+    n: NotRequired[Positive | None]
+    max_tokens: NotRequired[Positive | None]
+    max_completion_tokens: NotRequired[Positive | None]
+    presence_penalty: NotRequired[Penalty | None]
+    frequency_penalty: NotRequired[Penalty | None]
+    stop: NotRequired[StrictStr | list[StrictStr] | None]
+    seed: NotRequired[Integer | None]
+    user: NotRequired[str | None]
+    logprobs: NotRequired[bool | None]
+    top_logprobs: NotRequired[Natural | None]
+    logit_bias: NotRequired[dict[str, float] | None]
+    tools: NotRequired[list[Part] | None]
+    tool_choice: NotRequired[StrictStr | dict[str, Any] | None]
+    response_format: NotRequired[dict[str, Any] | None]
+    metadata: NotRequired[dict[str, Any] | None]
+    parallel_tool_calls: NotRequired[StrictBool | None]
+    store: NotRequired[StrictBool | None]
+
+
+_CHAT = TypeAdapter(Chat)
 
 
 def check(document: JsonObject) -> None:
     """Raise BadRequest that names the first wrong field of a parsed body."""
     try:
-        Chat.model_validate(document)
+        chat = _CHAT.validate_python(document)
     except ValidationError as error:
         raise _refusal(error, document) from None
+    for number, message in enumerate(chat["messages"]):
+        # An assistant's turn may be nothing but tool calls.
+        if message.get("content") is None and message["role"] != "assistant":
+            raise BadRequest(f"messages[{number}]: content is missing.", param=f"messages[{number}]")
 
 
-def chat_request(document: Any) -> ChatRequest:
-    """What the gateway itself reads of a body that was checked."""
+def chat_request(document: Any, raw: bytes | None) -> ChatRequest:
+    """What the gateway itself reads of a body that was checked; `raw` is what it was parsed from."""
     usage = bool((document.get("stream_options") or {}).get("include_usage"))
-    return ChatRequest(document["model"], bool(document.get("stream")), usage, document)
+    return ChatRequest(document["model"], bool(document.get("stream")), usage, document, raw)
 
 
 def chat_json_schema(reference: str) -> JsonObject:
     """The JSON Schema of a request; `reference` holds `{model}` where the name of a part goes."""
-    return Chat.model_json_schema(ref_template=reference)
+    return _CHAT.json_schema(ref_template=reference)
 
 
 def _refusal(error: ValidationError, document: Any) -> BadRequest:

@@ -1,20 +1,13 @@
 """What is told of a request when it is over: to the log and to the metrics, once for each request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from typing import Literal, NamedTuple
 
 
-class Transport(StrEnum):
-    HTTP = "http"
-    NATS = "nats"
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """One request and how it ended; holds nothing of what was said."""
 
-    transport: Transport
+    transport: Literal["http", "nats"]
     route: str  # one of a few, whatever was asked for
     path: str  # as it was asked for
     status: int

@@ -16,6 +16,7 @@ from readiness.gateway import logs
 from readiness.gateway.app import Gateway, build
 from readiness.gateway.protocol import Bounds, Protocol
 from readiness.gateway.settings import Settings
+from readiness.gateway.visitors import Visitors
 
 BACKLOG = 2048
 LONGEST_REST = 5  # seconds for what still comes of a body after its answer
@@ -38,7 +39,11 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 gateway.app,
                 loop="uvloop",
-                http=partial(Protocol, bounds=_bounds(settings, timed=gateway.timed)),  # type: ignore[arg-type]
+                http=partial(  # type: ignore[arg-type]
+                    Protocol,
+                    bounds=_bounds(settings, timed=gateway.timed),
+                    visitors=Visitors(settings.max_connections_per_client, settings.trusted_proxies),
+                ),
                 ws="none",
                 lifespan="on",
                 log_config=None,

@@ -6,7 +6,7 @@ through as they are.
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -140,6 +140,5 @@ def _odd() -> ToolFailed:
 
 
 def _continued(order: Order, message: JsonObject, said: list[JsonObject]) -> Order:
-    document = order.request.document
-    messages = [*document["messages"], message, *said]
-    return replace(order, request=replace(order.request, document={**document, "messages": messages}))
+    messages = [*order.request.document["messages"], message, *said]
+    return order._replace(request=order.request.with_messages(messages))

@@ -1,15 +1,15 @@
-"""One HTTP exchange below the routes: reading the body, sending the reply, noticing that the client left."""
+"""One HTTP exchange below the routes: reading the body, sending the reply."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from readiness.gateway.call import Reply
 from readiness.gateway.errors import ClientGone, GatewayError, SlowRequest, shaped
+from readiness.gateway.far_end import FarEnd
 from readiness.gateway.sse import frame
 
 DONE = b"[DONE]"
@@ -19,57 +19,42 @@ LINGER_BYTES = 8_000_000
 
 
 class Incoming:
-    """The body of one request, and then the news that its client left."""
+    """The body of one request."""
 
-    def __init__(self, receive: Receive, *, has_body: bool, timeout: float | None) -> None:
+    def __init__(self, receive: Receive, client: FarEnd, *, timeout: float | None) -> None:
         """`timeout` is the time for the whole body, in seconds."""
-        self.has_body = has_body
         self._receive = receive
+        self._client = client
         self._timeout = timeout
-        self._whole = asyncio.Event()
-        if not has_body:
-            self._whole.set()
+        self._end: float | None = None  # on the clock of the event loop
+        self._whole = False
 
-    async def body(self) -> AsyncGenerator[bytes, None]:
-        """The parts of the body that were not read yet; raises SlowRequest when they do not come in time."""
-        end = None if self._timeout is None else asyncio.get_running_loop().time() + self._timeout
-        while not self._whole.is_set():
-            try:
-                async with asyncio.timeout_at(end):
-                    message = await self._receive()
-            except TimeoutError:
-                late = f"The body did not arrive within {self._timeout:g} seconds."
-                raise SlowRequest(late, headers={"connection": "close"}) from None
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            if not message.get("more_body", False):
-                self._whole.set()
-            yield message.get("body", b"")
+    async def read(self) -> bytes | None:
+        """The next part, None after the last; raises SlowRequest when they do not come in time."""
+        if self._whole:
+            return None
+        message = await (self._receive() if self._client.sent_all else self._receive_in_time())
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        self._whole = not message.get("more_body", False)
+        body: bytes = message.get("body", b"")
+        return body
 
-    async def gone(self) -> None:
-        """Return when the client has left. As long as the body is being read, its reader is who learns of that."""
-        await self._whole.wait()
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+    async def _receive_in_time(self) -> Message:
+        if self._end is None and self._timeout is not None:
+            self._end = asyncio.get_running_loop().time() + self._timeout
+        try:
+            async with asyncio.timeout_at(self._end):
+                return await self._receive()
+        except TimeoutError:
+            late = f"The body did not arrive within {self._timeout:g} seconds."
+            raise SlowRequest(late, headers={"connection": "close"}) from None
 
 
 def response(error: GatewayError) -> Response:
     """An error as the answer of what stands outside of the calls."""
     reply = error.reply()
     return Response(reply.body, reply.status, reply.headers)
-
-
-async def unless_gone(work: Coroutine[Any, Any, None], incoming: Incoming) -> None:
-    """Do the work, and cancel it when the client leaves."""
-    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(incoming.gone())]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    if isinstance(results[0], Exception):
-        raise results[0]
 
 
 async def send_reply(reply: Reply, incoming: Incoming, send: Send) -> None:
@@ -112,8 +97,6 @@ async def _linger(incoming: Incoming) -> None:
     """Throw away a little of what still comes, so that closing does not destroy the answer on its way."""
     left = LINGER_BYTES
     with suppress(TimeoutError, ClientGone, SlowRequest):
-        async with asyncio.timeout(LINGER_SECONDS), aclosing(incoming.body()) as parts:
-            async for part in parts:
+        async with asyncio.timeout(LINGER_SECONDS):
+            while left >= 0 and (part := await incoming.read()) is not None:
                 left -= len(part)
-                if left < 0:
-                    return

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -126,6 +127,32 @@ def test_the_number_of_connections_is_bounded() -> None:
             assert b"retry-after" in told
         wait_for(lambda: not running.server.server_state.connections, "the connections to end")
         assert running.get("/livez").status == 200
+
+
+def test_the_connections_of_one_client_are_bounded() -> None:
+    with gateway(max_connections_per_client=2) as running:
+        wait_for(lambda: not running.server.server_state.connections, "the harness to hang up")
+        with connected(running.port) as first, connected(running.port) as second:
+            for raw in (first, second):
+                raw.sendall(get())
+                assert raw.recv(65536).startswith(b"HTTP/1.1 200")
+            told = exchange(running.port, get())
+            assert refusal(told)[1]["code"] == "rate_limit_exceeded"
+            assert b"HTTP/1.1 429" in told
+            assert b"retry-after" in told
+            with connected(running.port, "127.0.0.2") as another:
+                another.sendall(get())
+                assert another.recv(65536).startswith(b"HTTP/1.1 200")
+        wait_for(lambda: not running.server.server_state.connections, "the connections to end")
+        assert running.get("/livez").status == 200
+
+
+def test_the_connections_of_a_trusted_proxy_are_not_bounded() -> None:
+    with gateway(max_connections_per_client=1, trusted_proxies=("127.0.0.0/8",)) as running, ExitStack() as stack:
+        for _ in range(5):
+            raw = stack.enter_context(connected(running.port))
+            raw.sendall(get())
+            assert raw.recv(65536).startswith(b"HTTP/1.1 200")
 
 
 def test_pipelined_requests_are_answered_in_order(echo: Running) -> None:

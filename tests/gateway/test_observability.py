@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from readiness.gateway import tracing
-from readiness.gateway.logs import JsonFormatter
 from tests.gateway.harness import BOTH, KEY, NatsServer, Running, body, gateway, wait_for
 from tests.gateway.test_upstreams import says
 from tests.gateway.upstream import Upstream, answer, chunk, stream
@@ -191,11 +190,13 @@ def test_without_tracing_nothing_is_handed_on(shared_nats: NatsServer, upstream:
 
 
 @BOTH
-def test_the_line_of_a_request_names_its_span(running: Running, port: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_line_of_a_request_names_its_span(
+    running: Running, port: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
     caplog.set_level(logging.INFO, "readiness.gateway")
-    caplog.handler.setFormatter(JsonFormatter())
+    told: list[str] = []
     assert running.ask(port, body("m1"), traceparent=GIVEN, X_Request_ID="abc-1").status == 200
-    wait_for(lambda: "abc-1" in caplog.text, "the line")
-    (line,) = [json.loads(each) for each in caplog.text.splitlines() if "abc-1" in each]
+    wait_for(lambda: told.append(capsys.readouterr().err) or "abc-1" in "".join(told), "the line")  # type: ignore[func-returns-value]
+    (line,) = [json.loads(each) for each in "".join(told).splitlines() if "abc-1" in each]
     assert (line["trace_id"], line["parent_id"], line["transport"]) == (TRACE, PARENT, port)
     assert re.fullmatch("[0-9a-f]{16}", line["span_id"])

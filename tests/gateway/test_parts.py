@@ -13,6 +13,7 @@ from readiness.gateway.guards.rate_limit import MAX_CLIENTS, Windows
 from readiness.gateway.logs import JsonFormatter, request_id
 from readiness.gateway.rate import Rate
 from readiness.gateway.tasks import Tasks
+from readiness.gateway.visitors import Visitors
 
 
 class Clock:
@@ -89,6 +90,16 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("::1/128")]
 )
 def test_who_a_client_is(peer: str, forwarded: str, client: str) -> None:
     assert client_of(peer, {"x-forwarded-for": forwarded}, PROXIES) == client
+
+
+def test_visitors_are_forgotten_when_they_leave() -> None:
+    visitors = Visitors(2, PROXIES)
+    peers = ["2001:db8::1", "2001:db8::2", "2001:db8::3", "1.2.3.4", "10.0.0.1"]  # one site, an address, a proxy
+    assert [visitors.enter(peer) for peer in peers] == [True, True, False, True, True]
+    assert len(visitors) == 2
+    for peer in peers:
+        visitors.leave(peer)
+    assert len(visitors) == 0
 
 
 def test_a_loop_survives_its_failures() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 
 from readiness.gateway.call import Call, Guard, Handler, Reply
 from readiness.gateway.errors import Unavailable
@@ -39,7 +38,7 @@ def guard(limit: int) -> Guard:
                 stream = _held(reply.stream, places)
                 await anext(stream)  # from here on it gives its place back, however it ends
                 streams = True
-                reply = replace(reply, stream=stream)
+                reply = reply._replace(stream=stream)
         finally:
             if not streams:
                 places.give_back()

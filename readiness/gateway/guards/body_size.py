@@ -1,9 +1,6 @@
 """Bodies are bounded: by the length they announce before a byte is read, and by what arrives while it is read."""
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
-
-from readiness.gateway.call import Call, Guard, Handler, Reply
+from readiness.gateway.call import Call, Guard, Handler, Read, Reply
 from readiness.gateway.errors import TooLarge, UnsupportedMedia
 
 ITEM = "body-size-limited"
@@ -17,18 +14,23 @@ def guard(limit: int) -> Guard:
             raise UnsupportedMedia("Compressed bodies are not read; send it plain.", headers={"connection": "close"})
         if (call.length or 0) > limit:
             raise _too_large(limit)
-        return await proceed(replace(call, body=_counted(call.body, limit)) if call.body else call)
+        return await proceed(call._replace(body=_counted(call.body, limit)) if call.body else call)
 
     return body_size
 
 
-async def _counted(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+def _counted(read: Read, limit: int) -> Read:
     size = 0
-    async for part in body:
-        size += len(part)
+
+    async def counted() -> bytes | None:
+        nonlocal size
+        part = await read()
+        size += len(part or b"")
         if size > limit:
             raise _too_large(limit)
-        yield part
+        return part
+
+    return counted
 
 
 def _too_large(limit: int) -> TooLarge:

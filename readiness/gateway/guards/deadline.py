@@ -1,11 +1,11 @@
 """Every call has an end: a deadline up to the first byte of the answer, and a longest pause within a stream."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 
-from readiness.gateway.call import Call, Guard, Handler, Reply
+from readiness.gateway.call import Call, Guard, Handler, Read, Reply
+from readiness.gateway.cut import Cut
 from readiness.gateway.errors import SlowRequest, SlowUpstream
 
 ITEM = "requests-timed"
@@ -15,16 +15,17 @@ def guard(total: float, idle: float) -> Guard:
     """`total` seconds from the call to the first byte of its answer, `idle` seconds between two chunks."""
 
     async def deadline(call: Call, proceed: Handler) -> Reply:
-        arrived = asyncio.Event()
-        body = _marking(call.body, arrived) if call.body else None
+        body = _Body(call.body) if call.body else None
+        loop, over = asyncio.get_running_loop(), Cut()
+        due = loop.time() + total
+        timer = loop.call_at(due, over.now)
         try:
-            async with asyncio.timeout(total) as scope:
-                reply = await proceed(replace(call, body=body, deadline=scope.when()))
-        except TimeoutError:
-            if not scope.expired():
-                raise
-            raise _late(body is None or arrived.is_set(), total) from None
-        return replace(reply, stream=_paced(reply.stream, idle)) if reply.stream else reply
+            with over:
+                reply = await proceed(call._replace(body=body.read if body else None, deadline=due))
+                return reply._replace(stream=_paced(reply.stream, idle)) if reply.stream else reply
+        finally:
+            timer.cancel()
+        raise _late(body is None or body.arrived, total)
 
     return deadline
 
@@ -35,10 +36,17 @@ def _late(body_arrived: bool, total: float) -> SlowRequest | SlowUpstream:
     return SlowRequest(f"The body did not arrive within {total:g} seconds.", headers={"connection": "close"})
 
 
-async def _marking(body: AsyncIterator[bytes], arrived: asyncio.Event) -> AsyncIterator[bytes]:
-    async for part in body:
-        yield part
-    arrived.set()
+class _Body:
+    """Knows whether all of a body has arrived."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self.arrived = False
+
+    async def read(self) -> bytes | None:
+        part = await self._read()
+        self.arrived = part is None
+        return part
 
 
 async def _paced(stream: AsyncGenerator[bytes, None], idle: float) -> AsyncGenerator[bytes, None]:

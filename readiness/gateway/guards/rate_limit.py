@@ -8,8 +8,7 @@ import math
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from readiness.gateway.call import Call, Guard, Handler, Reply
 from readiness.gateway.errors import TooManyRequests
@@ -19,8 +18,7 @@ ITEM = "rate-limited"
 MAX_CLIENTS = 50_000  # beyond it the client that was quiet for longest is forgotten
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a call is admitted, and what its client may still do."""
 
     admitted: bool
@@ -29,8 +27,11 @@ class Decision:
     reset: int  # whole seconds until a place is free, or until the oldest call leaves the window
 
     def headers(self) -> dict[str, str]:
-        fields = {"limit": self.limit, "remaining": self.remaining, "reset": self.reset}
-        return {f"ratelimit-{name}": str(value) for name, value in fields.items()}
+        return {
+            "ratelimit-limit": str(self.limit),
+            "ratelimit-remaining": str(self.remaining),
+            "ratelimit-reset": str(self.reset),
+        }
 
 
 class Windows:

@@ -1,14 +1,14 @@
 """Any OpenAI-compatible upstream, by its base URL."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from typing import Any
 
 import aiohttp
 from pydantic import SecretStr
 
-from readiness.gateway.call import JsonObject
+from readiness.gateway.call import JSON_TYPE, JsonObject
 from readiness.gateway.errors import BadRequest, BadUpstream, LostUpstream, SlowUpstream, UpstreamLimit
 from readiness.gateway.parse import Malformed, parse
 from readiness.gateway.schema import ChatRequest
@@ -48,41 +48,40 @@ class OpenAI:
         await self._session.close()
 
     async def models(self) -> tuple[str, ...]:
-        async with _faults(), self._session.get(f"{self._base}/models", allow_redirects=False) as response:
-            if response.status == NOT_FOUND and self.fixed:
-                return self.fixed
-            _refuse(response)
-            listing = _object(await _whole(response))
+        with _faults():
+            async with self._session.get(f"{self._base}/models", allow_redirects=False) as response:
+                if response.status == NOT_FOUND and self.fixed:
+                    return self.fixed
+                listing = _object(await _whole(_accepted(response)))
         return self.fixed or _ids(listing)
 
     async def complete(self, request: ChatRequest) -> bytes:
-        async with self._asked(request) as response:
-            answer = await _whole(response)
+        with _faults():
+            async with self._asked(request) as response:
+                answer = await _whole(_accepted(response))
         if not isinstance(_object(answer).get("choices"), list):
             raise BadUpstream("The upstream's answer is not a completion.")
         return answer
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[bytes, None]:
-        async with self._asked(request) as response, aclosing(events(response.content.iter_any())) as chunks:
-            async for chunk in chunks:
-                if chunk == END:
-                    return
-                if "error" in _object(chunk):
-                    raise BadUpstream("The upstream broke the stream off with an error.")
-                yield chunk
+        with _faults():
+            async with self._asked(request) as response, aclosing(events(_accepted(response).iter_any())) as chunks:
+                async for chunk in chunks:
+                    if chunk == END:
+                        return
+                    if "error" in _object(chunk):
+                        raise BadUpstream("The upstream broke the stream off with an error.")
+                    yield chunk
         raise BadUpstream("The upstream's stream was cut before its end.")
 
-    @asynccontextmanager
-    async def _asked(self, request: ChatRequest) -> AsyncIterator[aiohttp.ClientResponse]:
+    def _asked(self, request: ChatRequest) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         url = f"{self._base}/chat/completions"
-        asked = self._session.post(url, json=request.document, headers=outgoing(), allow_redirects=False)
-        async with _faults(), asked as response:
-            _refuse(response)
-            yield response
+        headers = {"content-type": JSON_TYPE, **outgoing()}
+        return self._session.post(url, data=request.body(), headers=headers, allow_redirects=False)
 
 
-@asynccontextmanager
-async def _faults() -> AsyncIterator[None]:
+@contextmanager
+def _faults() -> Iterator[None]:
     """What aiohttp raises, in the words of the gateway. Its own text names addresses and is left behind."""
     try:
         yield
@@ -94,11 +93,11 @@ async def _faults() -> AsyncIterator[None]:
         raise LostUpstream("The connection to the upstream broke.") from None
 
 
-def _refuse(response: aiohttp.ClientResponse) -> None:
-    """Raise what an upstream's status means for the client."""
+def _accepted(response: aiohttp.ClientResponse) -> aiohttp.StreamReader:
+    """The answer of an upstream that gave one; raises what another status means for the client."""
     match response.status:
         case 200:
-            return
+            return response.content
         case 429:
             raise UpstreamLimit("The upstream's own rate limit is reached.", headers=_retry_after(response, "1"))
         case 400 | 413 | 422 as status:
@@ -115,10 +114,10 @@ def _retry_after(response: aiohttp.ClientResponse, default: str | None = None) -
     return {"retry-after": told} if told else {}
 
 
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
+async def _whole(content: aiohttp.StreamReader) -> bytes:
     answer = bytearray()
-    async for piece in response.content.iter_any():
-        answer += piece
+    while not content.at_eof():
+        answer += await content.readany()
         if len(answer) > MAX_ANSWER:
             raise BadUpstream("The upstream's answer is too long.")
     return bytes(answer)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from readiness.gateway.call import JSON_TYPE, Reply
 from readiness.gateway.errors import BadUpstream
@@ -12,8 +12,7 @@ from readiness.gateway.schema import ChatRequest
 JSON_HEADERS = {"content-type": JSON_TYPE}
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """What is asked of an upstream, and until when its answer is of use."""
 
     request: ChatRequest
