@@ -5,20 +5,21 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from functools import partial
 
 from starlette.applications import Starlette
 
-from readiness.errors import MissingExtra, UsageError
-from readiness.gateway import chat, health, http, locks, logs, metrics, nats, tracing
+from readiness.errors import UsageError
+from readiness.gateway import chat, extras, health, http, locks, logs, metrics, nats, tracing
 from readiness.gateway.call import Guard, Handler, chain
 from readiness.gateway.callers import Callers
 from readiness.gateway.catalog import Catalog
-from readiness.gateway.credentials import client_keys, key_of
+from readiness.gateway.credentials import read_keys
 from readiness.gateway.dispatch import Dispatch
 from readiness.gateway.errors import answered
 from readiness.gateway.guards import auth, backpressure, body_size, cache, deadline, json, rate_limit, schema, shutdown
 from readiness.gateway.health import Check
+from readiness.gateway.keyring import Keyring
 from readiness.gateway.metrics import Metrics
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
@@ -28,9 +29,6 @@ from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
 from readiness.gateway.tools import Tools
 from readiness.gateway.upstreams import breaker, retry
-
-if TYPE_CHECKING:
-    from readiness.gateway.shared_windows import SharedWindows
 
 PARTS = frozenset(
     {
@@ -75,12 +73,13 @@ class Gateway:
         self._metrics = Metrics()
         self._traced = tracing.ITEM not in without
 
-        self._providers = _providers(settings, timed=self.timed)
+        self._keys = Keyring(partial(read_keys, settings, extras.secret_store(settings)), self._metrics.watch_keys())
+        callers = self._keys.callers
+        self._providers = _providers(settings, self._keys, timed=self.timed)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
         self._dispatch = Dispatch(self._providers, settings, self._metrics, without)
 
-        callers = Callers(client_keys(settings))
-        self._shared = _shared_windows(settings)
+        self._shared = extras.shared_windows(settings)
         guards: list[tuple[str, Guard]] = [
             (shutdown.ITEM, shutdown.guard(lambda: self.leaving)),
             (deadline.ITEM, deadline.guard(settings.request_timeout_seconds, settings.stream_idle_timeout_seconds)),
@@ -147,6 +146,7 @@ class Gateway:
             self._tasks.repeat(provider.name, self._refresher(provider), self.settings.check_period_seconds)
         if self._nats:
             self._nats.start()
+        self._tasks.repeat("keys", self._keys.refresh, self.settings.keys_period_seconds)
         await self._catalog.first_answers(self.settings.check_timeout_seconds)
 
     async def _stop(self) -> None:
@@ -216,20 +216,9 @@ def _http_wiring(settings: Settings, callers: Callers, *, timed: bool, keyed: bo
     )
 
 
-def _shared_windows(settings: Settings) -> "SharedWindows | None":
-    if settings.rate_limit_store is None:
-        return None
-    try:
-        from readiness.gateway.shared_windows import SharedWindows
-    except ModuleNotFoundError as error:
-        raise MissingExtra("shared", "A rate limit over several replicas") from error
-    timeout = settings.rate_limit_store_timeout_seconds
-    return SharedWindows(settings.rate_limit_store, settings.rate_limit, timeout=timeout)
-
-
-def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
+def _providers(settings: Settings, keys: Keyring, *, timed: bool) -> list[Provider]:
     connect_timeout = settings.connect_timeout_seconds if timed else None
     upstreams = settings.upstreams
-    return [
-        OpenAI(each, key_of(each, settings.secrets_dir), connect_timeout=connect_timeout) for each in upstreams
-    ] or [Echo()]
+    return [OpenAI(each, partial(keys.of, each.name), connect_timeout=connect_timeout) for each in upstreams] or [
+        Echo()
+    ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -95,6 +95,18 @@ class Metrics:
     def watch_breaker(self, name: str, breaker: Breaker) -> None:
         """Show the state of an upstream's breaker."""
         self._breakers.labels(name).set_function(lambda: float(breaker.is_open))
+
+    def watch_keys(self) -> Callable[[bool], None]:
+        """Show when keys were last read; what is returned is to be told of each reading whether it was good."""
+        reads = Counter("gateway_keys_reads", "Readings of all keys.", ["outcome"], registry=self._registry)
+        read = Gauge("gateway_keys_read_timestamp_seconds", "The last good reading of keys.", registry=self._registry)
+
+        def told(good: bool) -> None:
+            reads.labels(ANSWERED if good else "failed").inc()
+            if good:
+                read.set_to_current_time()
+
+        return told
 
     def measured(self, name: str, ask: Ask) -> Ask:
         """Count and time what is asked of an upstream, a stream until its end."""
