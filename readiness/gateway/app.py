@@ -1,5 +1,6 @@
 """The whole assembly, from top to bottom: providers, guards from the cheap to the dear, ports."""
 
+import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -10,11 +11,12 @@ from functools import partial
 from starlette.applications import Starlette
 
 from readiness.errors import UsageError
-from readiness.gateway import chat, extras, health, http, locks, logs, metrics, nats, tracing
+from readiness.gateway import chat, extras, health, http, locks, logs, metrics, nats, tracing, work
 from readiness.gateway.call import Guard, Handler, chain
 from readiness.gateway.callers import Callers
 from readiness.gateway.catalog import Catalog
 from readiness.gateway.credentials import read_keys
+from readiness.gateway.deliveries import Deliveries
 from readiness.gateway.dispatch import Dispatch
 from readiness.gateway.errors import answered
 from readiness.gateway.guards import auth, backpressure, body_size, cache, deadline, json, rate_limit, schema, shutdown
@@ -99,6 +101,7 @@ class Gateway:
         answer = chain([answered, callers.introduce, *kept], handler)
 
         self._nats = self._nats_port(answer, without)
+        self._work = self._work_port(answer)
         self.app = http.application(
             answer,
             _http_wiring(settings, callers, timed=self.timed, keyed=auth.guard in kept),
@@ -117,6 +120,7 @@ class Gateway:
             **self._catalog.checks(),
             **self._dispatch.checks(),
             **(self._nats.checks() if self._nats else {}),
+            **(self._work.checks() if self._work else {}),
             **({"shutdown": Check.of("shutting down")} if self.leaving else {}),
         }
 
@@ -126,6 +130,8 @@ class Gateway:
         self._gone_by = time.monotonic() + self.settings.shutdown_notice_seconds + self.settings.shutdown_grace_seconds
         if self._nats:
             self._tasks.start("nats leaves", self._nats.leave())
+        if self._work:
+            self._tasks.start("work leaves", self._work.leave())
 
     def hurry(self) -> None:
         """Wait for nothing any more."""
@@ -146,6 +152,8 @@ class Gateway:
             self._tasks.repeat(provider.name, self._refresher(provider), self.settings.check_period_seconds)
         if self._nats:
             self._nats.start()
+        if self._work:
+            self._work.start()
         self._tasks.repeat("keys", self._keys.refresh, self.settings.keys_period_seconds)
         await self._catalog.first_answers(self.settings.check_timeout_seconds)
 
@@ -187,6 +195,21 @@ class Gateway:
             traced=self._traced,
         )
         return nats.NatsPort(wiring, answer, self._tasks, self._watch)
+
+    def _work_port(self, answer: Handler) -> work.WorkPort | None:
+        settings = self.settings
+        if self._nats is None or settings.nats_work is None:
+            return None
+        deliveries = Deliveries(
+            settings.nats_work,
+            self._nats,
+            answer,
+            self._watch,
+            self._metrics.watch_work(),
+            asyncio.Event(),
+            traced=self._traced,
+        )
+        return work.WorkPort(deliveries, self._tasks, check_period=settings.nats_check_period_seconds)
 
     def _watch(self, served: Served) -> None:
         logs.served(served)

@@ -108,6 +108,16 @@ class Metrics:
 
         return told
 
+    def watch_work(self) -> Callable[[str], None]:
+        """Count messages of the work queue; what is returned is to be told how each delivery ended."""
+        ended = Counter(
+            "gateway_work_deliveries",
+            "Deliveries of messages of the work queue, by what became of them.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        return lambda outcome: ended.labels(outcome).inc()
+
     def measured(self, name: str, ask: Ask) -> Ask:
         """Count and time what is asked of an upstream, a stream until its end."""
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 class Transport(StrEnum):
     HTTP = "http"
     NATS = "nats"
+    WORK = "work"  # taken from a JetStream work queue
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from readiness.errors import UsageError
 from readiness.gateway.rate import Rate
-from readiness.gateway.tables import Seconds, Upstream, Vault
+from readiness.gateway.tables import NATS_SUBJECT, Seconds, Upstream, Vault, WorkQueue
 
 PREFIX = "READINESS_GATEWAY_"
-TABLES: Mapping[str, type[BaseModel]] = {"upstreams": Upstream, "vault": Vault}
+TABLES: Mapping[str, type[BaseModel]] = {"upstreams": Upstream, "vault": Vault, "nats_work": WorkQueue}
 Limit = Annotated[
     Rate, NoDecode, BeforeValidator(lambda value: value if isinstance(value, Rate) else Rate.parse(value))
 ]
@@ -77,13 +77,14 @@ class Settings(BaseSettings):
     check_timeout_seconds: Seconds = 2
 
     nats_url: SecretStr | None = None  # may hold a password; None: no NATS
-    nats_subject: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")] = "llm.chat"
+    nats_subject: Annotated[str, Field(pattern=NATS_SUBJECT)] = "llm.chat"
     nats_queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "gateway"
     nats_max_in_flight: Annotated[int, Field(gt=0)] = 64  # beyond it the answer is `busy`
     nats_tools: tuple[
         str, ...
     ] = ()  # run over NATS when a model calls them, by name or pattern; others are the client's
     nats_tool_timeout_seconds: Seconds = 10  # for one call, within the deadline of its request
+    nats_work: WorkQueue | None = None  # a JetStream work queue
     nats_check_period_seconds: Seconds = 1
     nats_check_timeout_seconds: Seconds = 1
 
@@ -129,6 +130,14 @@ class Settings(BaseSettings):
     def _has_a_store(self) -> "Settings":
         if not self.vault and (self.api_keys_vault or any(upstream.api_key_vault for upstream in self.upstreams)):
             raise ValueError("api_keys_vault and api_key_vault name secrets in the store of [vault], which is not set")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_queue(self) -> "Settings":
+        if self.nats_work and not self.nats_url:
+            raise ValueError("nats_work wants nats_url")
+        if self.nats_work and self.nats_work.subject == self.nats_subject:
+            raise ValueError("nats_work.subject and nats_subject must differ: a stream answers what is asked of it")
         return self
 
     @model_validator(mode="after")

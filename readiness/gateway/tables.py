@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, TypeAdapter, field_v
 
 WEB_ADDRESS = TypeAdapter(HttpUrl)
 
+NATS_NAME = r"^[A-Za-z0-9_-]{1,64}$"
+NATS_SUBJECT = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
+
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 
 
@@ -75,3 +78,14 @@ class Vault(Table):
         if sum(map(bool, (self.token_file, self.token_env, self.role_id))) != 1:
             raise ValueError("give one of token_file, token_env, and role_id with secret_id_file")
         return self
+
+
+class WorkQueue(Table):
+    """A JetStream work queue. A stream that is not there is made; the consumer is made, or set to what stands here."""
+
+    stream: Annotated[str, Field(pattern=NATS_NAME)]
+    subject: Annotated[str, Field(pattern=NATS_SUBJECT)]
+    durable: Annotated[str, Field(pattern=NATS_NAME)] = "gateway"  # the consumer that all replicas share
+    max_ack_pending: Annotated[int, Field(ge=1, le=10_000)] = 64  # worked on at once, over all replicas; the rest waits
+    ack_wait_seconds: Seconds = 30  # without a sign of life, then it is given to another
+    max_deliver: Annotated[int, Field(ge=1, le=1000)] = 5  # then its sender is told that it was given up

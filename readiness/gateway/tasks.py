@@ -7,6 +7,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
+CANCEL_AGAIN_SECONDS = 0.5
+
 Work = Coroutine[Any, Any, None]
 
 
@@ -42,9 +44,11 @@ class Tasks:
     async def stop(self) -> None:
         """Cancel whatever still runs, and wait until it has ended."""
         tasks = self._loops | self._work
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            # Asked again: nats-py turns what is cancelled while its connection closes into an error of its own.
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
 
     def _keep(self, kept: set[asyncio.Task[None]], name: str, work: Work) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)

@@ -88,13 +88,18 @@ def test_an_upstream_is_asked_with_its_new_key(tmp_path: Path, upstream: Upstrea
         wait_for(lambda: shown() == f"Bearer {BOB}", "the new key")
 
 
+def piped(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
 BROKEN: dict[str, Callable[[Path], Any]] = {
     "too open": lambda path: path.chmod(0o644),
-    "gone": lambda path: path.unlink(),
+    "gone": Path.unlink,
     "empty": lambda path: replace(path, "# nobody\n"),
     "short": lambda path: replace(path, "a-short-new-key"),
     "no key": lambda path: replace(path, f"{BOB}\n{BOB}\x00\n"),
-    "a pipe": lambda path: (path.unlink(), os.mkfifo(path, 0o600)),
+    "a pipe": piped,
 }
 
 
