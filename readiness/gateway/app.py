@@ -29,7 +29,7 @@ from readiness.gateway.providers.openai import OpenAI
 from readiness.gateway.served import Served
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
-from readiness.gateway.tools import Tools
+from readiness.gateway.tools import Tools, unspanned
 from readiness.gateway.upstreams import breaker, retry
 
 PARTS = frozenset(
@@ -79,7 +79,9 @@ class Gateway:
         callers = self._keys.callers
         self._providers = _providers(settings, self._keys, timed=self.timed)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
-        self._dispatch = Dispatch(self._providers, settings, self._metrics, without)
+        self._spans = extras.spans(settings, self._metrics.watch_spans()) if self._traced else None
+        in_spans = self._spans.asking if self._spans else None
+        self._dispatch = Dispatch(self._providers, settings, self._metrics, without, in_spans)
 
         self._shared = extras.shared_windows(settings)
         guards: list[tuple[str, Guard]] = [
@@ -168,6 +170,8 @@ class Gateway:
                 await provider.close()
             if self._shared:
                 await self._shared.close()
+            if self._spans:
+                await self._spans.close(self._grace_left())
 
     def _tools(self) -> Tools | None:
         settings = self.settings
@@ -178,6 +182,7 @@ class Gateway:
             settings.nats_tools,
             self._metrics.tool_ended,
             settings.nats_tool_timeout_seconds,
+            self._spans.around if self._spans else unspanned,
         )
 
     def _nats_port(self, answer: Handler, without: frozenset[str]) -> nats.NatsPort | None:
@@ -213,6 +218,8 @@ class Gateway:
 
     def _watch(self, served: Served) -> None:
         logs.served(served)
+        if self._spans:
+            self._spans.served(served)
         self._metrics.served(served)
 
     def _grace_left(self) -> float:

@@ -1,19 +1,14 @@
 """The keys in use: read at the start, and again and again, so that they can be changed while the gateway runs."""
 
-import asyncio
 import logging
-import threading
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TypeVar
 
 from pydantic import SecretStr
 
 from readiness.errors import UsageError
 from readiness.gateway.callers import Callers
 from readiness.gateway.credentials import Keys
-
-T = TypeVar("T")
+from readiness.gateway.tasks import aside
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +32,7 @@ class Keyring:
     async def refresh(self) -> None:
         """Read the keys again."""
         try:
-            keys = await _aside(self._read)
+            keys = await aside(self._read)
         except UsageError as error:
             self._note(str(error))
             self._told(False)
@@ -56,29 +51,3 @@ class Keyring:
         if self._fault and not fault:
             log.info("keys can be read again")
         self._fault = fault
-
-
-async def _aside(work: Callable[[], T]) -> T:
-    """Do what blocks in a thread that nobody waits for in the end: a store that hangs holds up no shutdown."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(result: T | None, error: Exception | None) -> None:
-        if done.done():
-            return
-        if error:
-            done.set_exception(error)
-        else:
-            done.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
-
-    def run() -> None:
-        result, fault = None, None
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001  handed to who waits
-            fault = error
-        with suppress(RuntimeError):  # the loop is over
-            loop.call_soon_threadsafe(settle, result, fault)
-
-    threading.Thread(target=run, name="keys", daemon=True).start()
-    return await done

@@ -90,7 +90,7 @@ class Metrics:
 
     def tool_ended(self, error: BaseException | None) -> None:
         """Count a tool's run."""
-        self._tool_calls.labels(_outcome(error)).inc()
+        self._tool_calls.labels(outcome(error)).inc()
 
     def watch_breaker(self, name: str, breaker: Breaker) -> None:
         """Show the state of an upstream's breaker."""
@@ -117,6 +117,16 @@ class Metrics:
             registry=self._registry,
         )
         return lambda outcome: ended.labels(outcome).inc()
+
+    def watch_spans(self) -> Callable[[str, int], None]:
+        """Count spans; what is returned is to be told of so many that ended, were exported or failed to be."""
+        spans = Counter(
+            "gateway_spans",
+            "Spans that ended, were exported, or failed to be; what is missing was dropped from a full queue.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        return lambda outcome, number: spans.labels(outcome).inc(number)
 
     def measured(self, name: str, ask: Ask) -> Ask:
         """Count and time what is asked of an upstream, a stream until its end."""
@@ -156,10 +166,11 @@ class Metrics:
         self._ended(name)
 
     def _ended(self, name: str, error: BaseException | None = None) -> None:
-        self._upstream_calls.labels(name, _outcome(error)).inc()
+        self._upstream_calls.labels(name, outcome(error)).inc()
 
 
-def _outcome(error: BaseException | None) -> str:
+def outcome(error: BaseException | None) -> str:
+    """How something ended, in a word that is one of a few."""
     if error is None:
         return ANSWERED
     if isinstance(error, GatewayError):

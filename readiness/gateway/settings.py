@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from readiness.errors import UsageError
 from readiness.gateway.rate import Rate
-from readiness.gateway.tables import NATS_SUBJECT, Seconds, Upstream, Vault, WorkQueue
+from readiness.gateway.tables import NATS_SUBJECT, Seconds, Upstream, Vault, WorkQueue, web_address
 
 PREFIX = "READINESS_GATEWAY_"
 TABLES: Mapping[str, type[BaseModel]] = {"upstreams": Upstream, "vault": Vault, "nats_work": WorkQueue}
@@ -90,6 +90,7 @@ class Settings(BaseSettings):
 
     shutdown_notice_seconds: Annotated[float, Field(ge=0, le=600)] = 1  # readiness fails, the port is still open
     shutdown_grace_seconds: Seconds = 20  # for what is in flight
+    otel_endpoint: str | None = None  # an OTLP/HTTP collector, as http://collector:4318; or OTEL_EXPORTER_OTLP_ENDPOINT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("cors_origins")
@@ -99,6 +100,11 @@ class Settings(BaseSettings):
             if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", origin):
                 raise ValueError("write an origin as https://example.org, without a path")
         return value
+
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        return value and web_address(value, "give what the collector asks for in OTEL_EXPORTER_OTLP_HEADERS")
 
     @field_validator("rate_limit_store")
     @classmethod
