@@ -5,7 +5,8 @@ from readiness.errors import MissingExtra
 try:
     from readiness.gateway.app import PARTS, Gateway, build
     from readiness.gateway.server import serve
-    from readiness.gateway.settings import Settings, Upstream, load_settings
+    from readiness.gateway.settings import Settings, load_settings
+    from readiness.gateway.tables import Upstream
 except ModuleNotFoundError as error:
     raise MissingExtra("gateway", "The gateway") from error
 

@@ -1,24 +1,27 @@
 """The whole assembly, from top to bottom: providers, guards from the cheap to the dear, ports."""
 
+import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from functools import partial
 
 from starlette.applications import Starlette
 
-from readiness.errors import MissingExtra, UsageError
-from readiness.gateway import chat, health, http, locks, logs, metrics, nats, tracing
+from readiness.errors import UsageError
+from readiness.gateway import chat, extras, health, http, locks, logs, metrics, nats, tracing, work
 from readiness.gateway.call import Guard, Handler, chain
 from readiness.gateway.callers import Callers
 from readiness.gateway.catalog import Catalog
-from readiness.gateway.credentials import client_keys, key_of
+from readiness.gateway.credentials import read_keys
+from readiness.gateway.deliveries import Deliveries
 from readiness.gateway.dispatch import Dispatch
 from readiness.gateway.errors import answered
 from readiness.gateway.guards import auth, backpressure, body_size, cache, deadline, json, rate_limit, schema, shutdown
 from readiness.gateway.health import Check
+from readiness.gateway.keyring import Keyring
 from readiness.gateway.metrics import Metrics
 from readiness.gateway.providers import Provider
 from readiness.gateway.providers.echo import Echo
@@ -26,11 +29,8 @@ from readiness.gateway.providers.openai import OpenAI
 from readiness.gateway.served import Served
 from readiness.gateway.settings import Settings
 from readiness.gateway.tasks import Tasks
-from readiness.gateway.tools import Tools
+from readiness.gateway.tools import Tools, unspanned
 from readiness.gateway.upstreams import breaker, retry
-
-if TYPE_CHECKING:
-    from readiness.gateway.shared_windows import SharedWindows
 
 PARTS = frozenset(
     {
@@ -75,12 +75,15 @@ class Gateway:
         self._metrics = Metrics()
         self._traced = tracing.ITEM not in without
 
-        self._providers = _providers(settings, timed=self.timed)
+        self._keys = Keyring(partial(read_keys, settings, extras.secret_store(settings)), self._metrics.watch_keys())
+        callers = self._keys.callers
+        self._providers = _providers(settings, self._keys, timed=self.timed)
         self._catalog = Catalog(self._providers, timeout=settings.check_timeout_seconds)
-        self._dispatch = Dispatch(self._providers, settings, self._metrics, without)
+        self._spans = extras.spans(settings, self._metrics.watch_spans()) if self._traced else None
+        in_spans = self._spans.asking if self._spans else None
+        self._dispatch = Dispatch(self._providers, settings, self._metrics, without, in_spans)
 
-        callers = Callers(client_keys(settings))
-        self._shared = _shared_windows(settings)
+        self._shared = extras.shared_windows(settings)
         guards: list[tuple[str, Guard]] = [
             (shutdown.ITEM, shutdown.guard(lambda: self.leaving)),
             (deadline.ITEM, deadline.guard(settings.request_timeout_seconds, settings.stream_idle_timeout_seconds)),
@@ -100,6 +103,7 @@ class Gateway:
         answer = chain([answered, callers.introduce, *kept], handler)
 
         self._nats = self._nats_port(answer, without)
+        self._work = self._work_port(answer)
         self.app = http.application(
             answer,
             _http_wiring(settings, callers, timed=self.timed, keyed=auth.guard in kept),
@@ -118,6 +122,7 @@ class Gateway:
             **self._catalog.checks(),
             **self._dispatch.checks(),
             **(self._nats.checks() if self._nats else {}),
+            **(self._work.checks() if self._work else {}),
             **({"shutdown": Check.of("shutting down")} if self.leaving else {}),
         }
 
@@ -127,6 +132,8 @@ class Gateway:
         self._gone_by = time.monotonic() + self.settings.shutdown_notice_seconds + self.settings.shutdown_grace_seconds
         if self._nats:
             self._tasks.start("nats leaves", self._nats.leave())
+        if self._work:
+            self._tasks.start("work leaves", self._work.leave())
 
     def hurry(self) -> None:
         """Wait for nothing any more."""
@@ -147,6 +154,9 @@ class Gateway:
             self._tasks.repeat(provider.name, self._refresher(provider), self.settings.check_period_seconds)
         if self._nats:
             self._nats.start()
+        if self._work:
+            self._work.start()
+        self._tasks.repeat("keys", self._keys.refresh, self.settings.keys_period_seconds)
         await self._catalog.first_answers(self.settings.check_timeout_seconds)
 
     async def _stop(self) -> None:
@@ -160,6 +170,8 @@ class Gateway:
                 await provider.close()
             if self._shared:
                 await self._shared.close()
+            if self._spans:
+                await self._spans.close(self._grace_left())
 
     def _tools(self) -> Tools | None:
         settings = self.settings
@@ -170,6 +182,7 @@ class Gateway:
             settings.nats_tools,
             self._metrics.tool_ended,
             settings.nats_tool_timeout_seconds,
+            self._spans.around if self._spans else unspanned,
         )
 
     def _nats_port(self, answer: Handler, without: frozenset[str]) -> nats.NatsPort | None:
@@ -188,8 +201,25 @@ class Gateway:
         )
         return nats.NatsPort(wiring, answer, self._tasks, self._watch)
 
+    def _work_port(self, answer: Handler) -> work.WorkPort | None:
+        settings = self.settings
+        if self._nats is None or settings.nats_work is None:
+            return None
+        deliveries = Deliveries(
+            settings.nats_work,
+            self._nats,
+            answer,
+            self._watch,
+            self._metrics.watch_work(),
+            asyncio.Event(),
+            traced=self._traced,
+        )
+        return work.WorkPort(deliveries, self._tasks, check_period=settings.nats_check_period_seconds)
+
     def _watch(self, served: Served) -> None:
         logs.served(served)
+        if self._spans:
+            self._spans.served(served)
         self._metrics.served(served)
 
     def _grace_left(self) -> float:
@@ -216,20 +246,9 @@ def _http_wiring(settings: Settings, callers: Callers, *, timed: bool, keyed: bo
     )
 
 
-def _shared_windows(settings: Settings) -> "SharedWindows | None":
-    if settings.rate_limit_store is None:
-        return None
-    try:
-        from readiness.gateway.shared_windows import SharedWindows
-    except ModuleNotFoundError as error:
-        raise MissingExtra("shared", "A rate limit over several replicas") from error
-    timeout = settings.rate_limit_store_timeout_seconds
-    return SharedWindows(settings.rate_limit_store, settings.rate_limit, timeout=timeout)
-
-
-def _providers(settings: Settings, *, timed: bool) -> list[Provider]:
+def _providers(settings: Settings, keys: Keyring, *, timed: bool) -> list[Provider]:
     connect_timeout = settings.connect_timeout_seconds if timed else None
     upstreams = settings.upstreams
-    return [
-        OpenAI(each, key_of(each, settings.secrets_dir), connect_timeout=connect_timeout) for each in upstreams
-    ] or [Echo()]
+    return [OpenAI(each, partial(keys.of, each.name), connect_timeout=connect_timeout) for each in upstreams] or [
+        Echo()
+    ]

@@ -15,6 +15,10 @@ class Callers:
     """The keys of clients, as digests: the keys themselves are not kept."""
 
     def __init__(self, keys: Iterable[SecretStr]) -> None:
+        self.know(keys)
+
+    def know(self, keys: Iterable[SecretStr]) -> None:
+        """Know these keys from now on, and no others."""
         self._digests = tuple({_digest(key.get_secret_value()) for key in keys})
 
     def __len__(self) -> int:

@@ -1,49 +1,71 @@
-"""Keys of upstreams and of clients: from files that nobody else can read, or from the environment."""
+"""Keys of upstreams and of clients: from private files, from a Vault-compatible store, or from the environment."""
 
 import os
 import re
-import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import SecretStr
 
 from readiness.errors import UsageError
-from readiness.gateway.settings import Settings, Upstream
+from readiness.gateway.private_file import MOUNTED, private_text
+from readiness.gateway.settings import Settings
+from readiness.gateway.tables import Upstream
 
-MAX_KEYS = 64_000  # bytes of one file
 SHORTEST = 16  # characters; what is shorter can be guessed
-OWNER_ONLY = 0o600
-MOUNTED = 0o640  # orchestrators give a mounted secret to the group that the process runs in
 
 
-def key_of(upstream: Upstream, secrets: Path | None = None) -> SecretStr | None:
-    """The key of an upstream, None where none is set; raises UsageError if it is not there or not private.
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """All keys, as they were read at one time."""
 
-    `secrets` is the folder that an orchestrator mounted.
-    """
+    clients: tuple[SecretStr, ...] = ()  # none: everybody is served
+    upstreams: Mapping[str, SecretStr] = field(default_factory=dict)  # by the name of the upstream
+
+
+class Store(Protocol):
+    """Where secrets stand that are no files."""
+
+    def fields(self, path: str) -> Mapping[str, str]:
+        """The fields of a secret; raises UsageError if they cannot be had."""
+        ...
+
+
+def read_keys(settings: Settings, store: Store | None = None) -> Keys:
+    """Read all keys anew; raises UsageError for what is not there, not private or no key. It blocks."""
+    found = {upstream.name: _key_of(upstream, settings.secrets_dir, store) for upstream in settings.upstreams}
+    return Keys(
+        tuple(_client_keys(settings, store)),
+        {name: key for name, key in found.items() if key},
+    )
+
+
+def _key_of(upstream: Upstream, secrets: Path | None, store: Store | None) -> SecretStr | None:
     if upstream.api_key_file:
-        return _key(_private_text(upstream.api_key_file, OWNER_ONLY), f"The key file {upstream.api_key_file}")
+        return _key(private_text(upstream.api_key_file), f"The key file {upstream.api_key_file}")
     if upstream.api_key_secret and secrets:
         path = secrets / upstream.api_key_secret
-        return _key(_private_text(path, MOUNTED), f"The key file {path}")
+        return _key(private_text(path, MOUNTED), f"The key file {path}")
+    if upstream.api_key_vault and store:
+        secret, _, name = upstream.api_key_vault.partition("#")
+        return _key(store.fields(secret).get(name, ""), f"The field {name} of the stored secret {secret}")
     if upstream.api_key_env:
         return _key(os.environ.get(upstream.api_key_env, ""), f"The variable {upstream.api_key_env}")
     return None
 
 
-def client_keys(settings: Settings) -> list[SecretStr]:
-    """The keys that clients may show, none where none are set; raises UsageError for what is not private or no key."""
-    return list(_client_keys(settings))
-
-
-def _client_keys(settings: Settings) -> Iterator[SecretStr]:
+def _client_keys(settings: Settings, store: Store | None) -> Iterator[SecretStr]:
     if settings.api_keys_file:
-        text = _private_text(settings.api_keys_file, OWNER_ONLY)
+        text = private_text(settings.api_keys_file)
         yield from _several(_uncommented(text), f"The key file {settings.api_keys_file}")
     if settings.api_keys_dir:
         for path in _mounted(settings.api_keys_dir):
-            yield from _several([_private_text(path, MOUNTED).strip()], f"The key file {path}")
+            yield from _several([private_text(path, MOUNTED).strip()], f"The key file {path}")
+    if settings.api_keys_vault and store:
+        stored = store.fields(settings.api_keys_vault).values()
+        yield from _several([text.strip() for text in stored], f"The stored secret {settings.api_keys_vault}")
     if settings.api_keys_env:
         keys = os.environ.get(settings.api_keys_env, "").split()
         yield from _several(keys, f"The variable {settings.api_keys_env}")
@@ -65,7 +87,7 @@ def _mounted(folder: Path) -> list[Path]:
     return found
 
 
-def _several(keys: list[str], source: str) -> Iterator[SecretStr]:
+def _several(keys: Iterable[str], source: str) -> Iterator[SecretStr]:
     if not keys:
         raise UsageError(f"{source} is empty or not set.")
     for text in keys:
@@ -73,32 +95,6 @@ def _several(keys: list[str], source: str) -> Iterator[SecretStr]:
         if len(text) < SHORTEST or " " in text:
             raise UsageError(f"{source} holds a key that is shorter than {SHORTEST} characters or has a space in it.")
         yield key
-
-
-def _private_text(path: Path, widest: int) -> str:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise UsageError(f"The key file {path} cannot be opened: {error.strerror}.") from None
-    try:
-        # Looked at through the descriptor: the file that is checked is the file that is read.
-        _refuse_open(path, os.fstat(descriptor), widest)
-        return os.read(descriptor, MAX_KEYS).decode("utf-8", "replace")
-    finally:
-        os.close(descriptor)
-
-
-def _refuse_open(path: Path, found: os.stat_result, widest: int) -> None:
-    mode = stat.S_IMODE(found.st_mode)
-    if not stat.S_ISREG(found.st_mode):
-        raise UsageError(f"The key file {path} is not a regular file.")
-    if found.st_size > MAX_KEYS:
-        raise UsageError(f"The key file {path} is larger than {MAX_KEYS} bytes.")
-    if mode & ~widest:
-        raise UsageError(
-            f"The key file {path} has mode {mode:04o}, wider than {widest:04o}: "
-            f"chmod {widest:o} it, and change the key if others may have read it."
-        )
 
 
 def _key(text: str, source: str) -> SecretStr:

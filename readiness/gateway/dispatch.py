@@ -1,6 +1,6 @@
 """How each upstream is asked: tries before its breaker, the breaker before its numbers, those before the provider."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from readiness.gateway.health import UPSTREAM, Check
 from readiness.gateway.metrics import Metrics
@@ -16,11 +16,18 @@ class Dispatch:
     """What asks each upstream, by name; `without` leaves parts out."""
 
     def __init__(
-        self, providers: Iterable[Provider], settings: Settings, metrics: Metrics, without: frozenset[str]
+        self,
+        providers: Iterable[Provider],
+        settings: Settings,
+        metrics: Metrics,
+        without: frozenset[str],
+        in_spans: Callable[[str, Ask], Ask] | None = None,
     ) -> None:
+        """`in_spans` gives each try of an upstream a span of its own."""
         self._settings = settings
         self._metrics = metrics
         self._without = without
+        self._in_spans = in_spans
         self._breakers: dict[str, Breaker] = {}
         self.asks: Mapping[str, Ask] = {provider.name: self._ask(provider) for provider in providers}
 
@@ -31,6 +38,8 @@ class Dispatch:
 
     def _ask(self, provider: Provider) -> Ask:
         ask = self._metrics.measured(provider.name, asking(provider))
+        if self._in_spans:
+            ask = self._in_spans(provider.name, ask)
         if breaker.ITEM not in self._without:
             ask = breaker.broken(ask, self._breaker(provider.name))
         if retry.ITEM not in self._without:

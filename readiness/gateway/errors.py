@@ -14,6 +14,7 @@ GatewayError
 ├── HeadTooLarge         431
 ├── ClientGone           499  for the log: nobody is there to read it
 ├── InternalError        500  a fault of the gateway
+├── GivenUp              500  work of the queue that was begun again and again and never came to an end
 ├── BadUpstream          502  the upstream failed, or answered nonsense
 │   ├── LostUpstream          it cannot be reached, broke off or failed inside: the next try may do
 │   └── ToolFailed            a tool that was called over NATS failed
@@ -137,6 +138,10 @@ class ClientGone(GatewayError):
 class InternalError(GatewayError):
     def __init__(self) -> None:
         super().__init__("The gateway failed to answer this request.")
+
+
+class GivenUp(GatewayError):
+    code = "given_up"
 
 
 class BadUpstream(GatewayError):

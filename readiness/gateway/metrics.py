@@ -82,11 +82,43 @@ class Metrics:
 
     def tool_ended(self, error: BaseException | None) -> None:
         """Count a tool's run."""
-        self._tool_calls(_outcome(error)).inc()
+        self._tool_calls(outcome(error)).inc()
 
     def watch_breaker(self, name: str, breaker: Breaker) -> None:
         """Show the state of an upstream's breaker."""
         self._breakers.labels(name).set_function(lambda: float(breaker.is_open))
+
+    def watch_keys(self) -> Callable[[bool], None]:
+        """Show when keys were last read; what is returned is to be told of each reading whether it was good."""
+        reads = Counter("gateway_keys_reads", "Readings of all keys.", ["outcome"], registry=self._registry)
+        read = Gauge("gateway_keys_read_timestamp_seconds", "The last good reading of keys.", registry=self._registry)
+
+        def told(good: bool) -> None:
+            reads.labels(ANSWERED if good else "failed").inc()
+            if good:
+                read.set_to_current_time()
+
+        return told
+
+    def watch_work(self) -> Callable[[str], None]:
+        """Count messages of the work queue; what is returned is to be told how each delivery ended."""
+        ended = Counter(
+            "gateway_work_deliveries",
+            "Deliveries of messages of the work queue, by what became of them.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        return lambda outcome: ended.labels(outcome).inc()
+
+    def watch_spans(self) -> Callable[[str, int], None]:
+        """Count spans; what is returned is to be told of so many that ended, were exported or failed to be."""
+        spans = Counter(
+            "gateway_spans",
+            "Spans that ended, were exported, or failed to be; what is missing was dropped from a full queue.",
+            ["outcome"],
+            registry=self._registry,
+        )
+        return lambda outcome, number: spans.labels(outcome).inc(number)
 
     def measured(self, name: str, ask: Ask) -> Ask:
         """Count and time what is asked of an upstream, a stream until its end."""
@@ -134,10 +166,11 @@ class Metrics:
         self._ended(name)
 
     def _ended(self, name: str, error: BaseException | None = None) -> None:
-        self._upstream_calls(name, _outcome(error)).inc()
+        self._upstream_calls(name, outcome(error)).inc()
 
 
-def _outcome(error: BaseException | None) -> str:
+def outcome(error: BaseException | None) -> str:
+    """How something ended, in a word that is one of a few."""
     if error is None:
         return ANSWERED
     if isinstance(error, GatewayError):

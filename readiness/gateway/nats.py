@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,19 +12,16 @@ from typing import Any
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
-from nats.errors import Error, MaxPayloadError
+from nats.errors import Error
 
-from readiness.gateway import tracing
-from readiness.gateway.call import JSON_TYPE, Call, Handler, Read, Reply, Route
-from readiness.gateway.errors import BadUpstream, Unavailable
+from readiness.gateway.call import Handler, Reply, Route
+from readiness.gateway.errors import Unavailable
 from readiness.gateway.health import Check
-from readiness.gateway.logs import accept_request_id, request_id
+from readiness.gateway.nats_wire import call_of, headers_of, introduce, publish
 from readiness.gateway.served import Served, Watch
 from readiness.gateway.tasks import Tasks
 
 ITEM = "nats-connection-checked"
-CLIENT = "nats"  # NATS names no senders: all of them are one client
-OK = 200
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +69,10 @@ class NatsPort:
     def client(self) -> Client | None:
         """The connection, for requests of our own; None while it is known to be of no use."""
         return self._client if self._answers() else None
+
+    async def arrived(self) -> bool:
+        """Whether the server has all that was sent before: a message to ourselves came back."""
+        return self._client is not None and await self._ask_myself(self._client) is None
 
     async def leave(self) -> None:
         """Take no new messages; others of the queue group get them."""
@@ -157,12 +157,10 @@ class NatsPort:
 
     async def _serve(self, client: Client, message: Msg) -> None:
         begun = time.monotonic()
-        headers = {name.lower(): value for name, value in (message.headers or {}).items()}
-        request_id.set(accept_request_id(headers.get("x-request-id")))
-        if self._wiring.traced:
-            tracing.current.set(tracing.begun(headers))
+        headers = headers_of(message)
+        introduce(headers, traced=self._wiring.traced)
         try:
-            reply = await self._answer(_call(message.data, headers))
+            reply = await self._answer(call_of(message.data, headers))
         except asyncio.CancelledError:
             await _respond(client, message, Unavailable("The gateway is shutting down.").reply())
             raise
@@ -194,45 +192,6 @@ async def _echo(message: Msg) -> None:
 
 async def _respond(client: Client, message: Msg, reply: Reply) -> None:
     try:
-        await _send(client, message, reply)
-    except MaxPayloadError:
-        await _send(client, message, BadUpstream("The answer is larger than a NATS message may be.").reply())
+        await publish(client, message.reply, reply)
     except (Error, OSError) as error:
         log.warning("nats reply lost", extra={"fault": repr(error)})
-
-
-async def _send(client: Client, message: Msg, reply: Reply) -> None:
-    headers = _headers(reply)
-    # The client counts the body alone, the server the headers too: it would end the connection for all.
-    if len(reply.body) + _length(headers) > client.max_payload:
-        raise MaxPayloadError
-    await client.publish(message.reply, reply.body, headers=headers)
-
-
-def _call(body: bytes, headers: dict[str, str]) -> Call:
-    headers = {"content-type": JSON_TYPE, **headers}
-    return Call(Route.CHAT, CLIENT, headers, _once(body), len(body))
-
-
-def _once(body: bytes) -> Read:
-    parts = [body]
-
-    async def read() -> bytes | None:
-        return parts.pop() if parts else None
-
-    return read
-
-
-def _length(headers: Mapping[str, str]) -> int:
-    """The bytes that headers take on the wire."""
-    return len("NATS/1.0\r\n\r\n") + sum(len(f"{name}: {value}\r\n".encode()) for name, value in headers.items())
-
-
-def _headers(reply: Reply) -> dict[str, str]:
-    """The request id; and for an error its status, as NATS services tell it, and when to come back."""
-    told = {"X-Request-ID": request_id.get() or ""}
-    if reply.status != OK:
-        told |= {"Nats-Service-Error-Code": str(reply.status), "Nats-Service-Error": "see the body"}
-    if "retry-after" in reply.headers:
-        told["Retry-After"] = reply.headers["retry-after"]
-    return told

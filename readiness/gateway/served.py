@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 class Served(NamedTuple):
     """One request and how it ended; holds nothing of what was said."""
 
-    transport: Literal["http", "nats"]
+    transport: Literal["http", "nats", "work"]
     route: str  # one of a few, whatever was asked for
     path: str  # as it was asked for
     status: int

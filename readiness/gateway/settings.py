@@ -12,11 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    HttpUrl,
     SecretStr,
-    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
@@ -25,41 +22,13 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Setting
 
 from readiness.errors import UsageError
 from readiness.gateway.rate import Rate
+from readiness.gateway.tables import NATS_SUBJECT, Seconds, Upstream, Vault, WorkQueue, web_address
 
 PREFIX = "READINESS_GATEWAY_"
-WEB_ADDRESS = TypeAdapter(HttpUrl)
-
-Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+TABLES: Mapping[str, type[BaseModel]] = {"upstreams": Upstream, "vault": Vault, "nats_work": WorkQueue}
 Limit = Annotated[
     Rate, NoDecode, BeforeValidator(lambda value: value if isinstance(value, Rate) else Rate.parse(value))
 ]
-
-
-class Upstream(BaseModel):
-    """One OpenAI-compatible upstream. Its key comes from a private file or from a variable, never from here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
-    base_url: str  # up to and with /v1
-    models: tuple[str, ...] = ()  # what it serves; if empty, what its own /models lists
-    api_key_file: Path | None = None  # mode 0600 or stricter
-    api_key_secret: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")] | None = None  # in secrets_dir
-    api_key_env: str | None = None
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_web_address(cls, value: str) -> str:
-        address = WEB_ADDRESS.validate_python(value)
-        if address.username or address.password:
-            raise ValueError("give the key as api_key_file or api_key_env, not in the address")
-        return value
-
-    @model_validator(mode="after")
-    def _has_one_key(self) -> "Upstream":
-        if sum(map(bool, (self.api_key_file, self.api_key_secret, self.api_key_env))) > 1:
-            raise ValueError("give one of api_key_file, api_key_secret and api_key_env, not both")
-        return self
 
 
 class Settings(BaseSettings):
@@ -71,12 +40,15 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080  # 0 takes a free one
     upstreams: tuple[Upstream, ...] = ()
     secrets_dir: Path | None = None  # as an orchestrator mounts secrets: one file each, mode 0440 or stricter
+    vault: Vault | None = None  # a Vault-compatible store of secrets
+    keys_period_seconds: Seconds = 30  # between two readings of all keys: a new one is known, an old one refused
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()  # whose X-Forwarded-For is believed
     cors_origins: tuple[str, ...] = ()  # web pages of which origins may ask; ["*"] is all
 
-    # The keys of clients; with none of the three everybody is served. Keys of all that are set are known.
+    # The keys of clients; with none of the four everybody is served. Keys of all that are set are known.
     api_keys_file: Path | None = None  # mode 0600 or stricter, one key a line, # begins a comment
     api_keys_dir: Path | None = None  # as an orchestrator mounts secrets: one file a key, mode 0440 or stricter
+    api_keys_vault: str | None = None  # the path of a secret in [vault]: the value of each field is a key
     api_keys_env: str | None = None  # the name of a variable that holds keys with spaces between; for want of a file
     health_needs_key: bool = False
     metrics_need_key: bool = False
@@ -106,18 +78,20 @@ class Settings(BaseSettings):
     check_timeout_seconds: Seconds = 2
 
     nats_url: SecretStr | None = None  # may hold a password; None: no NATS
-    nats_subject: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")] = "llm.chat"
+    nats_subject: Annotated[str, Field(pattern=NATS_SUBJECT)] = "llm.chat"
     nats_queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "gateway"
     nats_max_in_flight: Annotated[int, Field(gt=0)] = 64  # beyond it the answer is `busy`
     nats_tools: tuple[
         str, ...
     ] = ()  # run over NATS when a model calls them, by name or pattern; others are the client's
     nats_tool_timeout_seconds: Seconds = 10  # for one call, within the deadline of its request
+    nats_work: WorkQueue | None = None  # a JetStream work queue
     nats_check_period_seconds: Seconds = 1
     nats_check_timeout_seconds: Seconds = 1
 
     shutdown_notice_seconds: Annotated[float, Field(ge=0, le=600)] = 1  # readiness fails, the port is still open
     shutdown_grace_seconds: Seconds = 20  # for what is in flight
+    otel_endpoint: str | None = None  # an OTLP/HTTP collector, as http://collector:4318; or OTEL_EXPORTER_OTLP_ENDPOINT
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("cors_origins")
@@ -127,6 +101,11 @@ class Settings(BaseSettings):
             if origin != "*" and not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", origin):
                 raise ValueError("write an origin as https://example.org, without a path")
         return value
+
+    @field_validator("otel_endpoint")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        return value and web_address(value, "give what the collector asks for in OTEL_EXPORTER_OTLP_HEADERS")
 
     @field_validator("rate_limit_store")
     @classmethod
@@ -155,10 +134,26 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _has_a_store(self) -> "Settings":
+        if not self.vault and (self.api_keys_vault or any(upstream.api_key_vault for upstream in self.upstreams)):
+            raise ValueError("api_keys_vault and api_key_vault name secrets in the store of [vault], which is not set")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_queue(self) -> "Settings":
+        if self.nats_work and not self.nats_url:
+            raise ValueError("nats_work wants nats_url")
+        if self.nats_work and self.nats_work.subject == self.nats_subject:
+            raise ValueError("nats_work.subject and nats_subject must differ: a stream answers what is asked of it")
+        return self
+
+    @model_validator(mode="after")
     def _has_keys_to_ask_for(self) -> "Settings":
-        keys = self.api_keys_file or self.api_keys_dir or self.api_keys_env
+        keys = self.api_keys_file or self.api_keys_dir or self.api_keys_vault or self.api_keys_env
         if (self.health_needs_key or self.metrics_need_key) and not keys:
-            raise ValueError("health_needs_key and metrics_need_key want api_keys_file, api_keys_dir or api_keys_env")
+            raise ValueError(
+                "health_needs_key and metrics_need_key want api_keys_file, api_keys_dir, api_keys_vault or api_keys_env"
+            )
         return self
 
 
@@ -199,7 +194,7 @@ def _refusal(error: ValidationError) -> UsageError:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        model = Settings if len(first["loc"]) == 1 else Upstream
+        model = TABLES[str(first["loc"][0])] if len(first["loc"]) > 1 else Settings
         return UsageError(f"Unknown setting {where}.{_nearest(str(first['loc'][-1]), model)}")
     return UsageError(f"Setting{'s' if not where else ' ' + where}: {first['msg'].removeprefix('Value error, ')}.")
 

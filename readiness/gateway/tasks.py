@@ -2,11 +2,16 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
 
+CANCEL_AGAIN_SECONDS = 0.5
+
+T = TypeVar("T")
 Work = Coroutine[Any, Any, None]
 
 
@@ -42,9 +47,11 @@ class Tasks:
     async def stop(self) -> None:
         """Cancel whatever still runs, and wait until it has ended."""
         tasks = self._loops | self._work
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            # Asked again: nats-py turns what is cancelled while its connection closes into an error of its own.
+            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
 
     def _keep(self, kept: set[asyncio.Task[None]], name: str, work: Work) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -52,6 +59,32 @@ class Tasks:
         task.add_done_callback(kept.discard)
         task.add_done_callback(_note)
         return task
+
+
+async def aside(work: Callable[[], T]) -> T:
+    """Do what blocks in a thread that nobody waits for in the end: a store that hangs holds up no shutdown."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: Exception | None) -> None:
+        if done.done():
+            return
+        if error:
+            done.set_exception(error)
+        else:
+            done.set_result(result)  # type: ignore[arg-type]  # without an error there is a result
+
+    def run() -> None:
+        result, fault = None, None
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001  handed to who waits
+            fault = error
+        with suppress(RuntimeError):  # the loop is over
+            loop.call_soon_threadsafe(settle, result, fault)
+
+    threading.Thread(target=run, name="aside", daemon=True).start()
+    return await done
 
 
 async def _forever(name: str, work: Callable[[], Awaitable[None]], period: float) -> None:

@@ -6,6 +6,7 @@ through as they are.
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -45,6 +46,7 @@ class Tools:
     names: Sequence[str]  # or patterns, as `search-*`
     ended: Callable[[BaseException | None], None]  # told of each run, with what it failed of
     timeout: float  # seconds for one call; the deadline of its request ends it earlier
+    in_span: Callable[[str], AbstractContextManager[None]]  # gives each run a span of its own, by its subject
 
     def running(self, ask: Ask) -> Ask:
         """Ask, run what tools the answer calls, and ask again with what they said, until it calls none of ours.
@@ -74,7 +76,8 @@ class Tools:
     async def run(self, call: ToolCall) -> JsonObject:
         """One tool's answer as the message that the model gets."""
         try:
-            said = await self._answer(call)
+            with self.in_span(SUBJECT + call.name):
+                said = await self._answer(call)
         except BaseException as error:
             self.ended(error)
             raise
@@ -103,6 +106,11 @@ class Tools:
             raise SlowTool(f"The tool {call.name} did not answer within {self.timeout:g} seconds.") from None
         except (Error, OSError):
             raise NoTool(f"The tool {call.name} cannot be reached.") from None
+
+
+def unspanned(_: str) -> AbstractContextManager[None]:
+    """For want of an export of spans."""
+    return nullcontext()
 
 
 def _message(reply: Reply) -> JsonObject:

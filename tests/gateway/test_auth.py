@@ -142,9 +142,9 @@ def test_both_ports_at_once_admit_exactly_the_limit(tmp_path: Path, shared_nats:
 
 
 def keys_of(**settings: Any) -> Callers:
-    from readiness.gateway.credentials import client_keys
+    from readiness.gateway.credentials import read_keys
 
-    return Callers(client_keys(load_settings(None, **settings)))
+    return Callers(read_keys(load_settings(None, **settings)).clients)
 
 
 def known(callers: Callers, key: str) -> bool:

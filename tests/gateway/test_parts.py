@@ -120,6 +120,25 @@ def test_a_loop_survives_its_failures() -> None:
     assert asyncio.run(run()) == 1
 
 
+def test_a_loop_that_swallows_a_cancellation_is_ended_all_the_same() -> None:
+    async def run() -> int:
+        tasks, begun = Tasks(), asyncio.Event()
+
+        async def swallow() -> None:
+            begun.set()
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                raise OSError from None
+
+        tasks.repeat("loop", swallow, 3600)
+        await begun.wait()
+        await asyncio.wait_for(tasks.stop(), 10)
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(run()) == 1
+
+
 def test_done_is_called_however_work_ends() -> None:
     async def run() -> tuple[int, int]:
         tasks, done = Tasks(), list[int]()

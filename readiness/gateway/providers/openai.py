@@ -1,7 +1,7 @@
 """Any OpenAI-compatible upstream, by its base URL."""
 
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from typing import Any
 
@@ -12,8 +12,8 @@ from readiness.gateway.call import JSON_TYPE, JsonObject
 from readiness.gateway.errors import BadRequest, BadUpstream, LostUpstream, SlowUpstream, UpstreamLimit
 from readiness.gateway.parse import Malformed, parse
 from readiness.gateway.schema import ChatRequest
-from readiness.gateway.settings import Upstream
 from readiness.gateway.sse import events
+from readiness.gateway.tables import Upstream
 from readiness.gateway.tracing import outgoing
 
 MAX_ANSWER = 32_000_000  # bytes of an answer that is not streamed
@@ -24,7 +24,10 @@ END = b"[DONE]"
 class OpenAI:
     """Passes requests on as they came. Nothing an upstream says about a failure is passed back: it may hold a key."""
 
-    def __init__(self, upstream: Upstream, key: SecretStr | None, *, connect_timeout: float | None) -> None:
+    def __init__(
+        self, upstream: Upstream, key: Callable[[], SecretStr | None], *, connect_timeout: float | None
+    ) -> None:
+        """`key` is asked for each request: a key may change."""
         self.name = upstream.name
         self.fixed = upstream.models
         self._base = upstream.base_url.rstrip("/")
@@ -33,11 +36,8 @@ class OpenAI:
         self._session: aiohttp.ClientSession
 
     async def open(self) -> None:
-        headers = {"accept-encoding": "identity"}  # no decompression bombs
-        if self._key:
-            headers["authorization"] = f"Bearer {self._key.get_secret_value()}"
         self._session = aiohttp.ClientSession(
-            headers=headers,
+            headers={"accept-encoding": "identity"},  # no decompression bombs
             cookie_jar=aiohttp.DummyCookieJar(),
             connector=aiohttp.TCPConnector(limit=0),  # what is in flight is bounded where it is let in
             # The whole call and every pause of a stream are timed by the deadline guard.
@@ -49,7 +49,9 @@ class OpenAI:
 
     async def models(self) -> tuple[str, ...]:
         with _faults():
-            async with self._session.get(f"{self._base}/models", allow_redirects=False) as response:
+            async with self._session.get(
+                f"{self._base}/models", headers=self._identity(), allow_redirects=False
+            ) as response:
                 if response.status == NOT_FOUND and self.fixed:
                     return self.fixed
                 listing = _object(await _whole(_accepted(response)))
@@ -74,9 +76,13 @@ class OpenAI:
                     yield chunk
         raise BadUpstream("The upstream's stream was cut before its end.")
 
+    def _identity(self) -> dict[str, str]:
+        key = self._key()
+        return {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+
     def _asked(self, request: ChatRequest) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         url = f"{self._base}/chat/completions"
-        headers = {"content-type": JSON_TYPE, **outgoing()}
+        headers = {"content-type": JSON_TYPE, **outgoing(), **self._identity()}
         return self._session.post(url, data=request.body(), headers=headers, allow_redirects=False)
 
 
