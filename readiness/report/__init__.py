@@ -1,8 +1,12 @@
 """Reports as text; one renderer a file, each a pure function of the report and imported when it is asked for."""
 
-from importlib import import_module
+from __future__ import annotations
 
-from readiness.model import Report
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from readiness.model import Report
 
 RENDERERS = {
     "terminal": ("readiness.report.terminal", "render"),
