@@ -52,12 +52,13 @@ hooks: $(READY)
 bench-gateway: $(READY)
 	@$(BIN)/python -m tests.bench.gateway $(if $(REPEAT),--repeat $(REPEAT)) $(if $(PARTS),--parts)
 
-# The page as a browser shows it, on a phone and on a desk: two pictures in .audit/. Needs chromium.
+# The pages as a browser shows them, on a phone and on a desk: pictures in .audit/. Needs chromium.
 look: $(READY)
 	@mkdir -p .audit
 	@$(BIN)/readiness report reports/gateway.json --format html --output .audit/gateway.html --fail-on none
-	@for width in 390 1280; do chromium --headless --no-sandbox --disable-gpu --window-size=$$width,2000 \
-	  --screenshot=.audit/gateway-$$width.png file://$(CURDIR)/.audit/gateway.html; done
+	@cp reports/seed.html .audit/seed.html
+	@for page in gateway seed; do for width in 390 1280; do chromium --headless --no-sandbox --disable-gpu \
+	  --window-size=$$width,2000 --screenshot=.audit/$$page-$$width.png file://$(CURDIR)/.audit/$$page.html; done; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .

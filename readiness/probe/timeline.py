@@ -35,10 +35,12 @@ class Timeline:
     answers: list[Sample] = field(default_factory=list)
 
     def keep(self, reply: Reply) -> None:
-        if len(self.answers) < MOST:
+        lane = self._lane(reply.request)
+        absent = lane is Lane.HEALTH and reply.status == 404  # a path that was tried tells nothing of health
+        if len(self.answers) < MOST and not absent:
             now = time.monotonic()
             said = str(reply.status) if reply.status is not None else NO_ANSWER
-            self.answers.append(Sample(self._lane(reply.request), now - reply.took, now, said, well=reply.ok))
+            self.answers.append(Sample(lane, now - reply.took, now, said, well=reply.ok))
 
     def _lane(self, request: str) -> Lane:
         if request.startswith("NATS "):

@@ -11,8 +11,10 @@ NARROWEST = 0.5
 """Hundredths of the width that a mark has at least, to be seen."""
 HIGH = 26
 """Pixels of a row."""
-TICKS = 5
-"""Parts of the axis."""
+STEPS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
+"""Seconds between the marks of the axis."""
+TICKS = 6
+"""Of them at most."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,9 @@ def drawn(samples: Sequence[Sample]) -> Drawing:
         for lane in Lane
         if any(each.lane is lane for each in samples)
     )
-    steps = [longest * step / TICKS for step in range(TICKS)]
-    return Drawing(rows, tuple((round(LEFT + step * scale, 2), f"{step:.0f} s") for step in steps))
+    step = next((each for each in STEPS if longest / each <= TICKS), longest)
+    ticks = [number * step for number in range(TICKS) if number * step < longest]
+    return Drawing(rows, tuple((round(LEFT + tick * scale, 2), f"{tick:g} s") for tick in ticks))
 
 
 def _mark(sample: Sample, scale: float) -> Mark:

@@ -83,6 +83,13 @@ def test_a_fault_that_did_not_end_lasts_until_now() -> None:
     assert fault.ended >= fault.began
 
 
+def test_a_path_of_health_that_is_not_there_tells_nothing() -> None:
+    kept = Timeline(frozenset({"/readyz"}))
+    kept.keep(Reply("GET /readyz", 404))
+    kept.keep(Reply("GET /nowhere", 404))
+    assert [(each.lane, each.said) for each in kept.answers] == [(Lane.HTTP, "404")]
+
+
 def test_a_flood_is_not_kept_in_full() -> None:
     kept = Timeline()
     for _ in range(MOST + 10):
