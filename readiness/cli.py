@@ -62,6 +62,9 @@ Also = Annotated[
     list[str] | None,
     typer.Option("--also", metavar="FORMAT=FILE", help="Another format too; may be repeated."),
 ]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="REV", help="Judge only code that came after a git revision.")
+]
 NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Judge old findings as if they were new.")]
 
 
@@ -113,9 +116,7 @@ def scan(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing; look at all anew.")] = False,
     no_ignore: NoIgnore = False,
     no_baseline: NoBaseline = False,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="REV", help="Judge only what came after a git revision.")
-    ] = None,
+    since: Since = None,
 ) -> None:
     """Look at the code."""
     from readiness import commands
@@ -169,12 +170,13 @@ def audit(
     fail_on: Fail = FailOn.MUST,
     no_ignore: NoIgnore = False,
     no_baseline: NoBaseline = False,
+    since: Since = None,
 ) -> None:
     """Look at the code and at the gateway of the settings; both sides, one verdict."""
     from readiness import commands
 
     choices = {"comments": not no_ignore, "baseline": not no_baseline}
-    commands.audit(path, risk, transcript, form, output, config, fail_on, also=also or (), **choices)
+    commands.audit(path, risk, transcript, form, output, config, fail_on, since=since, also=also or (), **choices)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
