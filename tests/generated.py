@@ -55,14 +55,14 @@ OF_ONE_RUN = {
 
 def of_the_gateway(saved: Path) -> Mapping[Path, str]:
     """Path -> content of the committed reports of the reference gateway, from a saved audit."""
-    report = _untimed(_report(saved, ROOT))
+    report = _untimed(committed(saved, ROOT))
     folder = ROOT / "reports"
     return {folder / "gateway.json": to_json(report), folder / "gateway.md": markdown.render(report)}
 
 
 def of_the_seed(saved: Path) -> Mapping[Path, str]:
     """Path -> content of the committed reports of the flawed service in tests/seed, from a saved audit or from them."""
-    report = _report(saved, SEED)
+    report = committed(saved, SEED)
     folder = ROOT / "reports"
     return {
         folder / "seed.json": to_json(report),
@@ -71,7 +71,8 @@ def of_the_seed(saved: Path) -> Mapping[Path, str]:
     }
 
 
-def _report(saved: Path, project: Path) -> Report:
+def committed(saved: Path, project: Path) -> Report:
+    """A saved audit of a project as it is committed, under the rules and settings of today."""
     runs, _ = from_json(saved.read_text("utf-8"), str(saved))
     chosen = settings.load(project)
     return normalised(audit.assemble(runs, chosen, audit.knowledge(chosen), FailOn.MUST.tiers, NEVER))

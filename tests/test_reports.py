@@ -8,7 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.generated import of_the_code, of_the_gateway, of_the_seed
+from readiness.report import terminal
+from tests.generated import SEED, committed, of_the_code, of_the_gateway, of_the_seed
 from tests.running import run
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +42,16 @@ def test_the_committed_reports_hold_nothing_of_one_run(name: str) -> None:
 def test_the_committed_reports_of_the_flawed_service_are_one_report() -> None:
     for path, text in of_the_seed(REPORTS / "seed.json").items():
         assert path.read_text("utf-8") == text, f"{path.name}: make reports"
+
+
+def test_the_readme_shows_the_committed_reports() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shown = [each.lstrip("\n") for each in readme.split("```")[1::2] if "READY:" in each]
+    assert len(shown) == 2
+    for excerpt, name, project in zip(shown, ("gateway", "seed"), (ROOT, SEED), strict=True):
+        whole = terminal.render(committed(REPORTS / f"{name}.json", project))
+        for piece in excerpt.split("...\n"):
+            assert piece in whole, f"{name}: {piece}"
 
 
 @pytest.mark.timeout(300)
