@@ -52,19 +52,26 @@ hooks: $(READY)
 bench-gateway: $(READY)
 	@$(BIN)/python -m tests.bench.gateway $(if $(REPEAT),--repeat $(REPEAT)) $(if $(PARTS),--parts)
 
-# The page as a browser shows it, on a phone and on a desk: two pictures in .audit/. Needs chromium.
+# The pages as a browser shows them, on a phone and on a desk: pictures in .audit/. Needs chromium.
 look: $(READY)
 	@mkdir -p .audit
 	@$(BIN)/readiness report reports/gateway.json --format html --output .audit/gateway.html --fail-on none
-	@for width in 390 1280; do chromium --headless --no-sandbox --disable-gpu --window-size=$$width,2000 \
-	  --screenshot=.audit/gateway-$$width.png file://$(CURDIR)/.audit/gateway.html; done
+	@cp reports/seed.html .audit/seed.html
+	@for page in gateway seed; do for width in 390 1280; do chromium --headless --no-sandbox --disable-gpu \
+	  --window-size=$$width,2000 --screenshot=.audit/$$page-$$width.png file://$(CURDIR)/.audit/$$page.html; done; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
-# Write what is generated and committed: the reports of the reference gateway, their schema, the catalogue of rules.
-reports: .audit/gateway.json
+.PHONY: .audit/seed.json
+.audit/seed.json: $(READY)
+	@mkdir -p .audit
+	@$(BIN)/readiness audit tests/seed --format json --output $@ --fail-on none
+
+# Write what is generated and committed: the reports of the reference gateway and of the flawed service of tests/seed,
+# their schema, the catalogue of rules. The audit of the flawed service takes some five minutes.
+reports: .audit/gateway.json .audit/seed.json
 	$(BIN)/python -m tests.generated
 
 clean:

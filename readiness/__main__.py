@@ -17,10 +17,12 @@ def main() -> None:
     if answer is not None:
         console.guarded(lambda: console.give(answer.text, answer.output, ready=answer.ready))
         sys.exit(answer.code)
-    from readiness import commands, quick
+    from readiness import quick
 
     given = quick.parse(words)
     if given is not None:
+        from readiness import commands
+
         if known is not None:
             known.begin()
         console.guarded(lambda: commands.scan(**given, answers=known))

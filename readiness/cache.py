@@ -7,7 +7,6 @@ deleted at any time. Whatever is wrong with it, a scan goes on without it and sa
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import time
@@ -15,6 +14,11 @@ import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+try:
+    from _blake2 import blake2b  # hashlib loads OpenSSL first, which takes longer than all our digests
+except ImportError:
+    from hashlib import blake2b
 
 from readiness.looks import looked_at
 
@@ -49,7 +53,7 @@ def users_folder() -> Path | None:
 
 def digest(*parts: bytes | str) -> bytes:
     """Of the parts and where each ends."""
-    state = hashlib.blake2b(digest_size=SIGNED)
+    state = blake2b(digest_size=SIGNED)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         state.update(len(data).to_bytes(8, "little"))

@@ -108,6 +108,7 @@ def _merge(some: Sequence[Evidence]) -> Evidence:
         left_out=_joined(each.left_out for each in ordered),
         note=_joined(each.note for each in ordered),
         error=_joined(each.error for each in ordered),
+        timeline=next((each.timeline for each in ordered if each.timeline), ()),
     )
 
 

@@ -1,4 +1,7 @@
-"""The command line: one function a command, its options and their help."""
+"""The command line: one function a command, its options and their help.
+
+What a command works with is imported once it runs: help and the completion of a shell come at once.
+"""
 
 import signal
 from pathlib import Path
@@ -6,15 +9,14 @@ from typing import Annotated
 
 import typer
 
-from readiness import __version__, commands, console, settings
-from readiness import audit as stages
-from readiness.errors import ReadinessError
+from readiness import __version__, console
 from readiness.gate import FailOn
 from readiness.report import RENDERERS
 
 app = typer.Typer(
     name="readiness",
     help="Audit an AI gateway or async service for production: its code, its running process, one checklist.",
+    epilog=f"Formats of a report: {', '.join(RENDERERS)}.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -28,27 +30,40 @@ def _formats(incomplete: str) -> list[str]:
 
 Format = Annotated[
     str,
-    typer.Option("--format", "-f", metavar="FORMAT", help=f"{', '.join(RENDERERS)}.", autocompletion=_formats),
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="terminal, markdown, html, json; readiness -h has all.",
+        show_default=False,
+        autocompletion=_formats,
+    ),
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to a file.")]
 Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Settings; default: readiness.toml or pyproject.toml.")
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings: readiness.toml or pyproject.toml.")
 ]
-Fail = Annotated[FailOn, typer.Option("--fail-on", help="The tiers that decide the exit code; none only reports.")]
+Fail = Annotated[
+    FailOn,
+    typer.Option(
+        "--fail-on", metavar="TIER", help="must (default), should, nice; none only reports.", show_default=False
+    ),
+]
 Risk = Annotated[
     str | None,
-    typer.Option("--risk", metavar="RISK", help="Up to read, write, load or disrupt; a URL: read, a launch: all."),
+    typer.Option("--risk", metavar="RISK", help="Up to read, write, load or disrupt."),
 ]
 Transcript = Annotated[
-    Path | None, typer.Option("--transcript", metavar="FILE", help="Write every exchange to a file, one JSON a line.")
+    Path | None, typer.Option("--transcript", metavar="FILE", help="Write every exchange, one JSON object a line.")
 ]
-NoIgnore = Annotated[
-    bool, typer.Option("--no-ignore", help="Overrule every `# readiness: ignore` comment in the code.")
-]
+NoIgnore = Annotated[bool, typer.Option("--no-ignore", help="Overrule `# readiness: ignore` comments.")]
 
 Also = Annotated[
     list[str] | None,
-    typer.Option("--also", metavar="FORMAT=FILE", help="Write the report in another format too; may be repeated."),
+    typer.Option("--also", metavar="FORMAT=FILE", help="Another format too; may be repeated."),
+]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="REV", help="Judge only code that came after a git revision.")
 ]
 NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Judge old findings as if they were new.")]
 
@@ -66,6 +81,10 @@ def _version(wanted: bool) -> None:
 
 def _names(incomplete: str) -> list[str]:
     """Rules, probes and items for the completion of a shell; nothing where the settings are wrong."""
+    from readiness import audit as stages
+    from readiness import settings
+    from readiness.errors import ReadinessError
+
     try:
         known = stages.knowledge(settings.load(Path()))
     except ReadinessError:
@@ -94,14 +113,14 @@ def scan(
     fix: Annotated[bool, typer.Option("--fix", help="Mend what has a fix, then look again.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")] = False,
     no_bandit: Annotated[bool, typer.Option("--no-bandit", help="Leave bandit out.")] = False,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing, and look at all anew.")] = False,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing; look at all anew.")] = False,
     no_ignore: NoIgnore = False,
     no_baseline: NoBaseline = False,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="REV", help="Judge only what came after a git revision.")
-    ] = None,
+    since: Since = None,
 ) -> None:
-    """Look at the code. Exits 1 when a deciding item fails, 3 when there was no code or a named file cannot be read."""
+    """Look at the code."""
+    from readiness import commands
+
     commands.scan(
         paths, form, output, config, fail_on, fix=fix, diff=diff, bandit=not no_bandit, cache=not no_cache,
         comments=not no_ignore, since=since, baseline=not no_baseline, also=also or (),
@@ -129,8 +148,11 @@ def probe(
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
 ) -> None:
-    """Look at a running gateway, or start one between a scripted upstream and a real NATS server."""
-    allowed = stages.Allowed(risk, max_requests, max_seconds, max_concurrency)
+    """Look at a running gateway, or start one in the sandbox and break things."""
+    from readiness import commands
+    from readiness.audit import Allowed
+
+    allowed = Allowed(risk, max_requests, max_seconds, max_concurrency)
     given = header or []
     commands.probe(
         url, launch, allowed, transcript, form, output, config, fail_on, also or (), headers=given, plan=plan
@@ -149,10 +171,13 @@ def audit(
     fail_on: Fail = FailOn.MUST,
     no_ignore: NoIgnore = False,
     no_baseline: NoBaseline = False,
+    since: Since = None,
 ) -> None:
-    """Look at the code and at the gateway of the settings. Exits 0 only when every must-item is known to be right."""
+    """Look at the code and at the gateway of the settings; both sides, one verdict."""
+    from readiness import commands
+
     choices = {"comments": not no_ignore, "baseline": not no_baseline}
-    commands.audit(path, risk, transcript, form, output, config, fail_on, also=also or (), **choices)
+    commands.audit(path, risk, transcript, form, output, config, fail_on, since=since, also=also or (), **choices)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
@@ -166,6 +191,8 @@ def report(
     no_baseline: NoBaseline = False,
 ) -> None:
     """Join saved scans and probes into one report and judge them together."""
+    from readiness import commands
+
     commands.report(files, form, output, config, fail_on, baseline=not no_baseline, also=also or ())
 
 
@@ -245,7 +272,8 @@ def rules(
     config: Config = None,
 ) -> None:
     """List every rule and probe with the item it feeds."""
-    from readiness import catalogue
+    from readiness import audit as stages
+    from readiness import catalogue, settings
 
     known = stages.knowledge(settings.load(Path(), config))
     show = catalogue.markdown if markdown else catalogue.listing
@@ -258,7 +286,8 @@ def explain(
     config: Config = None,
 ) -> None:
     """Say what a rule or an item means, why it matters and how to mend it."""
-    from readiness import catalogue
+    from readiness import audit as stages
+    from readiness import catalogue, settings
 
     known = stages.knowledge(settings.load(Path(), config))
     print(catalogue.explain(name, known.items, known.rules), end="")

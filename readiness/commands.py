@@ -103,10 +103,15 @@ def audit(
     fail_on: FailOn,
     *,
     comments: bool = True,
+    since: str | None = None,
     baseline: bool = True,
     also: Sequence[str] = (),
 ) -> NoReturn:
-    """Look at the code and at the gateway of the settings."""
+    """Look at the code and at the gateway of the settings.
+
+    `since` names a revision: what was at fault in its code already fails nothing. What the running gateway does wrong
+    counts in full, for that of the revision is not started.
+    """
     console.check_formats(form, also)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
@@ -119,6 +124,8 @@ def audit(
     known = stages.knowledge(chosen)
     old = old_findings(chosen, wanted=baseline)
     runs = _scan_if_code([source], chosen, known) if aimed else [_scan([source], chosen, known)]
+    if since is not None:
+        old.append(_at(since, [source], chosen, known))
     if aimed:
         runs.append(_probe(chosen, known, stages.Allowed(risk), transcript))
     else:

@@ -65,6 +65,17 @@ class FindingJson:
 
 
 @dataclass(frozen=True)
+class SampleJson:
+    """A fault, or a request and its answer; times in seconds since the timeline began."""
+
+    lane: str
+    began: float
+    ended: float
+    said: str
+    well: bool
+
+
+@dataclass(frozen=True)
 class EvidenceJson:
     rule: str
     item: str
@@ -74,6 +85,7 @@ class EvidenceJson:
     left_out: str | None
     note: str | None
     error: str | None
+    timeline: list[SampleJson] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

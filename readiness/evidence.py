@@ -17,6 +17,7 @@ from readiness.contract import (
     MeasurementJson,
     NotExaminedJson,
     ReportJson,
+    SampleJson,
     ToolJson,
 )
 from readiness.errors import UsageError
@@ -27,10 +28,12 @@ from readiness.model import (
     Finding,
     Handler,
     Kind,
+    Lane,
     Location,
     Measurement,
     Report,
     Run,
+    Sample,
     Skipped,
 )
 
@@ -53,7 +56,15 @@ def to_contract(report: Report) -> ReportJson:
         ),
         evidence=[
             EvidenceJson(
-                each.rule, each.item, each.kind, each.examined, each.outcome, each.left_out, each.note, each.error
+                each.rule,
+                each.item,
+                each.kind,
+                each.examined,
+                each.outcome,
+                each.left_out,
+                each.note,
+                each.error,
+                [SampleJson(**asdict(sample)) for sample in each.timeline],
             )
             for each in report.evidence
         ],
@@ -200,6 +211,7 @@ def _evidence(each: Mapping[str, Any], findings: list[Mapping[str, Any]]) -> Evi
         left_out=each["left_out"],
         note=each["note"],
         error=each["error"],
+        timeline=tuple(Sample(**{**sample, "lane": Lane(sample["lane"])}) for sample in each.get("timeline", ())),
     )
 
 

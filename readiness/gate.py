@@ -1,8 +1,12 @@
 """From a report to an exit code."""
 
-from enum import StrEnum
+from __future__ import annotations
 
-from readiness.model import Report, Tier
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from readiness.model import Report, Tier
 
 
 class FailOn(StrEnum):
@@ -16,6 +20,8 @@ class FailOn(StrEnum):
     @property
     def tiers(self) -> frozenset[Tier]:
         """Must and test items always decide; with NONE they decide the verdict, not the exit code."""
+        from readiness.model import Tier  # help and shell completion need no values of ours
+
         wider = {FailOn.SHOULD: {Tier.SHOULD}, FailOn.NICE: {Tier.SHOULD, Tier.NICE}}
         return frozenset({Tier.MUST, Tier.TEST} | wider.get(self, set()))
 

@@ -1,6 +1,5 @@
 """Ids of findings: the same defect keeps its id when lines shift, and each twin has one of its own."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -12,13 +11,17 @@ from readiness.model import Finding, Location
 def identify(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings of one rule with their ids, in a stable order: by place, else as they came."""
     ordered = sorted(findings, key=_order)
+    if not ordered:
+        return ()
+    from hashlib import sha256  # takes long to import, and most files that a hook names have no finding
+
     seen = Counter[str]()
     numbered = []
     for finding in ordered:
         essence = _essence(finding)
         seen[essence] += 1
         text = f"{essence}\0{seen[essence]}"
-        number = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        number = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
         numbered.append(replace(finding, id=number))
     return tuple(numbered)
 

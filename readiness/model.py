@@ -104,6 +104,28 @@ class Finding:
         return bool(self.fix)
 
 
+class Lane(StrEnum):
+    """Whose part of a timeline a sample is."""
+
+    FAULT = "fault"
+    HEALTH = "health"
+    HTTP = "HTTP"
+    NATS = "NATS"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A fault, or a request and its answer, on the timeline of a probe. Times in seconds since the timeline began."""
+
+    lane: Lane
+    began: float
+    ended: float
+    said: str
+    """What was broken, or the status of the answer."""
+    well: bool
+    """Whether the answer was a good one; never for a fault."""
+
+
 NO_PLACE = "no place for it found"
 """Said of a rule or probe that looked, and found nothing to judge."""
 
@@ -122,6 +144,8 @@ class Evidence:
     """Why it could not look, or not everywhere. With this set the evidence is never a pass."""
     note: str | None = None
     error: str | None = None
+    timeline: tuple[Sample, ...] = ()
+    """Of a probe that broke things: what was broken, and what was answered meanwhile."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:

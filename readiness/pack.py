@@ -5,7 +5,8 @@ A pack holds `python/*.py`, `files/*.py` and `live/*.py`, one rule a file, and m
 """
 
 import ast
-import importlib.util
+import inspect
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from typing import Any
 from readiness.errors import UsageError
 from readiness.looks import looked_at
 from readiness.model import Kind, RuleInfo
+
+PLAIN = re.compile(rb'"""([^\\\r]+?)"""\n.*?\n\nclass Rule\(\w+\):\n    item = "([\w-]+)"', re.DOTALL)
+"""How a rule of ours begins. To make syntax trees of them all takes longer than to scan a small file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +90,20 @@ def paths(packs: Iterable[Path]) -> list[Path]:
 def rule_files(packs: Iterable[Path]) -> tuple[RuleFile, ...]:
     """All rules of all packs, by id. Raises UsageError for two rules with one id and for a file that is no rule."""
     found: dict[str, RuleFile] = {}
+    ours = builtin()
     for path in paths(packs):
-        rule = _read(path)
+        rule = _read(path, ours)
         if rule.info.id in found:
             raise UsageError(f"two rules are called {rule.info.id}: {found[rule.info.id].info.path} and {path}")
         found[rule.info.id] = rule
     return tuple(found.values())
 
 
-def _read(path: Path) -> RuleFile:
-    page, constants = _parsed(path)
-    item = constants.get("item")
+def _read(path: Path, ours: Path) -> RuleFile:
+    page, item = _first_look(path) if path.is_relative_to(ours) else (None, None)
+    if item is None:
+        page, constants = _parsed(path)
+        item = constants.get("item")
     if not isinstance(item, str) or not page:
         raise UsageError(f'{path}: a rule has a docstring and says which checklist item it feeds: item = "..."')
     language = path.parent.name
@@ -110,6 +117,15 @@ def _read(path: Path) -> RuleFile:
         path=str(path),
     )
     return RuleFile(info, language)
+
+
+def _first_look(path: Path) -> tuple[str, str] | tuple[None, None]:
+    """Docstring and item of a rule that is written as ours are, None for any other."""
+    try:
+        found = PLAIN.match(path.read_bytes())
+        return (inspect.cleandoc(found[1].decode()), found[2].decode()) if found else (None, None)
+    except (OSError, ValueError):
+        return None, None
 
 
 def _parsed(path: Path) -> tuple[str, dict[str, Any]]:
@@ -149,6 +165,8 @@ def _literals(body: list[ast.stmt]) -> Iterable[tuple[str, Any]]:
 
 
 def _import(path: Path, rule: str) -> ModuleType:
+    import importlib.util
+
     name = f"readiness_rule_{rule.replace('/', '_').replace('-', '_')}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -16,7 +16,7 @@ from tests.running import READINESS, run
 from tests.scan.harness import CLEAR, FLAGGED, write
 
 COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-SCREEN = 40
+SCREEN = 24
 """Lines."""
 PROJECT = {
     "flagged/a.py": FLAGGED,
@@ -164,6 +164,18 @@ def test_the_help_of_a_command_has_an_example(command: str, tmp_path: Path) -> N
     assert f"Example: readiness {command}" in done.stdout
     assert len(done.stdout.splitlines()) <= SCREEN
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_help_loads_nothing_that_a_command_works_with(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['scan', '--help']\n"
+        "from readiness.__main__ import main\n"
+        "try:\n    main()\nfinally:\n    print('|', *sorted(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    loaded = done.stdout.rpartition("|")[2].split()
+    assert "readiness.cli" in loaded
+    assert not {"readiness.model", "readiness.settings", "readiness.scan", "readiness.audit"}.intersection(loaded)
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,14 @@ from readiness.model import (
     Finding,
     Handler,
     Kind,
+    Lane,
     Lapsed,
     Location,
     Measurement,
     Outcome,
     Report,
     Run,
+    Sample,
     Sides,
     Skipped,
 )
@@ -55,6 +57,7 @@ from tests.report.values import (
 CONTRACT = jsonschema.Draft202012Validator(TypeAdapter(ReportJson).json_schema(mode="serialization"))
 ANSWER = Exchange("POST /v1/chat/completions {'", 500, "Internal Server Error", 0.25)
 TABLE = Measurement("load", "ms", ({"model": "gpt-4o-mini", "p95": 12.5, "n": 3}, {"model": "other", "p95": 7, "n": 1}))
+BROKEN = (Sample(Lane.FAULT, 0.0, 2.5, "gone", well=False), Sample(Lane.HTTP, 1.0, 1.25, "200", well=True))
 BOTH = (
     static(
         evidence("python/first", finding(), finding("and here", place(line=9)), examined=12, note="all of it"),
@@ -64,7 +67,7 @@ BOTH = (
         silenced("python/third"),
         skipped=(Skipped("b.py", "cannot be parsed", blind=True), Skipped("tests", "test code")),
     ),
-    live(evidence("live/first", finding("500", ANSWER, rule="live/first"), examined=2),
+    live(evidence("live/first", finding("500", ANSWER, rule="live/first"), examined=2, timeline=BROKEN),
          broken("live/third"), measurements=(TABLE,)),
 )  # fmt: skip
 
@@ -87,7 +90,10 @@ def test_a_report_that_was_saved_before_there_were_handlers_is_read() -> None:
         del saved[later]
     for each in saved["findings"]:
         del each["known"]
-    assert from_json(json.dumps(saved), "saved") == from_json(to_json(report(*BOTH)), "saved")
+    for each in saved["evidence"]:
+        del each["timeline"]
+    untimed = [BOTH[0], replace(BOTH[1], evidence=tuple(replace(each, timeline=()) for each in BOTH[1].evidence))]
+    assert from_json(json.dumps(saved), "saved") == from_json(to_json(report(*untimed)), "saved")
 
 
 def told(report: Report) -> dict[str, Any]:

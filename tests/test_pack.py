@@ -1,5 +1,6 @@
 """Packs: which files are rules, what is read of one without running it, and how a wrong one is told."""
 
+import ast
 import sys
 from pathlib import Path
 
@@ -45,6 +46,16 @@ def test_a_rule_is_described_without_being_run(tmp_path: Path) -> None:
     )
     assert rule.language == "python"
     assert rule.constants == {"item": "input-sanitised", "tokens": ("eval",), "bad": ["eval(x)"]}
+
+
+def test_our_own_rules_are_listed_as_their_syntax_trees_say() -> None:
+    ours = pack.rule_files([pack.builtin()])
+    assert len(ours) > 60
+    for rule in ours:
+        assert pack._first_look(Path(rule.info.path)) != (None, None), f"{rule.info.id} is listed the slow way"
+        page = ast.get_docstring(ast.parse(Path(rule.info.path).read_bytes())) or ""
+        assert [f"{rule.info.title}.", rule.info.page] == [each.strip() for each in page.split("\n", 1)]
+        assert rule.info.item == rule.constants["item"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.generated import of_the_code, of_the_gateway
+from readiness.report import terminal
+from tests.generated import SEED, committed, of_the_code, of_the_gateway, of_the_seed
 from tests.running import run
 
 ROOT = Path(__file__).parents[1]
@@ -25,16 +26,32 @@ def test_what_follows_from_the_code_is_up_to_date() -> None:
         assert path.read_text("utf-8") == text, f"{path.name}: make reports"
 
 
-def test_the_committed_report_is_valid_and_holds_every_item() -> None:
-    report = json.loads((REPORTS / "gateway.json").read_text("utf-8"))
+@pytest.mark.parametrize("name", ["gateway.json", "seed.json"])
+def test_the_committed_report_is_valid_and_holds_every_item(name: str) -> None:
+    report = json.loads((REPORTS / name).read_text("utf-8"))
     jsonschema.Draft202012Validator(schema()).validate(report)
     assert len(report["items"]) == 27
 
 
-def test_the_committed_reports_hold_nothing_of_one_run() -> None:
-    for name in ("gateway.json", "gateway.md"):
-        text = (REPORTS / name).read_text("utf-8")
-        assert not re.search(r"127\.0\.0\.1:\d|/tmp/|sk-canary-|20[2-9]\d-\d\d-\d\dT", text)
+@pytest.mark.parametrize("name", ["gateway.json", "gateway.md", "seed.json", "seed.md", "seed.html"])
+def test_the_committed_reports_hold_nothing_of_one_run(name: str) -> None:
+    text = (REPORTS / name).read_text("utf-8")
+    assert not re.search(r"127\.0\.0\.1:\d|/tmp/|sk-canary-|20[2-9]\d-\d\d-\d\d[T ]", text)
+
+
+def test_the_committed_reports_of_the_flawed_service_are_one_report() -> None:
+    for path, text in of_the_seed(REPORTS / "seed.json").items():
+        assert path.read_text("utf-8") == text, f"{path.name}: make reports"
+
+
+def test_the_readme_shows_the_committed_reports() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    shown = [each.lstrip("\n") for each in readme.split("```")[1::2] if "READY:" in each]
+    assert len(shown) == 2
+    for excerpt, name, project in zip(shown, ("gateway", "seed"), (ROOT, SEED), strict=True):
+        whole = terminal.render(committed(REPORTS / f"{name}.json", project))
+        for piece in excerpt.split("...\n"):
+            assert piece in whole, f"{name}: {piece}"
 
 
 @pytest.mark.timeout(300)

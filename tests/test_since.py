@@ -1,7 +1,9 @@
 """What a branch brought, in a real repository."""
 
+import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,20 @@ def test_only_what_came_since_is_judged_and_the_report_says_so(project: Path) ->
     found = run("scan", "src", "--since", "main", "-f", "github", cwd=project)
     assert found.returncode == 1
     assert [line.split(",")[0] for line in found.stdout.splitlines() if "file=" in line] == ["::error file=src/ok.py"]
+
+
+def test_an_audit_judges_only_code_that_came_since(project: Path) -> None:
+    quiet = json.loads(run("audit", ".", "-f", "json", "--since", "main", cwd=project).stdout)
+    assert quiet["compared"].startswith("main (")
+    assert outcome(quiet, "json-guarded") == "unknown"
+    write(project, {"src/ok.py": BARE})
+    found = json.loads(run("audit", ".", "-f", "json", "--since", "main", cwd=project).stdout)
+    assert outcome(found, "json-guarded") == "fail"
+
+
+def outcome(saved: dict[str, Any], name: str) -> str:
+    (found,) = (each["outcome"] for each in saved["items"] if each["id"] == name)
+    return str(found)
 
 
 def test_a_new_file_and_a_twin_are_judged(project: Path) -> None:

@@ -11,7 +11,9 @@ from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
 from readiness.probe.budget import BudgetSpent
 from readiness.probe.reply import Reply
+from readiness.probe.steady import READY
 from readiness.probe.target import Target, happens, pause, unique
+from readiness.probe.timeline import Timeline
 
 __all__ = ["Probe", "Reply", "Risk", "Target", "happens", "pause", "run", "unique"]
 
@@ -59,6 +61,9 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
         return probe.evidence(target.redactor)
     error = None
     began = target.parts.process
+    faults = target.parts.nats.faults if target.parts.nats is not None else []
+    earlier = len(faults)
+    target.timeline = Timeline(frozenset(path for path in (*READY, target.settings.paths.ready) if path))
     target.budget.allot(rule.requests)
     try:
         async with asyncio.timeout(LONGEST) as bound:
@@ -76,7 +81,7 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
             error = f"{type(problem).__name__}: {problem}"
     finally:
         target.budget.allot(None)
-    evidence = probe.evidence(target.redactor, error)
+    evidence = replace(probe.evidence(target.redactor, error), timeline=target.timeline.samples(faults[earlier:]))
     ended = began.exit_code if began is not None and not rule.ends else None
     if ended is None or evidence.failures:
         return evidence

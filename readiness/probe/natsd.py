@@ -16,6 +16,7 @@ from pathlib import Path
 from readiness.errors import MissingExtra, ReadinessError
 from readiness.probe.process import Guard, Process, running
 from readiness.probe.sockets import free_port
+from readiness.probe.timeline import Fault
 
 START_SECONDS = 10.0
 READY = b"Server is ready"
@@ -41,6 +42,8 @@ class NatsServer:
         self._work = work
         self._process: Process | None = None
         self._stack = AsyncExitStack()
+        self.faults: list[Fault] = []
+        """What was done to it, for timelines."""
 
     @property
     def url(self) -> str:
@@ -64,6 +67,8 @@ class NatsServer:
             if self._process.exit_code is not None or time.monotonic() > until:
                 raise ReadinessError(f"nats-server did not start: {self._process.tail(400)}")
             await asyncio.sleep(0.02)
+        for fault in self.faults:
+            fault.end()
 
     @asynccontextmanager
     async def frozen(self) -> AsyncIterator[None]:
@@ -72,10 +77,12 @@ class NatsServer:
         if process is None:
             raise RuntimeError("the server is not running")
         process.signal(signal.SIGSTOP)
+        self.faults.append(fault := Fault("the NATS server stands still"))
         try:
             yield
         finally:
             process.signal(signal.SIGCONT)
+            fault.end()
 
     async def subscriptions(self) -> int | None:
         """How many subscriptions all clients hold, as the server counts them; None where it does not say."""
@@ -91,5 +98,6 @@ class NatsServer:
 
     async def kill(self) -> None:
         """End the server as a crash would."""
+        self.faults.append(Fault("the NATS server is gone"))
         if self._process is not None:
             await self._process.kill()

@@ -22,6 +22,7 @@ from readiness.probe.budget import Budget
 from readiness.probe.bus import Bus
 from readiness.probe.redaction import Redactor, telling
 from readiness.probe.reply import NO_ANSWER, Reply
+from readiness.probe.timeline import Timeline
 from readiness.probe.wire import MOST, Endpoint, exchange
 from readiness.settings import TargetSettings
 
@@ -79,6 +80,7 @@ class Target:
         self.parts = parts or Parts()
         self.client = Client(settings.headers)
         self.transcript: list[Exchange] = []
+        self.timeline = Timeline()
         self._slots = asyncio.Semaphore(self.budget.concurrency)
 
     def limit(self, budget: Budget) -> None:
@@ -168,6 +170,7 @@ class Target:
     def keep(self, reply: Reply) -> Reply:
         """Remember an exchange, with no secret in it."""
         self.transcript.append(self.redactor.exchange(reply.exchange))
+        self.timeline.keep(reply)
         return reply
 
     @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from readiness.model import Evidence, Kind, Measurement, Outcome, Report, Verdict
 from readiness.report import words
+from readiness.report.timeline import HIGH, drawn
 
 SHOWN = 50
 """Findings of one rule that are listed; JSON has all."""
@@ -41,6 +42,8 @@ def render(report: Report) -> str:
         shown=SHOWN,
         charts=[(each, list(_bars(each))) for each in report.measurements],
         columns=_columns,
+        drawn=drawn,
+        high=HIGH,
     )
     return page.rstrip("\n").replace("##", "&#35;&#35;") + "\n"
 

@@ -1,7 +1,8 @@
 """The report as Markdown: a checklist with ticked boxes, details folded, fit for a pull request."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from readiness.model import Finding, Location, Outcome, Report, Verdict
 from readiness.report import words
@@ -128,34 +129,29 @@ def _lapsed(report: Report) -> Iterator[str]:
 
 def _known(report: Report) -> Iterator[str]:
     old = words.known(report)
-    if not old:
-        return
-    yield from ("", f"<details><summary>{len(old)} known from before</summary>", "")
-    yield from (f"{_finding(finding)}<br>reason: {text(finding.known)}" for finding in old[:SHOWN])
-    if len(old) > SHOWN:
-        yield f"- and {len(old) - SHOWN} more in the JSON report"
-    yield from ("", "</details>")
+    yield from _folded(f"{len(old)} known from before", old, [finding.known for finding in old])
 
 
 def _ignored(report: Report) -> Iterator[str]:
     silenced = words.ignored(report)
-    if not silenced:
-        return
-    yield from ("", f"<details><summary>{len(silenced)} ignored by comment, with reasons</summary>", "")
-    yield from (f"{_finding(finding)}<br>reason: {text(finding.ignored)}" for finding in silenced[:SHOWN])
-    if len(silenced) > SHOWN:
-        yield f"- and {len(silenced) - SHOWN} more in the JSON report"
-    yield from ("", "</details>")
+    reasons = [finding.ignored for finding in silenced]
+    yield from _folded(f"{len(silenced)} ignored by comment, with reasons", silenced, reasons)
 
 
 def _advice(report: Report) -> Iterator[str]:
     advice = words.advice(report)
-    if not advice:
+    yield from _folded(f"Worth a look: {len(advice)} findings that fail nothing", advice)
+
+
+def _folded(title: str, findings: Sequence[Finding], reasons: Sequence[str] = ()) -> Iterator[str]:
+    """Findings under a title to open, each with the reason why it is accepted, where there is one."""
+    if not findings:
         return
-    yield from ("", f"<details><summary>Worth a look: {len(advice)} findings that fail nothing</summary>", "")
-    yield from (_finding(finding) for finding in advice[:SHOWN])
-    if len(advice) > SHOWN:
-        yield f"- and {len(advice) - SHOWN} more in the JSON report"
+    yield from ("", f"<details><summary>{title}</summary>", "")
+    for finding, reason in zip_longest(findings[:SHOWN], reasons[:SHOWN]):
+        yield _finding(finding) + (f"<br>reason: {text(reason)}" if reason else "")
+    if len(findings) > SHOWN:
+        yield f"- and {len(findings) - SHOWN} more in the JSON report"
     yield from ("", "</details>")
 
 

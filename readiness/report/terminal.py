@@ -1,7 +1,8 @@
 """The report for a terminal: the verdict first, then what to fix, then the checklist. Text of 80 columns, no colour."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from readiness.model import Finding, Outcome, Report, Verdict
 from readiness.report import words
@@ -100,39 +101,32 @@ def _lapsed(report: Report) -> Iterator[str]:
 
 def _known(report: Report) -> Iterator[str]:
     old = words.known(report)
-    if not old:
-        return
-    yield from _title(f"{len(old)} known from before")
-    for finding in old[:SHOWN]:
-        yield from _wrapped(f"{words.place(finding)}  {words.rule(finding)}", "  ")
-        yield from _wrapped(f"reason: {words.plain(finding.known)}", "    ")
-    if len(old) > SHOWN:
-        yield f"  and {len(old) - SHOWN} more; --format json lists all"
+    yield from _listed(f"{len(old)} known from before", old, [finding.known for finding in old])
 
 
 def _ignored(report: Report) -> Iterator[str]:
     silenced = words.ignored(report)
-    if not silenced:
-        return
-    yield from _title(f"{len(silenced)} ignored by comment, with reasons")
-    for finding in silenced[:SHOWN]:
-        yield from _wrapped(f"{words.place(finding)}  {words.rule(finding)}", "  ")
-        yield from _wrapped(words.plain(finding.message), "    ")
-        yield from _wrapped(f"reason: {words.plain(finding.ignored)}", "    ")
-    if len(silenced) > SHOWN:
-        yield f"  and {len(silenced) - SHOWN} more; --format json lists all"
+    reasons = [finding.ignored for finding in silenced]
+    yield from _listed(f"{len(silenced)} ignored by comment, with reasons", silenced, reasons)
 
 
 def _advice(report: Report) -> Iterator[str]:
     advice = words.advice(report)
-    if not advice:
+    yield from _listed(f"Worth a look ({len(advice)} findings that fail nothing)", advice)
+
+
+def _listed(title: str, findings: Sequence[Finding], reasons: Sequence[str] = ()) -> Iterator[str]:
+    """Findings under a title, each with the reason why it is accepted, where there is one."""
+    if not findings:
         return
-    yield from _title(f"Worth a look ({len(advice)} findings that fail nothing)")
-    for finding in advice[:SHOWN]:
+    yield from _title(title)
+    for finding, reason in zip_longest(findings[:SHOWN], reasons[:SHOWN]):
         yield from _wrapped(f"{words.place(finding)}  {words.rule(finding)}", "  ")
         yield from _wrapped(words.plain(finding.message), "    ")
-    if len(advice) > SHOWN:
-        yield f"  and {len(advice) - SHOWN} more; --format json lists all"
+        if reason:
+            yield from _wrapped(f"reason: {words.plain(reason)}", "    ")
+    if len(findings) > SHOWN:
+        yield f"  and {len(findings) - SHOWN} more; --format json lists all"
 
 
 def _measurements(report: Report) -> Iterator[str]:

@@ -215,7 +215,22 @@ def next_steps(report: Report) -> list[str]:
         steps.append("Scan the code too: readiness scan PATH.")
     if any(each.blind for each in report.skipped):
         steps.append("Some files could not be read: mend them, or exclude them in readiness.toml with intent.")
-    return steps
+    return steps + (_open_questions(report) if set(Kind) <= set(report.subject) else [])
+
+
+def _open_questions(report: Report) -> list[str]:
+    """What could be asked next, once code and service were both looked at."""
+    unknown = [each.item.id for each in report.verdicts if each.outcome is Outcome.UNKNOWN]
+    questions = []
+    if unknown:
+        questions.append(f"Find out about {listed(unknown)}: the checklist says what is missing to know it.")
+    if several := len(advice(report)):
+        questions.append(f"Look through what fails nothing: {several} finding{'s'[: several != 1]} worth a look.")
+    if report.ready and Tier.SHOULD not in report.deciding:
+        questions.append(
+            "Keep it so in CI: readiness init proposes a workflow; --fail-on should lets more items decide."
+        )
+    return questions
 
 
 def examined(evidence: Sequence[Evidence]) -> int:

@@ -95,7 +95,7 @@ class Rule(Probe):
             await target.bus.ask(b'{"model":', "half a body"),
             await target.bus.ask(b'{"model": "x"}', "no messages"),
         ]
-        return [reply for reply in replies if not reply.timed_out]  # silence is another probe's business
+        return [reply for reply in replies if not reply.timed_out and not reply.ok]  # both are another probe's business
 
     def judge(self, replies: list[Reply]) -> None:
         shapes: dict[Shape, list[Reply]] = defaultdict(list)

@@ -1,6 +1,6 @@
 """What a target, a file name or a line of code may bring to a report, to be shown as text and nothing else."""
 
-from readiness.model import Exchange, Handler, Lapsed, Location, Measurement, Report, Skipped
+from readiness.model import Exchange, Handler, Lane, Lapsed, Location, Measurement, Report, Sample, Skipped
 from tests.report.values import evidence, finding, live, place, report, static
 
 PAYLOADS = (
@@ -54,6 +54,7 @@ PAYLOADS = (
 def everywhere(raw: str) -> Report:
     """A report in which every text from outside is this one."""
     answer = Exchange(raw, 500, raw, 0.1)
+    told = (Sample(Lane.HTTP, 0.0, 1.0, raw, well=False),)
     return report(
         static(
             evidence(
@@ -72,7 +73,7 @@ def everywhere(raw: str) -> Report:
         live(
             evidence("live/first", finding(raw, answer, rule="live/first")),
             evidence("live/third", error=raw),
-            evidence("live/second", finding(raw, answer, rule=f"live/second{raw}"), examined=1),
+            evidence("live/second", finding(raw, answer, rule=f"live/second{raw}"), examined=1, timeline=told),
             measurements=(Measurement(raw, "ms", ({raw: raw, "p95": 1.5},)),),
         ),
         compared=raw,

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 import html5lib
 import pytest
 
-from readiness.model import Measurement, Report
+from readiness.model import Lane, Measurement, Report, Sample
 from readiness.report.html import SHOWN, render
 from tests.report.values import MIXED, READY, crowded, evidence, failed, finding, live, passed, report, static
 
@@ -74,6 +74,31 @@ def test_times_are_drawn_beside_their_table(unit: str, bars: int) -> None:
     drawn = [each.get("width") for each in page.iter() if str(each.tag).endswith("rect")]
     assert drawn == ["11.25%", "45.0%", "22.5%"][:bars]
     assert len(list(page.iter("tr"))) == 3
+
+
+def test_a_timeline_has_a_row_for_each_kind_of_sample_and_a_table_for_who_cannot_see_it() -> None:
+    samples = (
+        Sample(Lane.FAULT, 2.0, 6.0, "the server is gone", well=False),
+        Sample(Lane.HEALTH, 0.0, 0.0, "200", well=True),
+        Sample(Lane.HEALTH, 3.0, 3.1, "503", well=False),
+        Sample(Lane.HTTP, 4.0, 8.0, "200", well=True),
+    )
+    page = tree(report(live(evidence("live/first", examined=1, timeline=samples))))
+    (drawing,) = (each for each in page.iter() if str(each.tag).endswith("svg"))
+    rows = [words(each) for each in drawing.iter() if str(each.tag).endswith("text")]
+    assert rows == ["0 s", "2 s", "4 s", "6 s", "fault", "health", "HTTP"]
+    marks = [each for each in drawing.iter() if str(each.tag).endswith("rect")]
+    assert [each.get("class") for each in marks] == ["fault", "well", "wrong", "well"]
+    drawn = [(float(str(each.get("x"))[:-1]), float(str(each.get("width"))[:-1])) for each in marks]
+    assert drawn == [(35.5, 43.0), (14.0, 0.5), (46.25, 1.08), (57.0, 43.0)]
+    assert "the table below" in str(drawing.get("aria-label"))
+    cells = [[words(cell) for cell in row] for row in page.iter("tr")]
+    assert cells[1:] == [
+        ["fault", "2.0", "6.0", "the server is gone"],
+        ["health", "0.0", "0.0", "200"],
+        ["health", "3.0", "3.1", "503"],
+        ["HTTP", "4.0", "8.0", "200"],
+    ]
 
 
 def test_without_figures_there_is_no_chart() -> None:

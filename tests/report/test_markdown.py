@@ -197,7 +197,11 @@ def test_a_section_is_there_if_it_has_something_to_say() -> None:
         "## Not examined",
         "## Next steps",
     ]
-    assert re.findall(r"^#+ .*|^<details>.*", render(READY), re.MULTILINE) == ["# READY", "## Checklist"]
+    assert re.findall(r"^#+ .*|^<details>.*", render(READY), re.MULTILINE) == [
+        "# READY",
+        "## Checklist",
+        "## Next steps",
+    ]
 
 
 def test_a_rule_that_broke_is_told_where_it_is_to_be_mended_and_a_failure_by_its_findings() -> None:

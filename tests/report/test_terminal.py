@@ -136,7 +136,7 @@ def test_a_section_is_there_if_it_has_something_to_say() -> None:
         "Not examined",
         "Next steps",
     ]
-    assert re.findall(r"^(.+)\n-+$", render(READY), re.MULTILINE) == ["Checklist"]
+    assert re.findall(r"^(.+)\n-+$", render(READY), re.MULTILINE) == ["Checklist", "Next steps"]
 
 
 def test_what_to_fix_is_numbered_with_a_blank_line_between() -> None:

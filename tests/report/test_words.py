@@ -1,12 +1,15 @@
 """What all renderers say alike."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 
-from readiness.model import Evidence, Exchange, Finding, Measurement, Skipped
+from readiness.model import Evidence, Exchange, Finding, Measurement, Skipped, Tier
 from readiness.report import words
 from tests.report.values import (
     ACCEPTED,
+    READY,
     broken,
     evidence,
     failed,
@@ -117,8 +120,24 @@ def test_the_next_step_follows_from_what_is_missing(told: list[Evidence], step: 
     assert any(each.startswith(step) for each in words.next_steps(report(run)))
 
 
-def test_with_both_sides_and_nothing_wrong_there_is_nothing_left_to_do() -> None:
-    assert words.next_steps(report(*BOTH)) == []
+def test_with_both_sides_and_nothing_wrong_it_is_left_to_keep_it_so() -> None:
+    (step,) = words.next_steps(READY)
+    assert step.startswith("Keep it so in CI")
+    assert words.next_steps(replace(READY, deciding=frozenset(Tier))) == []
+
+
+def test_a_ready_report_says_what_could_be_asked_next() -> None:
+    advised = evidence("python/first", finding("worth a look", advisory=True), examined=1)
+    made = report(static(advised), live(passed("live/first"), passed("live/second"), left_out("live/third")))
+    assert made.ready
+    steps = words.next_steps(made)
+    assert [each.partition(" ")[0] for each in steps] == ["Find", "Look", "Keep"]
+    assert "third" in steps[0]
+    assert "1 finding worth" in steps[1]
+
+
+def test_open_questions_wait_until_both_sides_were_looked_at() -> None:
+    assert not any(each.startswith(("Find", "Keep")) for each in words.next_steps(report(static(passed()))))
 
 
 def test_files_that_could_not_be_read_are_a_next_step() -> None:

@@ -151,7 +151,7 @@ MIXED = report(
 )
 """A report in which every section has something to say."""
 READY = report(static(passed()), live(*(passed(f"live/{item.id}") for item in ITEMS)), rules=[])
-"""One with nothing left to say."""
+"""One of which nothing is wrong or unknown."""
 
 
 def crowded(findings: int, **given: Any) -> Report:
