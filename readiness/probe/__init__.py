@@ -10,6 +10,7 @@ from readiness.model import Evidence, Kind, Run
 from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
 from readiness.probe.budget import BudgetSpent
+from readiness.probe.lasting import FaultOutlived
 from readiness.probe.reply import Reply
 from readiness.probe.target import Target, happens, pause, unique
 
@@ -67,8 +68,8 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
                 probe.leave(wrong)
             else:
                 await probe.look(target)
-    except BudgetSpent as spent:
-        probe.leave(str(spent))
+    except (BudgetSpent, FaultOutlived) as reason:
+        probe.leave(str(reason))
     except Exception as problem:  # noqa: BLE001  a broken probe is evidence, never the end of the run
         if isinstance(problem, TimeoutError) and bound.expired():
             probe.leave(f"the probe took longer than {LONGEST:g} s")

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 import nats
 import nats.errors
 
+from readiness.model import Piece, Sent
+from readiness.probe.keeping import text_of
+from readiness.probe.lasting import in_force
 from readiness.probe.reply import NO_ANSWER, Reply
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ class Bus:
             async with asyncio.timeout(seconds + 2), self.connected() as connection:
                 return await self._one(connection, payload, label, seconds, headers)
         except (nats.errors.Error, OSError, TimeoutError) as problem:
-            return self._failed(label, started, seconds, problem)
+            return self._failed(label, started, seconds, problem, self._sent(payload, seconds, headers))
 
     async def flood(self, payloads: Sequence[bytes], label: str, seconds: float) -> list[Reply]:
         """All of them at once on one connection, each waiting so many seconds for its answer."""
@@ -84,19 +87,28 @@ class Bus:
                 self.subject, payload, timeout=seconds, headers=dict(headers or {}) or None
             )
         except (nats.errors.Error, OSError, TimeoutError) as problem:
-            return self._failed(label, started, seconds, problem)
+            return self._failed(label, started, seconds, problem, self._sent(payload, seconds, headers))
         took = time.monotonic() - started
-        reply = Reply(f"NATS request {self.subject} {label}", 200, {}, message.data, took)
+        sent = self._sent(payload, seconds, headers)
+        reply = Reply(f"NATS request {self.subject} {label}", 200, {}, message.data, took, sent=sent)
         answer = reply.json()
         refused = not isinstance(answer, dict) or "error" in answer
         return self._target.keep(replace(reply, status=500) if refused else reply)
 
-    def _failed(self, label: str, started: float, seconds: float, problem: Exception) -> Reply:
+    def _sent(self, payload: bytes, seconds: float, headers: Mapping[str, str] | None) -> Sent:
+        given, pieces = tuple((headers or {}).items()), (Piece(text_of(payload)),)
+        return Sent("nats", self.subject, given, pieces, seconds, during=", ".join(in_force()))
+
+    def _failed(
+        self, label: str, started: float, seconds: float, problem: Exception, sent: Sent | None = None
+    ) -> Reply:
         why = f"{type(problem).__name__}: {problem}".rstrip(": ")
         if isinstance(problem, TimeoutError):
             why = f"{NO_ANSWER} {seconds:g} s ({why})"
-        reply = Reply(f"NATS request {self.subject} {label}", None, took=time.monotonic() - started, problem=why)
-        return self._target.keep(reply)
+        took = time.monotonic() - started
+        return self._target.keep(
+            Reply(f"NATS request {self.subject} {label}", None, took=took, problem=why, sent=sent)
+        )
 
 
 async def _nothing(problem: Exception) -> None:

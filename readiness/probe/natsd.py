@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from readiness.errors import MissingExtra, ReadinessError
+from readiness.probe.lasting import LONGEST, lasting
 from readiness.probe.process import Guard, Process, running
 from readiness.probe.sockets import free_port
 
@@ -66,16 +66,19 @@ class NatsServer:
             await asyncio.sleep(0.02)
 
     @asynccontextmanager
-    async def frozen(self) -> AsyncIterator[None]:
-        """The server stands still meanwhile: connections stay open, nobody answers."""
-        process = self._process
-        if process is None:
+    async def frozen(self, seconds: float = LONGEST) -> AsyncIterator[None]:
+        """The server stands still meanwhile: connections stay open, nobody answers. Raises FaultOutlived."""
+        if self._process is None:
             raise RuntimeError("the server is not running")
-        process.signal(signal.SIGSTOP)
-        try:
+        async with self._process.paused("nats-server stood still", seconds):
             yield
-        finally:
-            process.signal(signal.SIGCONT)
+
+    @asynccontextmanager
+    async def killed(self, seconds: float = LONGEST) -> AsyncIterator[None]:
+        """The server is gone meanwhile, as after a crash, and back on its port afterwards. Raises FaultOutlived."""
+        await self.kill()
+        async with lasting("nats-server was gone", self.start, seconds):
+            yield
 
     async def subscriptions(self) -> int | None:
         """How many subscriptions all clients hold, as the server counts them; None where it does not say."""

@@ -10,16 +10,18 @@ import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from readiness.model import Exchange
+from readiness.model import Exchange, Piece, Sent
 from readiness.probe.budget import Budget
 from readiness.probe.bus import Bus
+from readiness.probe.keeping import Recorder, text_of
+from readiness.probe.lasting import in_force
 from readiness.probe.redaction import Redactor, telling
 from readiness.probe.reply import NO_ANSWER, Reply
 from readiness.probe.wire import MOST, Endpoint, exchange
@@ -79,6 +81,7 @@ class Target:
         self.parts = parts or Parts()
         self.client = Client(settings.headers)
         self.transcript: list[Exchange] = []
+        redactor.given["target"] = urlsplit(self.url).netloc
         self._slots = asyncio.Semaphore(self.budget.concurrency)
 
     def limit(self, budget: Budget) -> None:
@@ -163,11 +166,13 @@ class Target:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             problem = f"{type(error).__name__}: {error}".rstrip(": ")
         took = time.monotonic() - started
-        return self.keep(Reply(shown, got["status"], got["headers"], got["body"], took, problem, tuple(arrived)))
+        pieces = (Piece(text_of(content)),) if content is not None else ()
+        sent = Sent("http", f"{method} {path}", tuple(given.items()), pieces, seconds, during=", ".join(in_force()))
+        return self.keep(Reply(shown, got["status"], got["headers"], got["body"], took, problem, tuple(arrived), sent))
 
     def keep(self, reply: Reply) -> Reply:
-        """Remember an exchange, with no secret in it."""
-        self.transcript.append(self.redactor.exchange(reply.exchange))
+        """Remember an exchange, with no secret in it. What was sent is kept of findings alone."""
+        self.transcript.append(self.redactor.exchange(replace(reply.exchange, sent=None)))
         return reply
 
     @contextlib.asynccontextmanager
@@ -208,8 +213,13 @@ class Target:
     async def octets(self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS) -> Reply:
         """What the caller likes on a connection of its own, request line and all, and the first answer to it."""
         self.budget.take()
+        recorder = Recorder()
         async with self._slots:
-            return self.keep(await exchange(Endpoint.of(self.url, self.client.address), label, pieces, seconds))
+            where = Endpoint.of(self.url, self.client.address)
+            reply = await exchange(where, label, recorder.watch(pieces), seconds)
+        during = ", ".join(in_force())
+        sent = Sent("socket", "", (), recorder.pieces, seconds, during=during, lost=recorder.lost)
+        return self.keep(replace(reply, sent=sent))
 
     async def patiently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
         """Ask, and ask again when the answer is 429, for which nothing is the matter but haste."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
+from readiness.probe.lasting import LONGEST, lasting
 from readiness.probe.script import (
     CANNED,
     ONCE,
@@ -93,17 +94,26 @@ class Upstream:
             await self._runner.cleanup()
 
     @asynccontextmanager
-    async def refusing(self) -> AsyncIterator[None]:
-        """Nobody listens on the port meanwhile, and open connections are gone."""
+    async def refusing(self, seconds: float = LONGEST) -> AsyncIterator[None]:
+        """Nobody listens on the port meanwhile, and open connections are gone. Raises FaultOutlived."""
         if self._site is None or self._runner is None or self._runner.server is None:
             raise RuntimeError("the upstream is not serving")
         await self._site.stop()
         for connection in list(self._runner.server.connections):
             connection.force_close()
-        try:
+        async with lasting("the upstream refused connections", self._listen, seconds):
             yield
-        finally:
-            await self._listen()
+
+    @asynccontextmanager
+    async def misbehaving(self, seconds: float = LONGEST) -> AsyncIterator[None]:
+        """What is set meanwhile of its behaviour and its models is as before afterwards. Raises FaultOutlived."""
+        before = self._behaviour, self._listing, self.models
+
+        async def restore() -> None:
+            self._behaviour, self._listing, self.models = before
+
+        async with lasting("the upstream was set to misbehave", restore, seconds):
+            yield
 
     async def _listen(self) -> None:
         if self._runner is None:

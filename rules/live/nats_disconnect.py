@@ -15,6 +15,8 @@ DOWN = 15.0
 """Seconds the server stays away at most, while health is watched, where none are declared (target.limits.recovery)."""
 BACK = 30.0
 """Seconds within which requests must be answered again, where none are declared."""
+SPARE = 60.0
+"""Seconds beyond that time after which the server is started in any case."""
 REPEATS = 5
 """A connection that is half dead serves one request and no other: ask again."""
 
@@ -40,11 +42,8 @@ class Rule(Probe):
             self.leave(f"nobody answers well over NATS before anything is broken: {before}")
             return
         steady = await readiness(target)
-        await server.kill()
-        try:
+        async with server.killed(self.down + SPARE):
             await self.without(target, steady)
-        finally:
-            await server.start()
         await self.again(target, steady)
 
     async def without(self, target: Target, steady: Steady | None) -> None:
