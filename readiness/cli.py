@@ -168,6 +168,20 @@ def report(
     commands.report(files, form, output, config, fail_on, baseline=not no_baseline, also=also or ())
 
 
+@app.command(epilog="Example: readiness replay probe.json 3f2a9c81d0b7")
+def replay(
+    file: Annotated[Path, typer.Argument(help="A report saved with --format json.", metavar="REPORT")],
+    finding: Annotated[str, typer.Argument(help="The id of a live finding, or how it begins.", metavar="FINDING")],
+    risk: Risk = None,
+    max_seconds: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds in all.")] = 900,
+    config: Config = None,
+) -> None:
+    """Send the exchange of a finding again. Exits 1 where it still shows, 0 where not, 3 where that cannot be told."""
+    from readiness import replaying
+
+    replaying.replay(file, finding, stages.Allowed(risk, seconds=max_seconds), config)
+
+
 @app.command(epilog='Example: readiness baseline src --reason "before we began" --owner platform-team')
 def baseline(
     paths: Annotated[list[str] | None, typer.Argument(help="Folders or files.", metavar="PATH")] = None,

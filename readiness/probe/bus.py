@@ -106,9 +106,7 @@ class Bus:
         if isinstance(problem, TimeoutError):
             why = f"{NO_ANSWER} {seconds:g} s ({why})"
         took = time.monotonic() - started
-        return self._target.keep(
-            Reply(f"NATS request {self.subject} {label}", None, took=took, problem=why, sent=sent)
-        )
+        return self._target.keep(Reply(f"NATS request {self.subject} {label}", None, took=took, problem=why, sent=sent))
 
 
 async def _nothing(problem: Exception) -> None:

@@ -15,7 +15,7 @@ PACKED = 500
 """Characters of a piece from which it is compressed."""
 MOST = 20_000
 """Characters that are kept of a request, compressed."""
-DISTINCT = 1_000_000
+DISTINCT = 500_000
 """Bytes of different pieces that are remembered while a request is sent."""
 LARGEST = 200_000_000
 """Bytes that a kept request may have once it is unpacked: what was saved may have been written by anybody."""
@@ -101,11 +101,18 @@ def again(sent: Sent, given: Mapping[str, str]) -> Sent:
             "give: name the same headers, keys and target as for the run that found it"
         )
     known = {name: given[name] for name in sent.secrets}
-    pieces = tuple(replace(piece, text=restored(_unpacked(piece), known), packed=False) for piece in sent.pieces)
-    if sum(len(piece.text) * piece.times for piece in pieces) > LARGEST:
-        raise UsageError(f"the request has more than {LARGEST:,} bytes: no probe sends as many")
+    sent = opened(sent)
+    pieces = tuple(replace(piece, text=restored(piece.text, known)) for piece in sent.pieces)
     headers = tuple((name, restored(value, known)) for name, value in sent.headers)
     return replace(sent, to=restored(sent.to, known), headers=headers, pieces=pieces)
+
+
+def opened(sent: Sent) -> Sent:
+    """The request with no piece packed. Raises UsageError for what is not as we pack, or larger than anything sent."""
+    pieces = tuple(replace(piece, text=_unpacked(piece), packed=False) for piece in sent.pieces)
+    if sum(len(piece.text) * piece.times for piece in pieces) > LARGEST:
+        raise UsageError(f"the request cannot be sent again: no probe sends more than {LARGEST:,} bytes")
+    return replace(sent, pieces=pieces)
 
 
 def written(sent: Sent) -> Iterator[tuple[bytes, float]]:

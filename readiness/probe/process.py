@@ -94,9 +94,7 @@ class Guard:
 class Process:
     """A running command with its whole process group, and all that carries its mark."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, guarding: Guard, log: Path, mark: str, begin: int
-    ) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, guarding: Guard, log: Path, mark: str, begin: int) -> None:
         self._process = process
         self._guard = guarding
         self.log = log
@@ -150,7 +148,7 @@ class Process:
         self._guard.pause(self.pid, seconds + SPARE)
         self.signal(signal.SIGSTOP)
         async with lasting(what, self._go_on, seconds):
-            while self.exit_code is None and not self._stands():  # a signal takes its time
+            while self.exit_code is None and not self._stands():  # noqa: ASYNC110  a signal takes its time
                 await asyncio.sleep(0.001)
             yield
 
