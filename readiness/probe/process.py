@@ -18,7 +18,7 @@ import psutil
 
 from readiness.errors import UsageError
 from readiness.probe import guard
-from readiness.probe.lasting import lasting
+from readiness.probe.lasting import lasting, wholly
 
 MARK = "READINESS_SANDBOX"
 """The environment variable by which everything that was started is known."""
@@ -235,5 +235,5 @@ async def running(
         grace = min(grace, HASTE)
         raise
     finally:
-        await asyncio.shield(asyncio.ensure_future(process.end(grace)))
+        await wholly(process.end(grace))
         guarding.release(started.pid)
