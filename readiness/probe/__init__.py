@@ -26,7 +26,7 @@ MISSING = {
     "upstream": "needs the scripted upstream, which is there when the sandbox starts the gateway (target.launch)",
     "process": "needs the process, which is ours when the sandbox starts the gateway (target.launch)",
     "logs": "needs the logs, which are there when the sandbox starts the gateway (target.launch)",
-    "nats": "no NATS subject is declared (target.nats.subject)",
+    "nats": "needs NATS: target.nats.subject, and target.nats.url where the sandbox does not start it",
     "faults": "needs the sandbox's NATS server (target.launch and target.nats.subject)",
 }
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import nats
 import nats.errors
 
 from readiness.model import Piece, Sent
+from readiness.probe.access import Access
 from readiness.probe.keeping import text_of
 from readiness.probe.lasting import in_force
 from readiness.probe.reply import NO_ANSWER, Reply
@@ -67,16 +66,12 @@ class Bus:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Any]:
         """A connection to the server itself, not through the faults. Raises OSError where there is none."""
-        if self._target.parts.nats is None:
+        parts = self._target.parts
+        access = Access(parts.nats.url) if parts.nats is not None else parts.access
+        if access is None:
             raise OSError("there is no NATS server")
-        quiet = {"error_cb": _nothing, "disconnected_cb": None}
-        url = self._target.parts.nats.url
-        connection = await nats.connect(url, allow_reconnect=False, connect_timeout=2, **quiet)
-        try:
+        async with access.connected() as connection:
             yield connection
-        finally:
-            with contextlib.suppress(nats.errors.Error, OSError):
-                await connection.close()
 
     async def _one(
         self, connection: Any, payload: bytes, label: str, seconds: float, headers: Mapping[str, str] | None = None
@@ -107,7 +102,3 @@ class Bus:
             why = f"{NO_ANSWER} {seconds:g} s ({why})"
         took = time.monotonic() - started
         return self._target.keep(Reply(f"NATS request {self.subject} {label}", None, took=took, problem=why, sent=sent))
-
-
-async def _nothing(problem: Exception) -> None:
-    del problem

@@ -22,7 +22,9 @@ def in_force() -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def lasting(what: str, undo: Callable[[], Coroutine[Any, Any, None]], seconds: float = LONGEST) -> AsyncIterator[None]:
+async def lasting(
+    what: str, undo: Callable[[], Coroutine[Any, Any, None]], seconds: float = LONGEST
+) -> AsyncIterator[None]:
     """A fault that was just made: undone at the end of the block, on Ctrl-C, on an exception and after `seconds`.
 
     Raises FaultOutlived after `seconds`; the block is left at once.

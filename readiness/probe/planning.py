@@ -31,6 +31,8 @@ def offered(target: TargetSettings) -> set[str]:
     if target.launch:
         found |= {"upstream", "process", "logs"}
         found |= {"nats", "faults"} if target.nats.subject else set()
+    elif target.nats.subject and target.nats.url:
+        found |= {"nats"}
     return found
 
 

@@ -10,9 +10,9 @@ import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,17 +22,13 @@ from readiness.probe.budget import Budget
 from readiness.probe.bus import Bus
 from readiness.probe.keeping import Recorder, text_of
 from readiness.probe.lasting import in_force
+from readiness.probe.parts import Client, Parts
 from readiness.probe.redaction import Redactor, telling
 from readiness.probe.reply import NO_ANSWER, Reply
 from readiness.probe.wire import MOST, Endpoint, exchange
 from readiness.settings import TargetSettings
 
-if TYPE_CHECKING:
-    from readiness.probe.faults import Proxy
-    from readiness.probe.launching import Gateway
-    from readiness.probe.natsd import NatsServer
-    from readiness.probe.process import Process
-    from readiness.probe.upstream import Upstream
+__all__ = ["Parts", "Target", "happens", "is_loopback", "pause", "unique"]
 
 SECONDS = 30.0
 """The total deadline of a request whose probe names none."""
@@ -40,27 +36,6 @@ AGAIN = 5.0
 """Seconds that the steady state is waited for once it has not come in its full time."""
 REFUSALS = 4
 """How often a request is made again that was answered 429."""
-
-
-@dataclass(frozen=True)
-class Client:
-    """Who a request comes from: headers of its own, and on loopback an address of its own."""
-
-    headers: Mapping[str, str]
-    address: str | None = None
-
-
-@dataclass
-class Parts:
-    """What the sandbox can offer beside the URL."""
-
-    upstream: Upstream | None = None
-    nats: NatsServer | None = None
-    process: Process | None = None
-    gateway: Gateway | None = None
-    """Starts it again, or once more beside itself."""
-    between: Proxy | None = None
-    """What lies between the gateway and the NATS server."""
 
 
 class Target:
@@ -107,7 +82,9 @@ class Target:
         found = {"http"}
         found |= {"upstream"} if parts.upstream is not None else set()
         found |= {"process", "logs"} if parts.process is not None else set()
-        found |= {"nats", "faults"} if parts.nats is not None and self.settings.nats.subject else set()
+        if self.settings.nats.subject:
+            found |= {"nats", "faults"} if parts.nats is not None else set()
+            found |= {"nats"} if parts.access is not None else set()
         return found
 
     # ---- who asks
