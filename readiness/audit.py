@@ -148,8 +148,11 @@ def probe(
     subject = target.launch or target.url or ""
 
     async def work(found: Target) -> Run:
+        watch = live.Watch()
+        if found.parts.process is None:
+            await watch.begin(found)
         try:
-            return await live.run(found, known.rules, chosen, subject, progress)
+            return await live.run(found, known.rules, chosen, subject, progress, watch)
         finally:
             if transcript is not None:
                 _write_lines(transcript, found.transcript)

@@ -81,8 +81,8 @@ def probe(
         console.print_text(stages.plan(chosen, known, allowed))
         sys.exit(0)
     old = old_findings(chosen)
-    runs = [_probe(chosen, known, allowed, transcript)]
-    finish(runs, chosen, known, form, output, fail_on, one_sided=True, old=old, also=also)
+    run = _probe(chosen, known, allowed, transcript)
+    finish([run], chosen, known, form, output, fail_on, one_sided=True, unread=run.skipped, old=old, also=also)
 
 
 def audit(
@@ -216,7 +216,7 @@ def _unread(paths: Sequence[Path], chosen: Settings, found: Run) -> list[Skipped
 
 def _complain(unread: Sequence[Skipped]) -> None:
     for each in unread:
-        console.say(f"{each.what}: {each.why}; nothing was examined in it")
+        console.say(f"{each.what}: {each.why}{'; nothing was examined in it' if each.blind else ''}")
 
 
 def _show(mended: Sequence[stages.Mended], unread: Sequence[Skipped]) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Chaos at full length: kicks of connections that are as old as they should be, faults undone at once, ends in haste."""
+"""Chaos at full length: kicks of connections that are as old as they should be, faults undone at once, quick ends."""
 
 import os
 import signal
