@@ -39,6 +39,10 @@ Risk = Annotated[
     str | None,
     typer.Option("--risk", metavar="RISK", help="Up to read, write, load or disrupt; a URL: read, a launch: all."),
 ]
+MaxRequests = Annotated[int, typer.Option("--max-requests", min=1, metavar="N", help="Requests in all.")]
+MaxSeconds = Annotated[float, typer.Option("--max-seconds", min=1, metavar="S", help="Seconds in all.")]
+AtOnce = Annotated[int, typer.Option("--max-concurrency", min=1, metavar="N", help="Requests at the same time.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")]
 Transcript = Annotated[
     Path | None, typer.Option("--transcript", metavar="FILE", help="Write every exchange to a file, one JSON a line.")
 ]
@@ -117,10 +121,10 @@ def probe(
     header: Annotated[
         list[str] | None, typer.Option("--header", metavar="HEADER", help="Sent with each request; keys as {env:NAME}.")
     ] = None,
-    max_requests: Annotated[int, typer.Option(min=1, metavar="N", help="Requests in all.")] = 20_000,
-    max_seconds: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds in all.")] = 900,
-    max_concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Requests at the same time.")] = 256,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")] = False,
+    max_requests: MaxRequests = 20_000,
+    max_seconds: MaxSeconds = 900,
+    max_concurrency: AtOnce = 256,
+    plan: Plan = False,
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
@@ -140,6 +144,10 @@ def probe(
 def audit(
     path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
     risk: Risk = None,
+    max_requests: MaxRequests = 20_000,
+    max_seconds: MaxSeconds = 900,
+    max_concurrency: AtOnce = 256,
+    plan: Plan = False,
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
@@ -150,8 +158,9 @@ def audit(
     no_baseline: NoBaseline = False,
 ) -> None:
     """Look at the code and at the gateway of the settings. Exits 0 only when every must-item is known to be right."""
-    choices = {"comments": not no_ignore, "baseline": not no_baseline}
-    commands.audit(path, risk, transcript, form, output, config, fail_on, also=also or (), **choices)
+    choices = {"comments": not no_ignore, "baseline": not no_baseline, "plan": plan}
+    allowed = stages.Allowed(risk, max_requests, max_seconds, max_concurrency)
+    commands.audit(path, allowed, transcript, form, output, config, fail_on, also=also or (), **choices)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
@@ -173,7 +182,7 @@ def replay(
     file: Annotated[Path, typer.Argument(help="A report saved with --format json.", metavar="REPORT")],
     finding: Annotated[str, typer.Argument(help="The id of a live finding, or how it begins.", metavar="FINDING")],
     risk: Risk = None,
-    max_seconds: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds in all.")] = 900,
+    max_seconds: MaxSeconds = 900,
     config: Config = None,
 ) -> None:
     """Send the exchange of a finding again. Exits 1 where it still shows, 0 where not, 3 where that cannot be told."""

@@ -87,7 +87,7 @@ def probe(
 
 def audit(
     path: Path,
-    risk: str | None,
+    allowed: stages.Allowed,
     transcript: Path | None,
     form: str,
     output: Path | None,
@@ -97,8 +97,9 @@ def audit(
     comments: bool = True,
     baseline: bool = True,
     also: Sequence[str] = (),
+    plan: bool = False,
 ) -> NoReturn:
-    """Look at the code and at the gateway of the settings."""
+    """Look at the code and at the gateway of the settings; with `plan`, say what would be asked and look at nothing."""
     console.check_formats(form, also)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
@@ -109,10 +110,13 @@ def audit(
         chosen = replace(chosen, root=settings.project_root(source))
     aimed = bool(chosen.target.launch or chosen.target.url)
     known = stages.knowledge(chosen)
+    if plan and aimed:
+        console.print_text(stages.plan(chosen, known, allowed))
+        sys.exit(0)
     old = old_findings(chosen, wanted=baseline)
     runs = _scan_if_code([source], chosen, known) if aimed else [_scan([source], chosen, known)]
     if aimed:
-        runs.append(_probe(chosen, known, stages.Allowed(risk), transcript))
+        runs.append(_probe(chosen, known, allowed, transcript))
     else:
         console.say("nothing was probed: [target] in readiness.toml names a launch line or a url")
     finish(runs, chosen, known, form, output, fail_on, one_sided=False, old=old, also=also)

@@ -70,6 +70,7 @@ class Paths:
     live: str | None = None
     ready: str | None = None
     metrics: str | None = None
+    """A path, or a whole URL of the same host where they stand on a port of their own."""
 
 
 @dataclass(frozen=True, slots=True)

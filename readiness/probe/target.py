@@ -101,6 +101,16 @@ class Target:
         view.client = Client(headers, f"127.1.{number // 250}.{number % 250 + 1}" if plain else None)
         return view
 
+    def at(self, url: str) -> Target | None:
+        """The same host at the port of another URL; None where that is another host."""
+        parts = urlsplit(url)
+        if parts.hostname != urlsplit(self.url).hostname:
+            return None
+        view = object.__new__(Target)
+        view.__dict__.update(self.__dict__)
+        view.url = f"{parts.scheme}://{parts.netloc}"
+        return view
+
     # ---- requests
 
     async def get(self, path: str, *, anonymous: bool = False, seconds: float = SECONDS) -> Reply:

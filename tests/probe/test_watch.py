@@ -1,7 +1,6 @@
 """A run that makes its target ill ends by itself."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from readiness.probe.budget import Budget
 from readiness.probe.watch import Watch
 from tests.probe.harness import listening, run, target
 from tests.probe.hostile import answer
-from tests.running import run as run_tool
 
 RULE = '''"""A rule."""
 from readiness.probe import Probe
@@ -113,28 +111,3 @@ def test_a_target_that_was_ill_before_is_probed_unwatched(tmp_path: Path) -> Non
     service.broken = True
     done = probed(tmp_path, service, {"a": f"read: {CLEARS}", "b": f"read: {CLEARS}"})
     assert [each.outcome for each in done.evidence] == [Outcome.PASS, Outcome.PASS]
-
-
-def test_the_command_says_why_it_ended_and_is_not_green(tmp_path: Path) -> None:
-    """The real pace: a target that answers well a few times, and then no more."""
-
-    def dying(after: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:
-        left = [after]
-
-        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            head = await reader.readuntil(b"\r\n\r\n")
-            left[0] -= 1
-            await asyncio.sleep(0.0 if b"GET /v1/models" in head else 1.0)
-            writer.write(answer(200 if left[0] > 0 else 503))
-
-        return handle
-
-    async def work() -> None:
-        async with listening(dying(3)) as port:  # type: ignore[arg-type]
-            words = ("probe", f"http://127.0.0.1:{port}", "--fail-on", "must", "--format", "json")
-            done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
-            assert done.returncode in {1, 3}
-            assert "failed 5 times in a row, the last time with 503" in done.stderr
-            assert "failed 5 times in a row" in done.stdout
-
-    run(work())

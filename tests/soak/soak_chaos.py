@@ -1,20 +1,24 @@
 """Chaos at full length: kicks of connections that are as old as they should be, faults undone at once, quick ends."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from readiness.model import Outcome
 from readiness.probe.toy import Toy
-from tests.probe.harness import alive, below, examined, run
+from tests.probe.harness import alive, below, examined, listening, run
+from tests.probe.hostile import answer
 from tests.probe.test_cli_interrupted import probing, started, starting, tool
 from tests.probe.test_lasting import FREEZER
 from tests.probe.test_system import DISCONNECT, at_toy
+from tests.running import run as run_tool
 
 AT_ONCE = 0.1
 """Seconds in which a fault is undone after the tool was killed."""
@@ -70,3 +74,28 @@ def test_an_interrupted_run_ends_within_a_second(stage: object, wait: float, tmp
     assert running.returncode == 130
     assert started(tmp_path) == []
     assert took <= STOPS
+
+
+def test_the_command_says_why_it_ended_and_is_not_green(tmp_path: Path) -> None:
+    """The real pace: a target that answers well a few times, and then no more."""
+
+    def dying(after: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:
+        left = [after]
+
+        async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            head = await reader.readuntil(b"\r\n\r\n")
+            left[0] -= 1
+            await asyncio.sleep(0.0 if b"GET /v1/models" in head else 1.0)
+            writer.write(answer(200 if left[0] > 0 else 503))
+
+        return handle
+
+    async def work() -> None:
+        async with listening(dying(3)) as port:  # type: ignore[arg-type]
+            words = ("probe", f"http://127.0.0.1:{port}", "--fail-on", "must", "--format", "json")
+            done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
+            assert done.returncode in {1, 3}
+            assert "failed 5 times in a row, the last time with 503" in done.stderr
+            assert "failed 5 times in a row" in done.stdout
+
+    run(work())
