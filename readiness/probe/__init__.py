@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from readiness.errors import ReadinessError
 from readiness.model import Evidence, Kind, Run, Skipped
@@ -20,6 +22,8 @@ __all__ = ["Probe", "Reply", "Risk", "Target", "Watch", "happens", "pause", "run
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""
 
+SHOWN = 60
+"""Characters of what is asked or waited for."""
 LONGEST = 240.0
 """Seconds that one probe may take, its waiting for the steady state included."""
 
@@ -49,13 +53,21 @@ async def run(
     evidence: list[Evidence] = []
     watch = watch or Watch()  # one that was not begun watches nothing
     for number, (rule, probe) in enumerate(probes):
-        progress(rule.info.id, number, len(probes))
+        target.says = partial(_tell, progress, rule.info.id, evidence, len(probes))
+        target.says("begins")
         evidence.append(await _apply(probe, target.as_client(number * 10), risk, watch))
         await watch.after(rule.info.id)
         await _afresh(target, probe, evidence[-1])
     clean = target.redactor.clean
     ended = (Skipped(clean(subject), clean(watch.ill)),) if watch.ill else ()
     return Run(Kind.LIVE, clean(subject), tuple(evidence), ended)
+
+
+def _tell(progress: Progress, probe: str, evidence: Sequence[Evidence], total: int, doing: str) -> None:
+    """Which probe runs, what it asks or waits for, and the verdicts so far."""
+    counts = Counter(each.outcome.value for each in evidence)
+    so_far = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    progress(" | ".join(part for part in (probe, doing[:SHOWN], so_far) if part), len(evidence), total)
 
 
 def _risk(probe: type[Probe]) -> Risk:

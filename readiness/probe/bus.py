@@ -33,6 +33,7 @@ class Bus:
     ) -> Reply:
         """One request and its answer. 200 stands for a JSON object without `error`, 500 for any other."""
         self._target.budget.take()
+        self._target.says(f"NATS request {self.subject} {label}")
         started = time.monotonic()
         try:
             async with asyncio.timeout(seconds + 2), self.connected() as connection:
@@ -43,6 +44,7 @@ class Bus:
     async def flood(self, payloads: Sequence[bytes], label: str, seconds: float) -> list[Reply]:
         """All of them at once on one connection, each waiting so many seconds for its answer."""
         self._target.budget.take(len(payloads))
+        self._target.says(f"{len(payloads)} NATS requests {label}")
         try:
             async with asyncio.timeout(seconds + 10), self.connected() as connection:
                 every = [self._one(connection, payload, label, seconds) for payload in payloads]

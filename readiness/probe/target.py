@@ -56,6 +56,8 @@ class Target:
         self.parts = parts or Parts()
         self.client = Client(settings.headers)
         self.transcript: list[Exchange] = []
+        self.says: Callable[[str], None] = lambda what: None
+        """Told what is asked or waited for, for who looks on."""
         redactor.given["target"] = urlsplit(self.url).netloc
         self._slots = asyncio.Semaphore(self.budget.concurrency)
 
@@ -130,6 +132,7 @@ class Target:
         """One request and its answer, read up to 2 MB and never decompressed. Raises BudgetSpent."""
         self.budget.take()
         shown = label or f"{method} {path}"
+        self.says(shown)
         given = {"accept-encoding": "identity", **({} if anonymous else self.client.headers), **(headers or {})}
         started = time.monotonic()
         got: dict[str, Any] = {"status": None, "headers": {}, "body": b""}
@@ -200,6 +203,7 @@ class Target:
     async def octets(self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS) -> Reply:
         """What the caller likes on a connection of its own, request line and all, and the first answer to it."""
         self.budget.take()
+        self.says(label)
         recorder = Recorder()
         async with self._slots:
             where = Endpoint.of(self.url, self.client.address)
@@ -241,10 +245,12 @@ class Target:
                 return None
             if time.monotonic() > until or reply.status in {401, 403}:
                 return f"the steady state did not come: {reply.request} answered {reply}"
+            self.says(f"waits for the steady state: {reply.request} answered {reply}")
             await asyncio.sleep(min(pause(reply), max(0.0, until - time.monotonic()) + 0.1))
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, no longer than the budget has."""
+        self.says(f"waits {seconds:.0f} s")
         left = self.budget.seconds - (time.monotonic() - self.budget.started)
         await asyncio.sleep(max(0.0, min(seconds, left)))
 

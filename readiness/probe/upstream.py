@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -35,6 +36,10 @@ from readiness.probe.script import (
 )
 
 __all__ = ["WORDS", "Asked", "Behaviour", "Upstream", "chunk", "completion"]
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a request, and of what is decompressed of it: aiohttp alone would take in a bomb of any size."""
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 STREAMED = {Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT, Behaviour.PACED, Behaviour.SLOW, Behaviour.ECHO}
 """What a stream begins with; everything else fails before its first chunk."""
@@ -82,10 +87,12 @@ class Upstream:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Upstream]:
-        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app = web.Application(client_max_size=LARGEST)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+        self._runner = web.AppRunner(
+            app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None, auto_decompress=False
+        )
         await self._runner.setup()
         await self._listen()
         try:
@@ -219,9 +226,12 @@ class Upstream:
 
 async def _object(request: web.Request) -> dict[str, Any]:
     """The body of a request; an empty one for what is no object, which a gateway should not have sent on."""
+    data = await request.read()
     try:
-        body = await request.json()
-    except (ValueError, RecursionError):
+        if request.headers.get("Content-Encoding", "") in {"gzip", "deflate"}:
+            data = zlib.decompressobj(GZIP_OR_ZLIB).decompress(data, LARGEST)
+        body = json.loads(data)
+    except (ValueError, RecursionError, zlib.error):
         return {}
     return body if isinstance(body, dict) else {}
 
