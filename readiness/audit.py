@@ -13,15 +13,17 @@ from readiness.baseline import Old
 from readiness.cache import Cache, digest, stamp
 from readiness.errors import UsageError
 from readiness.masking import masked_run
-from readiness.model import Exchange, Item, Kind, Report, RuleInfo, Run, Tier
+from readiness.model import Exchange, Finding, Item, Kind, Report, RuleInfo, Run, Tier
 from readiness.pack import RuleFile
 from readiness.settings import Settings
 from readiness.signals import INTERRUPTING
 
 if TYPE_CHECKING:
+    from readiness.probe import Target
+    from readiness.probe.replaying import Compared
     from readiness.scan.fixing.mend import Mended
 
-__all__ = ["Knowledge", "Mended", "Progress", "assemble", "fixes", "knowledge", "probe", "scan"]
+__all__ = ["Knowledge", "Mended", "Progress", "assemble", "fixes", "knowledge", "probe", "replay", "scan"]
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
@@ -140,26 +142,60 @@ def probe(
     gateway does not come up.
     """
     from readiness import probe as live  # httpx and nats take 0.5 s to import
+
+    target, allowed = settings.target, allowed or Allowed()
+    chosen = live.Risk[_risk(settings, allowed).upper()]
+    subject = target.launch or target.url or ""
+
+    async def work(found: Target) -> Run:
+        watch = live.Watch()
+        if found.parts.process is None:
+            await watch.begin(found)
+        try:
+            return await live.run(found, known.rules, chosen, subject, progress, watch)
+        finally:
+            if transcript is not None:
+                _write_lines(transcript, found.transcript)
+
+    return _at_target(settings, allowed, work)
+
+
+def replay(settings: Settings, known: Knowledge, allowed: Allowed, finding: Finding) -> Compared:
+    """Send the exchange of a live finding again, to the target of the settings, and say what has changed.
+
+    Raises UsageError for what cannot be sent again, with the reason, and as `probe` does.
+    """
+    from readiness import probe as live
+    from readiness.probe.replaying import compared, sendable
+
+    rule = next((each for each in known.rules if each.info.id == finding.rule), None)
+    probe = sendable(finding, rule)
+    chosen = live.Risk[_risk(settings, allowed).upper()]
+    if live.Risk[probe.risk.upper()] > chosen:
+        raise UsageError(f"{finding.rule} has the risk {probe.risk}: allow it with --risk {probe.risk}")
+
+    async def work(found: Target) -> Compared:
+        return await compared(found, probe, finding)
+
+    return _at_target(settings, allowed, work)
+
+
+def _at_target(settings: Settings, allowed: Allowed, work: Callable[[Target], Coroutine[Any, Any, Result]]) -> Result:
+    """Do something with the target that the settings name, within the budgets and with the consent that it needs."""
     from readiness.probe import consent, sandbox
     from readiness.probe.budget import Budget
 
-    target, allowed = settings.target, allowed or Allowed()
-    chosen = _risk(settings, allowed)
-    subject = target.launch or target.url or ""
+    target, chosen = settings.target, _risk(settings, allowed)
     block = sandbox.launched(settings) if target.launch else sandbox.attached(target.url or "", settings)
 
-    async def work() -> Run:
+    async def whole() -> Result:
         async with block as found:
             found.limit(Budget(allowed.requests, allowed.seconds, allowed.concurrency))
             if chosen != "read":
                 await consent.check(found)
-            try:
-                return await live.run(found, known.rules, live.Risk[chosen.upper()], subject, progress)
-            finally:
-                if transcript is not None:
-                    _write_lines(transcript, found.transcript)
+            return await work(found)
 
-    return _until_done(work())
+    return _until_done(whole())
 
 
 def _write_lines(path: Path, exchanges: Sequence[Exchange]) -> None:

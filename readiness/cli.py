@@ -53,6 +53,10 @@ Risk = Annotated[
     str | None,
     typer.Option("--risk", metavar="RISK", help="Up to read, write, load or disrupt."),
 ]
+MaxRequests = Annotated[int, typer.Option("--max-requests", min=1, metavar="N", help="Requests in all.")]
+MaxSeconds = Annotated[float, typer.Option("--max-seconds", min=1, metavar="S", help="Seconds in all.")]
+AtOnce = Annotated[int, typer.Option("--max-concurrency", min=1, metavar="N", help="Requests at the same time.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")]
 Transcript = Annotated[
     Path | None, typer.Option("--transcript", metavar="FILE", help="Write every exchange, one JSON object a line.")
 ]
@@ -137,10 +141,10 @@ def probe(
     header: Annotated[
         list[str] | None, typer.Option("--header", metavar="HEADER", help="Sent with each request; keys as {env:NAME}.")
     ] = None,
-    max_requests: Annotated[int, typer.Option(min=1, metavar="N", help="Requests in all.")] = 20_000,
-    max_seconds: Annotated[float, typer.Option(min=1, metavar="S", help="Seconds in all.")] = 900,
-    max_concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Requests at the same time.")] = 256,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")] = False,
+    max_requests: MaxRequests = 20_000,
+    max_seconds: MaxSeconds = 900,
+    max_concurrency: AtOnce = 256,
+    plan: Plan = False,
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
@@ -163,6 +167,10 @@ def probe(
 def audit(
     path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
     risk: Risk = None,
+    max_requests: MaxRequests = 20_000,
+    max_seconds: MaxSeconds = 900,
+    max_concurrency: AtOnce = 256,
+    plan: Plan = False,
     transcript: Transcript = None,
     form: Format = "terminal",
     output: Output = None,
@@ -174,10 +182,12 @@ def audit(
     since: Since = None,
 ) -> None:
     """Look at the code and at the gateway of the settings; both sides, one verdict."""
+    from readiness import audit as stages
     from readiness import commands
 
-    choices = {"comments": not no_ignore, "baseline": not no_baseline}
-    commands.audit(path, risk, transcript, form, output, config, fail_on, since=since, also=also or (), **choices)
+    choices = {"comments": not no_ignore, "baseline": not no_baseline, "plan": plan}
+    allowed = stages.Allowed(risk, max_requests, max_seconds, max_concurrency)
+    commands.audit(path, allowed, transcript, form, output, config, fail_on, since=since, also=also or (), **choices)
 
 
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
@@ -194,6 +204,21 @@ def report(
     from readiness import commands
 
     commands.report(files, form, output, config, fail_on, baseline=not no_baseline, also=also or ())
+
+
+@app.command(epilog="Example: readiness replay probe.json 3f2a9c81d0b7")
+def replay(
+    file: Annotated[Path, typer.Argument(help="A report saved with --format json.", metavar="REPORT")],
+    finding: Annotated[str, typer.Argument(help="The id of a live finding, or how it begins.", metavar="FINDING")],
+    risk: Risk = None,
+    max_seconds: MaxSeconds = 900,
+    config: Config = None,
+) -> None:
+    """Send the exchange of a finding again. Exits 1 where it still shows, 0 where not, 3 where that cannot be told."""
+    from readiness import audit as stages
+    from readiness import replaying
+
+    replaying.replay(file, finding, stages.Allowed(risk, seconds=max_seconds), config)
 
 
 @app.command(epilog='Example: readiness baseline src --reason "before we began" --owner platform-team')

@@ -89,13 +89,13 @@ def probe(
         console.print_text(stages.plan(chosen, known, allowed))
         sys.exit(0)
     old = old_findings(chosen)
-    runs = [_probe(chosen, known, allowed, transcript)]
-    finish(runs, chosen, known, form, output, fail_on, one_sided=True, old=old, also=also)
+    run = _probe(chosen, known, allowed, transcript)
+    finish([run], chosen, known, form, output, fail_on, one_sided=True, unread=run.skipped, old=old, also=also)
 
 
 def audit(
     path: Path,
-    risk: str | None,
+    allowed: stages.Allowed,
     transcript: Path | None,
     form: str,
     output: Path | None,
@@ -106,8 +106,9 @@ def audit(
     since: str | None = None,
     baseline: bool = True,
     also: Sequence[str] = (),
+    plan: bool = False,
 ) -> NoReturn:
-    """Look at the code and at the gateway of the settings.
+    """Look at the code and at the gateway of the settings; with `plan`, say what would be asked and look at nothing.
 
     `since` names a revision: what was at fault in its code already fails nothing. What the running gateway does wrong
     counts in full, for that of the revision is not started.
@@ -122,12 +123,15 @@ def audit(
         chosen = replace(chosen, root=settings.project_root(source))
     aimed = bool(chosen.target.launch or chosen.target.url)
     known = stages.knowledge(chosen)
+    if plan and aimed:
+        console.print_text(stages.plan(chosen, known, allowed))
+        sys.exit(0)
     old = old_findings(chosen, wanted=baseline)
     runs = _scan_if_code([source], chosen, known) if aimed else [_scan([source], chosen, known)]
     if since is not None:
         old.append(_at(since, [source], chosen, known))
     if aimed:
-        runs.append(_probe(chosen, known, stages.Allowed(risk), transcript))
+        runs.append(_probe(chosen, known, allowed, transcript))
     else:
         console.say("nothing was probed: [target] in readiness.toml names a launch line or a url")
     finish(runs, chosen, known, form, output, fail_on, one_sided=False, old=old, also=also)
@@ -232,7 +236,7 @@ def _unread(paths: Sequence[Path], chosen: Settings, found: Run) -> list[Skipped
 
 def _complain(unread: Sequence[Skipped]) -> None:
     for each in unread:
-        console.say(f"{each.what}: {each.why}; nothing was examined in it")
+        console.say(f"{each.what}: {each.why}{'; nothing was examined in it' if each.blind else ''}")
 
 
 def _show(mended: Sequence[stages.Mended], unread: Sequence[Skipped]) -> NoReturn:

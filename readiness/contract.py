@@ -37,6 +37,30 @@ class EditJson:
 
 
 @dataclass(frozen=True)
+class PieceJson:
+    """What was written at once, `times` times, each `after` so many seconds; `packed`: base64 of zlib."""
+
+    text: str
+    times: int = 1
+    after: float = 0.0
+    packed: bool = False
+
+
+@dataclass(frozen=True)
+class SentJson:
+    """A request as it was, so that `readiness replay` can send it again; `<name>` stands where a secret was."""
+
+    over: str
+    to: str
+    headers: list[list[str]]
+    pieces: list[PieceJson]
+    seconds: float
+    secrets: list[str]
+    during: str = ""
+    lost: str = ""
+
+
+@dataclass(frozen=True)
 class FindingJson:
     """Static findings have path to end_column, live ones request to took.
 
@@ -62,6 +86,9 @@ class FindingJson:
     took: float | None = None
     fix: list[EditJson] = field(default_factory=list)
     known: str = ""
+    headers: list[list[str]] | None = None
+    """Of the answer."""
+    sent: SentJson | None = None
 
 
 @dataclass(frozen=True)

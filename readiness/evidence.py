@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, fields, is_dataclass, replace
+from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from readiness.contract import (
@@ -16,8 +17,10 @@ from readiness.contract import (
     LapsedJson,
     MeasurementJson,
     NotExaminedJson,
+    PieceJson,
     ReportJson,
     SampleJson,
+    SentJson,
     ToolJson,
 )
 from readiness.errors import UsageError
@@ -31,9 +34,11 @@ from readiness.model import (
     Lane,
     Location,
     Measurement,
+    Piece,
     Report,
     Run,
     Sample,
+    Sent,
     Skipped,
 )
 
@@ -116,6 +121,9 @@ def _finite(value: Any) -> Any:
 
 def _finding(finding: Finding, item: str) -> FindingJson:
     where: dict[str, Any] = asdict(finding.where) if finding.where is not None else {}
+    if isinstance(finding.where, Exchange):
+        where["headers"] = [list(each) for each in finding.where.headers]
+        where["sent"] = _sent(finding.where.sent) if finding.where.sent is not None else None
     fix = [EditJson(**asdict(each)) for each in finding.fix]
     return FindingJson(
         id=finding.id,
@@ -129,6 +137,15 @@ def _finding(finding: Finding, item: str) -> FindingJson:
         fix=fix,
         **where,
     )
+
+
+def _sent(sent: Sent) -> SentJson:
+    parts = {
+        "headers": [list(each) for each in sent.headers],
+        "pieces": [PieceJson(**asdict(each)) for each in sent.pieces],
+        "secrets": list(sent.secrets),
+    }
+    return SentJson(**{**asdict(sent), **parts})
 
 
 def from_json(text: str, origin: str) -> tuple[list[Run], str]:
@@ -150,7 +167,10 @@ def from_json(text: str, origin: str) -> tuple[list[Run], str]:
 def check(value: object, wanted: Any, where: str) -> None:
     """Raises TypeError where plain data is not of a type of the contract, ValueError for a negative count."""
     origin, inside = get_origin(wanted), get_args(wanted)
-    if is_dataclass(wanted):
+    if origin is UnionType and (parts := [each for each in inside if is_dataclass(each) or get_origin(each)]):
+        if value is not None:
+            check(value, parts[0], where)
+    elif is_dataclass(wanted):
         _check_object(value, wanted, where)
     elif origin is list and isinstance(value, list):
         for each in value:
@@ -227,7 +247,14 @@ def _place(finding: Mapping[str, Any]) -> Finding:
             finding["code"] or "",
         )
     elif finding["request"] is not None:
-        where = Exchange(finding["request"], finding["status"], finding["excerpt"] or "", finding["took"] or 0.0)
+        where = Exchange(
+            finding["request"],
+            finding["status"],
+            finding["excerpt"] or "",
+            finding["took"] or 0.0,
+            _pairs(finding.get("headers") or ()),
+            _request(finding["sent"]) if finding.get("sent") else None,
+        )
     fix = tuple(Edit(**each) for each in finding["fix"])
     return Finding(
         finding["id"],
@@ -239,3 +266,14 @@ def _place(finding: Mapping[str, Any]) -> Finding:
         finding["ignored"],
         finding.get("known", ""),
     )
+
+
+def _request(sent: Mapping[str, Any]) -> Sent:
+    pieces = tuple(Piece(**each) for each in sent["pieces"])
+    return Sent(
+        **{**sent, "headers": _pairs(sent["headers"]), "pieces": pieces, "secrets": tuple(sent["secrets"])},
+    )
+
+
+def _pairs(given: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in given)

@@ -7,7 +7,7 @@ given is replaced where it is received (`probe/redaction.py`); here is what nobo
 import re
 from dataclasses import replace
 
-from readiness.model import Evidence, Exchange, Finding, Location, Run
+from readiness.model import Evidence, Exchange, Finding, Location, Run, Sent
 
 MASK = "***"
 PREFIXED = re.compile(
@@ -63,7 +63,17 @@ def _finding(finding: Finding, item: str) -> Finding:
         code = LITERAL.sub(rf"\1{MASK}\1", where.code) if item == SECRETS else where.code
         where = replace(where, code=masked(code))
     elif isinstance(where, Exchange):
-        where = replace(where, request=masked(where.request), excerpt=masked(where.excerpt))
+        headers = tuple((name, masked(value)) for name, value in where.headers)
+        where = replace(where, request=masked(where.request), excerpt=masked(where.excerpt), headers=headers)
+        where = replace(where, sent=_sent(where.sent) if where.sent is not None else None)
     # an edit with a hole in it would mend nothing
     fix = finding.fix if all(masked(each.text) == each.text for each in finding.fix) else ()
     return replace(finding, message=masked(finding.message), where=where, fix=fix)
+
+
+def _sent(sent: Sent) -> Sent:
+    """A request that may be shown; one with a hole in it cannot be sent again, and says so."""
+    headers = tuple((name, masked(value)) for name, value in sent.headers)
+    pieces = tuple(each if each.packed else replace(each, text=masked(each.text)) for each in sent.pieces)
+    shown = replace(sent, to=masked(sent.to), headers=headers, pieces=pieces)
+    return shown if shown == sent or sent.lost else replace(shown, lost="something in it was masked")

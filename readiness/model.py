@@ -56,6 +56,40 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """What was written at once."""
+
+    text: str
+    """Bytes as UTF-8; those that are none as lone surrogates, so that no byte is lost."""
+    times: int = 1
+    """How often, one after the other."""
+    after: float = 0.0
+    """Seconds that were waited before, each time."""
+    packed: bool = False
+    """The text is base64 of the text compressed by zlib."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it was, with `<name>` where a secret was, so that it can be sent again."""
+
+    over: str
+    """http, socket (all bytes are the probe's own) or nats."""
+    to: str
+    """Method and path over http, the subject over nats."""
+    headers: tuple[tuple[str, str], ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    seconds: float = 30.0
+    """The total deadline."""
+    secrets: tuple[str, ...] = ()
+    """The names that stand for secrets."""
+    during: str = ""
+    """The faults that were in force."""
+    lost: str = ""
+    """Why it cannot be sent again; empty if it can."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """What a probe sent and saw, with named placeholders where secrets were."""
 
@@ -65,6 +99,9 @@ class Exchange:
     excerpt: str
     took: float
     """Seconds."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Of the answer."""
+    sent: Sent | None = None
 
 
 @dataclass(frozen=True, slots=True)

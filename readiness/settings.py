@@ -71,6 +71,7 @@ class Paths:
     live: str | None = None
     ready: str | None = None
     metrics: str | None = None
+    """A path, or a whole URL of the same host where they stand on a port of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,22 @@ class Nats:
 
     subject: str | None = None
     tools: str | None = None
+    url: str | None = None
+    """The server, where the sandbox does not start it."""
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    credentials: str | None = None
+    """A .creds file."""
+    system_user: str | None = None
+    """Of the system account: who may look for connections and kick them."""
+    system_password: str | None = field(default=None, repr=False)
+    system_credentials: str | None = None
+    account: str | None = None
+    """The account of the gateway."""
+    connection: str | None = None
+    """The name (with `*`) or address of the gateway's connection, where the subject alone does not tell it."""
+    allowed_by: str | None = None
+    """Who lets a server that is not on this machine be used so."""
 
 
 @dataclass(frozen=True, slots=True)

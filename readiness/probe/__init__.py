@@ -2,24 +2,30 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from readiness.errors import ReadinessError
-from readiness.model import Evidence, Kind, Run
+from readiness.model import Evidence, Kind, Run, Skipped
 from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
 from readiness.probe.budget import BudgetSpent
+from readiness.probe.lasting import FaultOutlived
 from readiness.probe.reply import Reply
 from readiness.probe.steady import READY
 from readiness.probe.target import Target, happens, pause, unique
 from readiness.probe.timeline import Timeline
+from readiness.probe.watch import Watch
 
-__all__ = ["Probe", "Reply", "Risk", "Target", "happens", "pause", "run", "unique"]
+__all__ = ["Probe", "Reply", "Risk", "Target", "Watch", "happens", "pause", "run", "unique"]
 
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""
 
+SHOWN = 60
+"""Characters of what is asked or waited for."""
 LONGEST = 240.0
 """Seconds that one probe may take, its waiting for the steady state included."""
 
@@ -27,7 +33,7 @@ MISSING = {
     "upstream": "needs the scripted upstream, which is there when the sandbox starts the gateway (target.launch)",
     "process": "needs the process, which is ours when the sandbox starts the gateway (target.launch)",
     "logs": "needs the logs, which are there when the sandbox starts the gateway (target.launch)",
-    "nats": "no NATS subject is declared (target.nats.subject)",
+    "nats": "needs NATS: target.nats.subject, and target.nats.url where the sandbox does not start it",
     "faults": "needs the sandbox's NATS server (target.launch and target.nats.subject)",
 }
 
@@ -38,25 +44,41 @@ async def run(
     risk: Risk,
     subject: str,
     progress: Progress = lambda what, done, total: None,
+    watch: Watch | None = None,
 ) -> Run:
-    """Run every probe up to a risk, the harmless ones first. What is not run says why."""
+    """Run every probe up to a risk, the harmless ones first. What is not run says why.
+
+    A watch ends the run when the target falls ill; what comes after says so too.
+    """
     live = [rule for rule in rules if rule.language == "live"]
     probes = sorted(((rule, rule.load()) for rule in live), key=lambda each: (_risk(each[1]), each[0].info.id))
     evidence: list[Evidence] = []
+    watch = watch or Watch()  # one that was not begun watches nothing
     for number, (rule, probe) in enumerate(probes):
-        progress(rule.info.id, number, len(probes))
-        evidence.append(await _apply(probe, target.as_client(number * 10), risk))
+        target.says = partial(_tell, progress, rule.info.id, evidence, len(probes))
+        target.says("begins")
+        evidence.append(await _apply(probe, target.as_client(number * 10), risk, watch))
+        await watch.after(rule.info.id)
         await _afresh(target, probe, evidence[-1])
-    return Run(Kind.LIVE, target.redactor.clean(subject), tuple(evidence))
+    clean = target.redactor.clean
+    ended = (Skipped(clean(subject), clean(watch.ill)),) if watch.ill else ()
+    return Run(Kind.LIVE, clean(subject), tuple(evidence), ended)
+
+
+def _tell(progress: Progress, probe: str, evidence: Sequence[Evidence], total: int, doing: str) -> None:
+    """Which probe runs, what it asks or waits for, and the verdicts so far."""
+    counts = Counter(each.outcome.value for each in evidence)
+    so_far = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    progress(" | ".join(part for part in (probe, doing[:SHOWN], so_far) if part), len(evidence), total)
 
 
 def _risk(probe: type[Probe]) -> Risk:
     return Risk[probe.risk.upper()]
 
 
-async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
+async def _apply(rule: type[Probe], target: Target, allowed: Risk, watch: Watch) -> Evidence:
     probe = rule()
-    if reason := _why_not(rule, target, allowed):
+    if reason := _why_not(rule, target, allowed) or watch.ill:
         probe.leave(reason)
         return probe.evidence(target.redactor)
     error = None
@@ -66,17 +88,17 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
     target.timeline = Timeline(frozenset(path for path in (*READY, target.settings.paths.ready) if path))
     target.budget.allot(rule.requests)
     try:
-        async with asyncio.timeout(LONGEST) as bound:
+        async with asyncio.timeout(LONGEST) as bound, watch.over(rule.id, bound):
             wrong = await target.settle() if rule.settles and _risk(rule) > Risk.READ else None
             if wrong:
                 probe.leave(wrong)
             else:
                 await probe.look(target)
-    except BudgetSpent as spent:
-        probe.leave(str(spent))
+    except (BudgetSpent, FaultOutlived) as reason:
+        probe.leave(str(reason))
     except Exception as problem:  # noqa: BLE001  a broken probe is evidence, never the end of the run
         if isinstance(problem, TimeoutError) and bound.expired():
-            probe.leave(f"the probe took longer than {LONGEST:g} s")
+            probe.leave(watch.ill or f"the probe took longer than {LONGEST:g} s")
         else:
             error = f"{type(problem).__name__}: {problem}"
     finally:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import nats
 import nats.errors
 
+from readiness.model import Piece, Sent
+from readiness.probe.access import Access
+from readiness.probe.keeping import text_of
+from readiness.probe.lasting import in_force
 from readiness.probe.reply import NO_ANSWER, Reply
 
 if TYPE_CHECKING:
@@ -31,16 +33,18 @@ class Bus:
     ) -> Reply:
         """One request and its answer. 200 stands for a JSON object without `error`, 500 for any other."""
         self._target.budget.take()
+        self._target.says(f"NATS request {self.subject} {label}")
         started = time.monotonic()
         try:
             async with asyncio.timeout(seconds + 2), self.connected() as connection:
                 return await self._one(connection, payload, label, seconds, headers)
         except (nats.errors.Error, OSError, TimeoutError) as problem:
-            return self._failed(label, started, seconds, problem)
+            return self._failed(label, started, seconds, problem, self._sent(payload, seconds, headers))
 
     async def flood(self, payloads: Sequence[bytes], label: str, seconds: float) -> list[Reply]:
         """All of them at once on one connection, each waiting so many seconds for its answer."""
         self._target.budget.take(len(payloads))
+        self._target.says(f"{len(payloads)} NATS requests {label}")
         try:
             async with asyncio.timeout(seconds + 10), self.connected() as connection:
                 every = [self._one(connection, payload, label, seconds) for payload in payloads]
@@ -64,16 +68,12 @@ class Bus:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Any]:
         """A connection to the server itself, not through the faults. Raises OSError where there is none."""
-        if self._target.parts.nats is None:
+        parts = self._target.parts
+        access = Access(parts.nats.url) if parts.nats is not None else parts.access
+        if access is None:
             raise OSError("there is no NATS server")
-        quiet = {"error_cb": _nothing, "disconnected_cb": None}
-        url = self._target.parts.nats.url
-        connection = await nats.connect(url, allow_reconnect=False, connect_timeout=2, **quiet)
-        try:
+        async with access.connected() as connection:
             yield connection
-        finally:
-            with contextlib.suppress(nats.errors.Error, OSError):
-                await connection.close()
 
     async def _one(
         self, connection: Any, payload: bytes, label: str, seconds: float, headers: Mapping[str, str] | None = None
@@ -84,20 +84,23 @@ class Bus:
                 self.subject, payload, timeout=seconds, headers=dict(headers or {}) or None
             )
         except (nats.errors.Error, OSError, TimeoutError) as problem:
-            return self._failed(label, started, seconds, problem)
+            return self._failed(label, started, seconds, problem, self._sent(payload, seconds, headers))
         took = time.monotonic() - started
-        reply = Reply(f"NATS request {self.subject} {label}", 200, {}, message.data, took)
+        sent = self._sent(payload, seconds, headers)
+        reply = Reply(f"NATS request {self.subject} {label}", 200, {}, message.data, took, sent=sent)
         answer = reply.json()
         refused = not isinstance(answer, dict) or "error" in answer
         return self._target.keep(replace(reply, status=500) if refused else reply)
 
-    def _failed(self, label: str, started: float, seconds: float, problem: Exception) -> Reply:
+    def _sent(self, payload: bytes, seconds: float, headers: Mapping[str, str] | None) -> Sent:
+        given, pieces = tuple((headers or {}).items()), (Piece(text_of(payload)),)
+        return Sent("nats", self.subject, given, pieces, seconds, during=", ".join(in_force()))
+
+    def _failed(
+        self, label: str, started: float, seconds: float, problem: Exception, sent: Sent | None = None
+    ) -> Reply:
         why = f"{type(problem).__name__}: {problem}".rstrip(": ")
         if isinstance(problem, TimeoutError):
             why = f"{NO_ANSWER} {seconds:g} s ({why})"
-        reply = Reply(f"NATS request {self.subject} {label}", None, took=time.monotonic() - started, problem=why)
-        return self._target.keep(reply)
-
-
-async def _nothing(problem: Exception) -> None:
-    del problem
+        took = time.monotonic() - started
+        return self._target.keep(Reply(f"NATS request {self.subject} {label}", None, took=took, problem=why, sent=sent))

@@ -4,7 +4,7 @@ import hmac
 from urllib.parse import urlsplit
 
 from readiness.errors import UsageError
-from readiness.probe.target import Target
+from readiness.probe.target import Target, is_loopback
 
 PATH = "/.well-known/readiness-consent"
 HEADER = "x-readiness-consent"
@@ -16,6 +16,12 @@ async def check(target: Target) -> None:
     An entry of the settings holds for the one host that it names. A token is served by the target itself, at PATH
     as the body or in HEADER.
     """
+    server = target.settings.nats
+    if target.parts.access is not None and not is_loopback(target.parts.access.url) and not server.allowed_by:
+        raise UsageError(
+            f"{urlsplit(target.parts.access.url).hostname} is not on this machine: whoever allows messages and kicks "
+            "there is named by target.nats.allowed_by"
+        )
     if target.on_loopback:
         return
     await prove(target)

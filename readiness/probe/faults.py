@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from readiness.probe.lasting import LONGEST, lasting
+
 PIECE = 65_536
 """Bytes forwarded at a time."""
 
@@ -39,13 +41,14 @@ class Proxy:
             flow.cancel()
 
     @asynccontextmanager
-    async def stalled(self) -> AsyncIterator[None]:
-        """Connections stay open and nothing passes meanwhile; afterwards all of it does."""
+    async def stalled(self, seconds: float = LONGEST) -> AsyncIterator[None]:
+        """Connections stay open and nothing passes meanwhile; afterwards all of it does. Raises FaultOutlived."""
         self._open.clear()
-        try:
+        async with lasting("the proxy let nothing pass", self._release, seconds):
             yield
-        finally:
-            self._open.set()
+
+    async def _release(self) -> None:
+        self._open.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         flow = asyncio.current_task()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
+from readiness.probe.watch import MOST
 from readiness.settings import TargetSettings
 
 FIRST = 1
@@ -14,6 +15,9 @@ def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, mos
     """One line a probe, in the order in which they run, with the most requests that each may make."""
     offers = offered(target)
     lines, total = [f"{FIRST:>6}  GET /  to see that somebody is there"], FIRST
+    if not target.launch:
+        lines.append(f"{MOST:>6}  GET {target.paths.models}  once a second, to see that the target stays well")
+        total += MOST
     probes = [(rule, rule.load()) for rule in rules if rule.language == "live"]
     for rule, probe in sorted(probes, key=lambda each: (Risk[each[1].risk.upper()], each[0].info.id)):
         why = left_out(probe, offers, allowed)
@@ -31,6 +35,8 @@ def offered(target: TargetSettings) -> set[str]:
     if target.launch:
         found |= {"upstream", "process", "logs"}
         found |= {"nats", "faults"} if target.nats.subject else set()
+    elif target.nats.subject and target.nats.url:
+        found |= {"nats"}
     return found
 
 

@@ -18,11 +18,16 @@ import psutil
 
 from readiness.errors import UsageError
 from readiness.probe import guard
+from readiness.probe.lasting import lasting, wholly
 
 MARK = "READINESS_SANDBOX"
 """The environment variable by which everything that was started is known."""
 GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
+HASTE = 0.3
+"""The same once somebody has pressed Ctrl-C."""
+SPARE = 1.0
+"""Seconds by which the guard lets a pause live longer than the tool does, which then had its chance."""
 
 
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -62,6 +67,13 @@ class Guard:
     def release(self, group: int) -> None:
         self._tell(f"-{group}")
 
+    def pause(self, pid: int, seconds: float) -> None:
+        """A process that is about to be stopped, and after how long it goes on though nobody says so."""
+        self._tell(f"~{pid} {seconds}")
+
+    def resume(self, pid: int) -> None:
+        self._tell(f".{pid}")
+
     def remove_at_the_end(self, folder: Path) -> None:
         """A folder that goes with the tool, however that ends."""
         self._tell(f"={folder}")
@@ -82,8 +94,9 @@ class Guard:
 class Process:
     """A running command with its whole process group, and all that carries its mark."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path, mark: str, begin: int) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, guarding: Guard, log: Path, mark: str, begin: int) -> None:
         self._process = process
+        self._guard = guarding
         self.log = log
         self._begin = begin
         self._mark = mark.encode()
@@ -128,6 +141,25 @@ class Process:
             with contextlib.suppress(psutil.Error):
                 total += each.memory_info().rss
         return total
+
+    @asynccontextmanager
+    async def paused(self, what: str, seconds: float) -> AsyncIterator[None]:
+        """It stands still meanwhile, and no longer than so many seconds, whatever becomes of the tool."""
+        self._guard.pause(self.pid, seconds + SPARE)
+        self.signal(signal.SIGSTOP)
+        async with lasting(what, self._go_on, seconds):
+            while self.exit_code is None and not self._stands():  # noqa: ASYNC110  a signal takes its time
+                await asyncio.sleep(0.001)
+            yield
+
+    async def _go_on(self) -> None:
+        self.signal(signal.SIGCONT)
+        self._guard.resume(self.pid)
+
+    def _stands(self) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        return True
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process itself, not to its group."""
@@ -196,9 +228,12 @@ async def running(
         except OSError as problem:
             raise UsageError(f"{command[0]} cannot be started: {problem.strerror or problem}") from problem
     guarding.watch(started.pid)
-    process = Process(started, log, mark, begin)
+    process = Process(started, guarding, log, mark, begin)
     try:
         yield process
+    except asyncio.CancelledError:
+        grace = min(grace, HASTE)
+        raise
     finally:
-        await asyncio.shield(asyncio.ensure_future(process.end(grace)))
+        await wholly(process.end(grace))
         guarding.release(started.pid)

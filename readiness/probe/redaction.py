@@ -8,12 +8,16 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
+from readiness.masking import MASK
 from readiness.model import Exchange
+from readiness.probe.keeping import kept
 
 SHORTEST = 4
 """Characters. A shorter value would blacken half of every text, and protects nothing."""
 EXCERPT = 300
 """Characters of an answer that are kept as evidence, counted after its secrets were taken out."""
+HEADERS = 40
+"""Headers of an answer that are kept."""
 SHORTEST_ENCODED = 10
 """Characters of base64 below which a match would be chance."""
 TELLING = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "signature")
@@ -35,9 +39,12 @@ class Redactor:
 
     def __init__(self) -> None:
         self._forms: dict[str, str] = {}
+        self.given: dict[str, str] = {}
+        """What each name stands for, to send a kept request again."""
 
     def add(self, name: str, secret: str) -> None:
         """Remember a secret. `Bearer abc` hides `abc` on its own too, `Basic ...` what it encodes."""
+        self.given[name] = secret
         for part in _parts(secret):
             if len(part) >= SHORTEST:
                 self._forms |= dict.fromkeys(_forms(part), f"<{name}>")
@@ -59,7 +66,15 @@ class Redactor:
 
     def exchange(self, seen: Exchange) -> Exchange:
         """What may be kept of an exchange: cleaned first, cut afterwards, so that no half of a secret is left."""
-        return Exchange(self.clean(seen.request), seen.status, self.clean(seen.excerpt)[:EXCERPT], seen.took)
+        excerpt = self.clean(seen.excerpt)[:EXCERPT]
+        headers = tuple((name, self._header(name, value)) for name, value in seen.headers[:HEADERS])
+        sent = kept(seen.sent, self.clean, self.given) if seen.sent is not None else None
+        return Exchange(self.clean(seen.request), seen.status, excerpt, seen.took, headers, sent)
+
+    def _header(self, name: str, value: str) -> str:
+        """What may be shown of a header of an answer: a cookie or a token that the target made is nobody's business."""
+        secret = telling(name) and looks_made_up(value)
+        return MASK if secret or "cookie" in name.lower() else self.clean(value)[:EXCERPT]
 
     def holds_secret(self, text: str) -> bool:
         return any(secret in text for secret in self._forms)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from readiness.model import Exchange
+from readiness.model import Exchange, Sent
 
 LONGEST = 50_000
 """Characters of an answer that are looked through for secrets before a much shorter excerpt of it is kept."""
@@ -29,6 +29,8 @@ class Reply:
     problem: str | None = None
     arrived: tuple[float, ...] = ()
     """When each piece of the body came, in seconds as `took`."""
+    sent: Sent | None = None
+    """The request as it was, secrets included."""
 
     @property
     def timed_out(self) -> bool:
@@ -54,7 +56,8 @@ class Reply:
     def exchange(self) -> Exchange:
         """As it was, secrets included: only `Redactor.exchange` makes of it what may be kept."""
         seen = " ".join(part for part in (self.problem and f"({self.problem})", self.text[:LONGEST]) if part)
-        return Exchange(self.request, self.status, seen, round(self.took, 3))
+        headers = tuple(self.headers.items())
+        return Exchange(self.request, self.status, seen, round(self.took, 3), headers, self.sent)
 
     def __str__(self) -> str:
         return str(self.status) if self.status is not None else f"no answer ({self.problem})"

@@ -7,15 +7,20 @@ import secrets
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from readiness.errors import MissingExtra, NoSuchTarget, UsageError
 from readiness.probe.placeholders import Values
 from readiness.probe.redaction import Redactor
 from readiness.probe.target import Parts, Target
-from readiness.settings import Settings, TargetSettings
+from readiness.settings import Nats, Settings, TargetSettings
+
+if TYPE_CHECKING:
+    from readiness.probe.access import Access
+    from readiness.probe.system import System
 
 
 @asynccontextmanager
@@ -79,11 +84,39 @@ async def attached(url: str, settings: Settings) -> AsyncIterator[Target]:
         redactor.add("password", parts.password or "")
         filled = replace(filled, headers={"Authorization": basic, **filled.headers})
     target = Target(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), filled, redactor)
+    if filled.nats.url:
+        target.parts.access, target.parts.system = _bus(filled.nats, settings.base, redactor)
     reply = await target.get("/", seconds=10)
     if reply.status is None:
         why = redactor.clean(f"nobody answers at {url}: {reply.problem}")
         raise NoSuchTarget(f"{why}. Is the gateway running?")
     yield target
+
+
+def _bus(given: Nats, base: Path, redactor: Redactor) -> tuple[Access, System]:
+    """The NATS server of the settings. Raises UsageError for a variable or a file that is not there."""
+    from readiness.probe.access import Access
+    from readiness.probe.system import System
+
+    values = Values({})
+    filled = Nats(**{each.name: _filled(values, getattr(given, each.name)) for each in fields(Nats)})
+    for variable, value in values.taken.items():
+        redactor.add(variable, value)
+    for password in (filled.password, filled.system_password, urlsplit(filled.url or "").password):
+        redactor.add("nats-password", password or "")
+    files = [str(base / name) if name else None for name in (filled.credentials, filled.system_credentials)]
+    for name in files:
+        if name is not None and not Path(name).is_file():
+            raise UsageError(f"target.nats: the file of credentials {name} does not exist")
+    access = Access(filled.url or "", filled.user, filled.password, files[0])
+    if filled.system_user or files[1]:
+        above = Access(access.url, filled.system_user, filled.system_password, files[1])
+        return access, System(above, filled.account)
+    return access, System(access, kicks=False)
+
+
+def _filled(values: Values, text: str | None) -> str | None:
+    return values.fill(text) if text is not None else None
 
 
 def _wants_nats(settings: Settings) -> bool:

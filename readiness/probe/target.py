@@ -10,28 +10,26 @@ import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from readiness.model import Exchange
+from readiness.model import Exchange, Piece, Sent
 from readiness.probe.budget import Budget
 from readiness.probe.bus import Bus
+from readiness.probe.keeping import Recorder, text_of
+from readiness.probe.lasting import in_force
+from readiness.probe.parts import Client, Parts
 from readiness.probe.redaction import Redactor, telling
 from readiness.probe.reply import NO_ANSWER, Reply
 from readiness.probe.timeline import Timeline
 from readiness.probe.wire import MOST, Endpoint, exchange
 from readiness.settings import TargetSettings
 
-if TYPE_CHECKING:
-    from readiness.probe.faults import Proxy
-    from readiness.probe.launching import Gateway
-    from readiness.probe.natsd import NatsServer
-    from readiness.probe.process import Process
-    from readiness.probe.upstream import Upstream
+__all__ = ["Parts", "Target", "happens", "is_loopback", "pause", "unique"]
 
 SECONDS = 30.0
 """The total deadline of a request whose probe names none."""
@@ -39,27 +37,6 @@ AGAIN = 5.0
 """Seconds that the steady state is waited for once it has not come in its full time."""
 REFUSALS = 4
 """How often a request is made again that was answered 429."""
-
-
-@dataclass(frozen=True)
-class Client:
-    """Who a request comes from: headers of its own, and on loopback an address of its own."""
-
-    headers: Mapping[str, str]
-    address: str | None = None
-
-
-@dataclass
-class Parts:
-    """What the sandbox can offer beside the URL."""
-
-    upstream: Upstream | None = None
-    nats: NatsServer | None = None
-    process: Process | None = None
-    gateway: Gateway | None = None
-    """Starts it again, or once more beside itself."""
-    between: Proxy | None = None
-    """What lies between the gateway and the NATS server."""
 
 
 class Target:
@@ -81,6 +58,9 @@ class Target:
         self.client = Client(settings.headers)
         self.transcript: list[Exchange] = []
         self.timeline = Timeline()
+        self.says: Callable[[str], None] = lambda what: None
+        """Told what is asked or waited for, for who looks on."""
+        redactor.given["target"] = urlsplit(self.url).netloc
         self._slots = asyncio.Semaphore(self.budget.concurrency)
 
     def limit(self, budget: Budget) -> None:
@@ -106,7 +86,9 @@ class Target:
         found = {"http"}
         found |= {"upstream"} if parts.upstream is not None else set()
         found |= {"process", "logs"} if parts.process is not None else set()
-        found |= {"nats", "faults"} if parts.nats is not None and self.settings.nats.subject else set()
+        if self.settings.nats.subject:
+            found |= {"nats", "faults"} if parts.nats is not None else set()
+            found |= {"nats"} if parts.access is not None else set()
         return found
 
     # ---- who asks
@@ -121,6 +103,16 @@ class Target:
         headers = self.settings.other_headers if other and self.settings.other_headers else self.settings.headers
         plain = urlsplit(self.url).hostname == "127.0.0.1"
         view.client = Client(headers, f"127.1.{number // 250}.{number % 250 + 1}" if plain else None)
+        return view
+
+    def at(self, url: str) -> Target | None:
+        """The same host at the port of another URL; None where that is another host."""
+        parts = urlsplit(url)
+        if parts.hostname != urlsplit(self.url).hostname:
+            return None
+        view = object.__new__(Target)
+        view.__dict__.update(self.__dict__)
+        view.url = f"{parts.scheme}://{parts.netloc}"
         return view
 
     # ---- requests
@@ -142,6 +134,7 @@ class Target:
         """One request and its answer, read up to 2 MB and never decompressed. Raises BudgetSpent."""
         self.budget.take()
         shown = label or f"{method} {path}"
+        self.says(shown)
         given = {"accept-encoding": "identity", **({} if anonymous else self.client.headers), **(headers or {})}
         started = time.monotonic()
         got: dict[str, Any] = {"status": None, "headers": {}, "body": b""}
@@ -165,11 +158,13 @@ class Target:
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             problem = f"{type(error).__name__}: {error}".rstrip(": ")
         took = time.monotonic() - started
-        return self.keep(Reply(shown, got["status"], got["headers"], got["body"], took, problem, tuple(arrived)))
+        pieces = (Piece(text_of(content)),) if content is not None else ()
+        sent = Sent("http", f"{method} {path}", tuple(given.items()), pieces, seconds, during=", ".join(in_force()))
+        return self.keep(Reply(shown, got["status"], got["headers"], got["body"], took, problem, tuple(arrived), sent))
 
     def keep(self, reply: Reply) -> Reply:
-        """Remember an exchange, with no secret in it."""
-        self.transcript.append(self.redactor.exchange(reply.exchange))
+        """Remember an exchange, with no secret in it. What was sent is kept of findings alone."""
+        self.transcript.append(self.redactor.exchange(replace(reply.exchange, sent=None)))
         self.timeline.keep(reply)
         return reply
 
@@ -211,8 +206,14 @@ class Target:
     async def octets(self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS) -> Reply:
         """What the caller likes on a connection of its own, request line and all, and the first answer to it."""
         self.budget.take()
+        self.says(label)
+        recorder = Recorder()
         async with self._slots:
-            return self.keep(await exchange(Endpoint.of(self.url, self.client.address), label, pieces, seconds))
+            where = Endpoint.of(self.url, self.client.address)
+            reply = await exchange(where, label, recorder.watch(pieces), seconds)
+        during = ", ".join(in_force())
+        sent = Sent("socket", "", (), recorder.pieces, seconds, during=during, lost=recorder.lost)
+        return self.keep(replace(reply, sent=sent))
 
     async def patiently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
         """Ask, and ask again when the answer is 429, for which nothing is the matter but haste."""
@@ -247,10 +248,12 @@ class Target:
                 return None
             if time.monotonic() > until or reply.status in {401, 403}:
                 return f"the steady state did not come: {reply.request} answered {reply}"
+            self.says(f"waits for the steady state: {reply.request} answered {reply}")
             await asyncio.sleep(min(pause(reply), max(0.0, until - time.monotonic()) + 0.1))
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, no longer than the budget has."""
+        self.says(f"waits {seconds:.0f} s")
         left = self.budget.seconds - (time.monotonic() - self.budget.started)
         await asyncio.sleep(max(0.0, min(seconds, left)))
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 
+from readiness.probe.lasting import LONGEST, lasting
 from readiness.probe.script import (
     CANNED,
     ONCE,
@@ -34,6 +36,10 @@ from readiness.probe.script import (
 )
 
 __all__ = ["WORDS", "Asked", "Behaviour", "Upstream", "chunk", "completion"]
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a request, and of what is decompressed of it: aiohttp alone would take in a bomb of any size."""
+GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 STREAMED = {Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT, Behaviour.PACED, Behaviour.SLOW, Behaviour.ECHO}
 """What a stream begins with; everything else fails before its first chunk."""
@@ -81,10 +87,12 @@ class Upstream:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Upstream]:
-        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app = web.Application(client_max_size=LARGEST)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+        self._runner = web.AppRunner(
+            app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None, auto_decompress=False
+        )
         await self._runner.setup()
         await self._listen()
         try:
@@ -93,17 +101,26 @@ class Upstream:
             await self._runner.cleanup()
 
     @asynccontextmanager
-    async def refusing(self) -> AsyncIterator[None]:
-        """Nobody listens on the port meanwhile, and open connections are gone."""
+    async def refusing(self, seconds: float = LONGEST) -> AsyncIterator[None]:
+        """Nobody listens on the port meanwhile, and open connections are gone. Raises FaultOutlived."""
         if self._site is None or self._runner is None or self._runner.server is None:
             raise RuntimeError("the upstream is not serving")
         await self._site.stop()
         for connection in list(self._runner.server.connections):
             connection.force_close()
-        try:
+        async with lasting("the upstream refused connections", self._listen, seconds):
             yield
-        finally:
-            await self._listen()
+
+    @asynccontextmanager
+    async def misbehaving(self, seconds: float = LONGEST) -> AsyncIterator[None]:
+        """What is set meanwhile of its behaviour and its models is as before afterwards. Raises FaultOutlived."""
+        before = self._behaviour, self._listing, self.models
+
+        async def restore() -> None:
+            self._behaviour, self._listing, self.models = before
+
+        async with lasting("the upstream was set to misbehave", restore, seconds):
+            yield
 
     async def _listen(self) -> None:
         if self._runner is None:
@@ -209,9 +226,12 @@ class Upstream:
 
 async def _object(request: web.Request) -> dict[str, Any]:
     """The body of a request; an empty one for what is no object, which a gateway should not have sent on."""
+    data = await request.read()
     try:
-        body = await request.json()
-    except (ValueError, RecursionError):
+        if request.headers.get("Content-Encoding", "") in {"gzip", "deflate"}:
+            data = zlib.decompressobj(GZIP_OR_ZLIB).decompress(data, LARGEST)
+        body = json.loads(data)
+    except (ValueError, RecursionError, zlib.error):
         return {}
     return body if isinstance(body, dict) else {}
 

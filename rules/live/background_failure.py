@@ -46,15 +46,13 @@ class Rule(Probe):
         if interval is None:
             self.leave(f"within {seen:g} s nothing asked the upstream by itself: there was no periodic work to see")
             return
-        try:
+        async with upstream.misbehaving((len(FAULTS) + 1) * seen + SPARE):
             for fault in FAULTS:
                 upstream.listing(fault)
                 await happens(self.asked_again(upstream), min(interval * AGAIN, seen))
                 await asyncio.sleep(min(interval / 4, 0.5))
             async with upstream.refusing():
                 await asyncio.sleep(min(interval * 2, seen))
-        finally:
-            upstream.listing(None)
         allowed = interval * AGAIN + SPARE
         started = time.monotonic()
         resumed = await happens(self.asked_again(upstream, 2), allowed)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 REFRESHED = 35.0
 """Seconds within which the upstream's list must be asked for, where none are declared (target.limits.recovery)."""
 FAULTS = (Behaviour.ERROR, Behaviour.GARBAGE, Behaviour.STRANGE, Behaviour.NO_MODELS, Behaviour.HTML)
+SPARE = 10.0
+"""Seconds beyond that time after which the upstream is well again in any case."""
 TAKEN_IN = 0.5
 """Seconds after which what the upstream said has done to the gateway's list what it does."""
 NEW = "readiness-new-model"
@@ -48,7 +50,7 @@ class Rule(Probe):
                 f"the upstream's list of models was not asked for within {allowed:g} s: a refresh was not provoked"
             )
             return
-        try:
+        async with upstream.misbehaving((len(FAULTS) + 1) * (allowed + SPARE)):
             for fault in FAULTS:
                 upstream.listing(fault)
                 if not await self.asked(target, upstream, allowed):
@@ -58,9 +60,6 @@ class Rule(Probe):
             upstream.listing(None)
             upstream.models += (NEW,)
             await self.recovered(target, allowed)
-        finally:
-            upstream.listing(None)
-            upstream.models = tuple(name for name in upstream.models if name != NEW)
 
     async def listed(self, target: Target) -> Reply:
         return await target.patiently(lambda: target.get(target.settings.paths.models))

@@ -87,7 +87,7 @@ class Rule(Probe):
             return
         allowed = target.settings.limits.recovery or TURNS
         asked = len([each for each in upstream.chats if ASKED not in each.text])
-        async with upstream.refusing():
+        async with upstream.refusing(allowed + 60):
             turned, last, seconds = await self.watch(target, live, ready, allowed, wanted=False)
         if not turned:
             self.flag(last, f"the upstream was gone for {seconds:.0f} s and readiness went on saying 2xx")

@@ -31,16 +31,23 @@ class Rule(Probe):
     ]
 
     async def look(self, target: Target) -> None:
-        found = await self.find(target)
+        declared = target.settings.paths.metrics
+        shows: Target | None = target
+        if declared and "://" in declared:
+            shows, declared = target.at(declared), urlsplit(declared).path or "/"
+        if shows is None:
+            self.leave("target.paths.metrics names another host than the target: nothing is asked there")
+            return
+        found = await self.find(shows, declared)
         if found is None:
             return
         path = found.request.removeprefix("GET ")
-        idle = await self.scrape(target, path)
+        idle = await self.scrape(shows, path)
         served = [await target.patiently(lambda: target.chat(unique("metrics"))) for _ in range(COUNT)]
-        busy = await self.scrape(target, path)
+        busy = await self.scrape(shows, path)
         made_up = unique("/readiness").replace(" ", "-")
         refused = [await target.patiently(lambda: target.get(unique(made_up).replace(" ", "-"))) for _ in range(COUNT)]
-        after = await self.scrape(target, path)
+        after = await self.scrape(shows, path)
         if idle is None or busy is None or after is None:
             self.leave(f"{path} answered once, and then no more")
             return
@@ -53,9 +60,8 @@ class Rule(Probe):
         self.errors(found, refused, idle, busy, after)
         self.bounded(found, made_up, after)
 
-    async def find(self, target: Target) -> Reply | None:
+    async def find(self, target: Target, declared: str | None) -> Reply | None:
         """The first path that answers with metrics. Flags where there is none, or none that can be read."""
-        declared = target.settings.paths.metrics
         unread = None
         for path in (declared,) if declared else PATHS:
             reply = await target.get(path)
@@ -67,6 +73,10 @@ class Rule(Probe):
             self.leave(f"{last.request} is answered {last}: whether there are metrics was not seen")
         elif unread is not None:
             self.flag(unread, f"{unread.request} is answered {unread}, and not in the form that Prometheus reads")
+        elif declared is None and target.parts.process is None:
+            self.leave(
+                f"no metrics on {', '.join(PATHS)}; they may stand on another port (target.paths.metrics names it)"
+            )
         elif elsewhere := other_ports(target):
             self.leave(f"no metrics here, but the process also listens on port {elsewhere[0]}: it may show them there")
         else:

@@ -17,6 +17,8 @@ TOLD = 15.0
 """Seconds within which health must tell of it, where none are declared (target.limits.recovery)."""
 BACK = 30.0
 """Seconds within which requests must be answered again, where none are declared."""
+SPARE = 60.0
+"""Seconds beyond that time after which it goes on in any case."""
 REPEATS = 6
 """A connection that is half dead serves the first request after the thaw and none after it."""
 
@@ -39,7 +41,7 @@ class Rule(Probe):
             self.leave(f"nobody answers well over NATS before anything is frozen: {before}")
             return
         steady = await readiness(target)
-        async with server.frozen():
+        async with server.frozen((target.settings.limits.recovery or TOLD) + SPARE):
             await self.meanwhile(target, steady)
         await self.again(target, steady)
 

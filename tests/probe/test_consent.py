@@ -1,7 +1,10 @@
 """Beyond reading, a machine that is not this one must be known to allow it."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from readiness.probe.consent import HEADER, PATH, check, prove
 from readiness.settings import Consent, TargetSettings
 from tests.probe.harness import listening, run, target
 from tests.probe.hostile import answer
+from tests.running import run as run_tool
 
 TOKEN = "tok-5f1c9a7e"
 
@@ -62,3 +66,80 @@ def test_this_machine_is_asked_for_nothing() -> None:
     of: Target = target("http://127.0.0.1:9")
     run(check(of))
     assert of.budget.made == 0
+
+
+# ---- a name that is not this machine's, resolved here to this machine
+
+RESOLVER = """
+import socket
+ask = socket.getaddrinfo
+def resolve(host, *rest, **more):
+    name = host.decode() if isinstance(host, bytes) else host
+    if name not in {"staging.example", "127.0.0.1", "localhost", None}:
+        raise socket.gaierror(f"no test leaves this machine: {name}")
+    return ask("127.0.0.1" if name == "staging.example" else name, *rest, **more)
+socket.getaddrinfo = resolve
+"""
+"""As sitecustomize, it stands between a run and every name."""
+
+
+def probed(consent: str, shows: bytes, work: Path, *words: str) -> tuple[int, str, list[bytes]]:
+    """A run at staging.example: its exit code, what it complained of, and the first lines of what was asked there."""
+    (work / "sitecustomize.py").write_text(RESOLVER)
+    (work / "readiness.toml").write_text(f"[target]\n{consent}\n")
+    asked: list[bytes] = []
+
+    async def show(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"host: staging.example:" in head.lower()
+        asked.append(head.partition(b"\r\n")[0])
+        writer.write(answer(200, shows if PATH.encode() in head else b"{}"))
+
+    async def whole() -> tuple[int, str]:
+        async with listening(show) as port:
+            url = f"http://staging.example:{port}"
+            env = {"PYTHONPATH": os.pathsep.join([str(work), *sys.path]), "STAGING_TOKEN": TOKEN}
+            given = ("probe", url, "--max-requests", "40", *words)
+            done = await asyncio.to_thread(run_tool, *given, cwd=work, env=env)
+            return done.returncode, done.stderr
+
+    return *run(whole()), asked
+
+
+def test_a_name_of_another_machine_is_read_without_consent_and_nothing_more(tmp_path: Path) -> None:
+    code, _, asked_for = probed("", b"", tmp_path)
+    assert code == 1
+    assert len(asked_for) > 10
+    assert all(line.startswith(b"GET ") for line in asked_for)
+
+
+def test_beyond_reading_a_name_of_another_machine_needs_consent(tmp_path: Path) -> None:
+    code, err, asked_for = probed("", b"", tmp_path, "--risk", "write")
+    assert code == 2
+    assert "target.consent" in err
+    assert asked_for == []
+
+
+@pytest.mark.parametrize(
+    ("consent", "shows"),
+    [
+        ('consent = { host = "staging.example", allowed_by = "Ada, platform team" }', b""),
+        ('consent = { host = "staging.example", token = "{env:STAGING_TOKEN}" }', TOKEN.encode()),
+    ],
+)
+def test_with_consent_it_is_sent_more(consent: str, shows: bytes, tmp_path: Path) -> None:
+    code, err, asked_for = probed(consent, shows, tmp_path, "--risk", "write")
+    assert code == 1, err
+    assert any(line.startswith(b"POST ") for line in asked_for)
+    assert TOKEN not in err
+
+
+@pytest.mark.parametrize("host", ["staging.example", "other.example"])
+def test_with_the_wrong_token_or_for_another_host_it_is_sent_nothing_more(host: str, tmp_path: Path) -> None:
+    consent = f'consent = {{ host = "{host}", token = "{{env:STAGING_TOKEN}}" }}'
+    code, err, asked_for = probed(consent, b"another token", tmp_path, "--risk", "write")
+    assert code == 2
+    assert "staging.example" in err
+    assert all(line.startswith(b"GET ") for line in asked_for)
+    assert len(asked_for) <= 2
+    assert TOKEN not in err

@@ -1,13 +1,19 @@
 """Metrics that a gateway shows on a port of their own."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from readiness.model import Outcome
 from readiness.probe.sandbox import launched
+from readiness.probe.toy import Toy
+from readiness.settings import Paths
 from tests.probe.gateways import launching
-from tests.probe.harness import PROBES, examined, run
+from tests.probe.harness import PROBES, examined, listening, run, serving
+from tests.probe.hostile import answer
 
 LISTENING = """
 import http.server, json, sys, threading
@@ -49,3 +55,45 @@ def test_metrics_may_stand_on_another_port_of_the_process(others: str, outcome: 
             assert evidence.outcome is outcome, evidence
 
     run(work())
+
+
+@pytest.mark.parametrize(
+    ("toy", "named", "outcome"),
+    [
+        (Toy(metrics="none"), None, Outcome.UNKNOWN),
+        (Toy(metrics="none"), "/metrics", Outcome.FAIL),
+        (Toy(), None, Outcome.PASS),
+        (Toy(), "http://elsewhere.example/metrics", Outcome.UNKNOWN),
+    ],
+)
+def test_of_a_gateway_that_is_not_ours_only_a_place_that_the_settings_name_can_lack_metrics(
+    toy: Toy, named: str | None, outcome: Outcome
+) -> None:
+    async def work() -> None:
+        async with serving(toy) as of:
+            of.settings = replace(of.settings, paths=Paths(metrics=named))
+            evidence = await examined(METRICS, of)
+            assert evidence.outcome is outcome, evidence
+            assert outcome is not Outcome.UNKNOWN or "target.paths.metrics" in (evidence.left_out or "")
+
+    run(work())
+
+
+def test_metrics_are_read_on_the_port_that_the_settings_name() -> None:
+    asked: list[bytes] = []
+
+    async def work() -> None:
+        async with serving(Toy()) as of, httpx.AsyncClient() as client:
+
+            async def show(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                asked.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(answer(200, (await client.get(of.url + "/metrics")).content))
+
+            async with listening(show) as port:
+                of.settings = replace(of.settings, paths=Paths(metrics=f"http://127.0.0.1:{port}/figures"))
+                evidence = await examined(METRICS, of)
+                assert evidence.outcome is Outcome.PASS, evidence
+
+    run(work())
+    assert len(asked) == 4
+    assert all(head.startswith(b"GET /figures ") for head in asked)

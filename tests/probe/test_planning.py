@@ -99,3 +99,30 @@ def test_a_header_is_sent_with_the_key_from_a_file(tmp_path: Path) -> None:
     said = run(work())
     assert any(b"authorization: bearer sk-from-the-file" in head.lower() for head in heads)
     assert "sk-from-the-file" not in said
+
+
+def test_an_audit_has_the_plan_and_the_budgets_of_a_probe(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("x = 1\n")
+
+    async def work() -> None:
+        async with serving(Toy()) as of:
+            (tmp_path / "readiness.toml").write_text(f'[target]\nurl = "{of.url}"\n')
+            plan = await asyncio.to_thread(run_tool, "audit", "--plan", "--risk", "write", cwd=tmp_path)
+            alone = await asyncio.to_thread(run_tool, "probe", "--plan", "--risk", "write", cwd=tmp_path)
+            assert (plan.returncode, plan.stdout) == (0, alone.stdout)
+            assert "requests at most" in plan.stdout
+            words = (
+                "audit",
+                "--max-requests",
+                "3",
+                "--max-concurrency",
+                "2",
+                "--max-seconds",
+                "30",
+                "--format",
+                "json",
+            )
+            done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
+            assert "the budget of 3 requests is spent" in done.stdout
+
+    run(work())

@@ -140,3 +140,17 @@ def test_a_gateway_that_ended_lets_no_probe_pass(before: bool, tmp_path: Path) -
     assert evidence.outcome is Outcome.UNKNOWN
     when = "had ended with exit code -9 before" if before else "ended with exit code -9 while this probe ran"
     assert evidence.left_out == f"the gateway {when}"
+
+
+def test_who_looks_on_is_told_the_probe_what_it_asks_and_the_verdicts_so_far(tmp_path: Path) -> None:
+    (tmp_path / "live").mkdir()
+    looks = {"a": CLEARS, "b": "self.flag(await target.get('/b'), 'wrong'); await target.wait(0.01)", "c": CLEARS}
+    for name, look in looks.items():
+        (tmp_path / "live" / f"{name}.py").write_text(RULE.format(risk="read", look=look))
+    told: list[tuple[str, int, int]] = []
+    of = target("http://127.0.0.1:9")
+    run(probe.run(of, pack.rule_files([tmp_path]), Risk.READ, "x", lambda *each: told.append(each)))
+    assert told[0] == ("live/a | begins", 0, 3)
+    assert ("live/b | GET /b | 1 pass", 1, 3) in told
+    assert ("live/b | waits 0 s | 1 pass", 1, 3) in told
+    assert told[-1] == ("live/c | GET / | 1 fail, 1 pass", 2, 3)

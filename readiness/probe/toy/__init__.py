@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from readiness.settings import Limits, Nats, Rate, TargetSettings
+from readiness.settings import Limits, Nats, Paths, Rate, TargetSettings
 
 if TYPE_CHECKING:
     from readiness.probe.target import Parts
@@ -99,7 +99,7 @@ class Toy:
         """What a team would declare of such a gateway."""
         limits = Limits(body=1_000_000, rate=DECLARED, timeout=3.0, recovery=4.0, client=6.0, shutdown=5.0)
         nats = Nats(subject="toy.chat", tools="toy.tools") if self.nats else Nats()
-        return TargetSettings(limits=limits, nats=nats)
+        return TargetSettings(limits=limits, nats=nats, paths=Paths(metrics="/metrics"))
 
     def launched(self) -> TargetSettings:
         """The same, started as a process by the sandbox."""
