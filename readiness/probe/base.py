@@ -8,7 +8,7 @@ from readiness.identity import identify
 from readiness.model import Evidence, Exchange, Finding, Kind
 from readiness.probe.redaction import Redactor
 from readiness.probe.reply import Reply
-from readiness.probe.target import Target
+from readiness.probe.target import Target, unique
 
 if TYPE_CHECKING:
     from readiness.probe.toy import Toy
@@ -53,6 +53,14 @@ class Probe:
     async def look(self, target: Target) -> None:
         """Examine the target. Raises BudgetSpent when it asks for more than the run may."""
         raise NotImplementedError
+
+    async def served(self, target: Target) -> Reply | None:
+        """The good answer to a well-formed chat. None where there is none: what is wrong with others tells nothing."""
+        reply = await target.patiently(lambda: target.chat(unique("hello")))
+        if reply.ok:
+            return reply
+        self.leave(f"a well-formed chat is answered {reply}: model, headers or paths may be missing in the settings")
+        return None
 
     def clear(self, reply: Reply, note: str | None = None) -> None:
         """This was judged and is right; the note says what was seen."""

@@ -32,11 +32,7 @@ class Rule(Probe):
     ]
 
     async def look(self, target: Target) -> None:
-        first = await target.chat(unique("hello"))
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        if await self.served(target) is None:
             return
         replies = [*await self.mistakes(target), *await self.anonymous(target)]
         if target.parts.upstream is not None:

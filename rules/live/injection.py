@@ -27,11 +27,8 @@ class Rule(Probe):
     bad = [toy.Toy(inputs="header", models="forward"), toy.Toy(inputs="markup"), toy.Toy(inputs="files")]
 
     async def look(self, target: Target) -> None:
-        first = await target.chat(unique("hello"))
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        first = await self.served(target)
+        if first is None:
             return
         nowhere = await target.get(unique("/readiness").replace(" ", "-"))
         if nowhere.ok:

@@ -32,11 +32,7 @@ class Rule(Probe):
     bad = [toy.Toy(client_timeout=None), toy.Toy(leaving="goes-on", timeout=20.0)]
 
     async def look(self, target: Target) -> None:
-        first = await target.chat(unique("hello"))
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        if await self.served(target) is None:
             return
         allowed = target.settings.limits.client or ALLOWED
         wait = allowed + 1
