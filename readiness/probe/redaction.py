@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
 from readiness.model import Exchange
+from readiness.settings import SECRET_HEADER
 
 SHORTEST = 4
 """Characters. A shorter value would blacken half of every text, and protects nothing."""
@@ -16,13 +17,11 @@ EXCERPT = 300
 """Characters of an answer that are kept as evidence, counted after its secrets were taken out."""
 SHORTEST_ENCODED = 10
 """Characters of base64 below which a match would be chance."""
-TELLING = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "signature")
-"""What a header's name holds when its value is a secret."""
 
 
 def telling(name: str) -> bool:
     """Whether a header of that name holds a secret."""
-    return any(word in name.lower() for word in TELLING)
+    return SECRET_HEADER.search(name) is not None
 
 
 def looks_made_up(value: str) -> bool:

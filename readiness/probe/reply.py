@@ -29,6 +29,9 @@ class Reply:
     problem: str | None = None
     arrived: tuple[float, ...] = ()
     """When each piece of the body came, in seconds as `took`."""
+    after: bytes | None = None
+    """What came behind a whole answer that was lingered at: nothing and the connection's end where it is empty,
+    None where it stayed open."""
 
     @property
     def timed_out(self) -> bool:

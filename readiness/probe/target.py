@@ -205,11 +205,14 @@ class Target:
 
         return await self.octets(label, whole(), seconds=seconds)
 
-    async def octets(self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS) -> Reply:
+    async def octets(
+        self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS, linger: float = 0.0
+    ) -> Reply:
         """What the caller likes on a connection of its own, request line and all, and the first answer to it."""
         self.budget.take()
+        endpoint = Endpoint.of(self.url, self.client.address)
         async with self._slots:
-            return self.keep(await exchange(Endpoint.of(self.url, self.client.address), label, pieces, seconds))
+            return self.keep(await exchange(endpoint, label, pieces, seconds, linger=linger))
 
     async def patiently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
         """Ask, and ask again when the answer is 429, for which nothing is the matter but haste."""

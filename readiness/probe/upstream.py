@@ -82,6 +82,7 @@ class Upstream:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Upstream]:
         app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
@@ -113,6 +114,11 @@ class Upstream:
         self.port = self._runner.addresses[0][1]
 
     # ---- answers
+
+    async def _health(self, request: web.Request) -> web.Response:
+        """As inference servers have it, and as routers before them ask for it."""
+        del request
+        return web.Response()
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         self.lists.append(time.monotonic())

@@ -39,13 +39,18 @@ class Endpoint:
         return cls(parts.hostname or "", parts.port or (443 if tls else 80), tls, source)
 
 
-async def exchange(endpoint: Endpoint, label: str, pieces: AsyncIterator[bytes], seconds: float) -> Reply:
-    """Send the pieces until an answer comes, then read it. `seconds` bounds the whole exchange."""
+async def exchange(
+    endpoint: Endpoint, label: str, pieces: AsyncIterator[bytes], seconds: float, *, linger: float = 0.0
+) -> Reply:
+    """Send the pieces until an answer comes, then read it. `seconds` bounds the whole exchange.
+
+    For so many seconds more, within that bound, it is seen what the server does with the connection afterwards.
+    """
     started = time.monotonic()
     seen = _Seen()
     try:
         async with asyncio.timeout(seconds):
-            await _talk(endpoint, pieces, seen)
+            await _talk(endpoint, pieces, seen, linger)
     except TimeoutError:
         seen.problem = f"{NO_ANSWER} {seconds:g} s"
     except (OSError, h11.RemoteProtocolError) as problem:
@@ -65,6 +70,7 @@ class _Seen:
         self.body = b""
         self.problem: str | None = None
         self.whole = False
+        self.after: bytes | None = None
 
     def feed(self, data: bytes) -> bool:
         """Whether the answer is whole now."""
@@ -87,10 +93,10 @@ class _Seen:
         problem = self.problem if not self.whole else None
         if self.status is None and problem is None:
             problem = "the connection was closed without an answer"
-        return Reply(label, self.status, self.headers, self.body, took, problem)
+        return Reply(label, self.status, self.headers, self.body, took, problem, after=self.after)
 
 
-async def _talk(endpoint: Endpoint, pieces: AsyncIterator[bytes], seen: _Seen) -> None:
+async def _talk(endpoint: Endpoint, pieces: AsyncIterator[bytes], seen: _Seen, linger: float) -> None:
     tls = ssl.create_default_context() if endpoint.tls else None
     source = (endpoint.source, 0) if endpoint.source else None
     reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=tls, local_addr=source)
@@ -99,11 +105,20 @@ async def _talk(endpoint: Endpoint, pieces: AsyncIterator[bytes], seen: _Seen) -
         while not seen.feed(await reader.read(65_536)):
             if reader.at_eof():
                 break
+        if linger and seen.whole:
+            await _linger(reader, seen, linger)
     finally:
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError, OSError):
             await sending
         writer.transport.abort()
+
+
+async def _linger(reader: asyncio.StreamReader, seen: _Seen, seconds: float) -> None:
+    """What the parser has left over belongs to a second answer, which may already be there with the first."""
+    rest = seen.parser.trailing_data[0]
+    with contextlib.suppress(TimeoutError):
+        seen.after = bytes(rest) or await asyncio.wait_for(reader.read(65_536), seconds)
 
 
 async def _send(writer: asyncio.StreamWriter, pieces: AsyncIterator[bytes]) -> None:

@@ -69,6 +69,9 @@ class Rule(Probe):
         missing = len(work) - len(upstream.asked_for(mark))
         if missing:
             self.leave(f"{missing} of {len(work)} requests were not in flight upstream when SIGTERM was to come")
+        await asyncio.sleep(0.1)  # what is refused by then was never in flight
+        for what in [each for each, asked in work.items() if asked.done()]:
+            self.leave(f"{what} was not in flight when SIGTERM was to come: it is answered {work.pop(what).result()}")
         process.signal(signal.SIGTERM)
         told = time.monotonic()
         watching = asyncio.ensure_future(self.watched(target, steady.path if steady else "/", told))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from readiness.probe.target import Parts
 
 DECLARED = Rate(60, 3)
+KEY = "toy-client-key-2f6d8a"
+"""What clients of a toy carry that asks for a key."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class Toy:
     models: str = "refuse"
     """refuse, forward (whatever it is called), crash (500)."""
     streams: str = "through"
-    """through, refused (400 says so), ignored (a whole answer), buffered, endless (no end marker), swallows (an
-    upstream that breaks looks like the end), hides (an upstream's error before the first chunk is an empty stream),
-    miscounts."""
+    """through, refused (400 says so), broken (500 for each), ignored (a whole answer), buffered, endless (no end
+    marker), swallows (an upstream that breaks looks like the end), hides (an upstream's error before the first chunk
+    is an empty stream), miscounts."""
     retry: str = "once"
     """once, none, storm (ten times at once), hasty (does not wait as asked), again (also after bytes were streamed)."""
     breaker: str = "half-open"
@@ -86,6 +88,18 @@ class Toy:
     inputs: str = "text"
     """text, header (a line break splits a header), log (writes what it got as it is), markup (HTML as it came), files
     (any path is a file)."""
+    auth: str = ""
+    """"" (no key is asked for), checked, ignored, any (whatever it is), crash (500)."""
+    methods: str = "refused"
+    """refused, nameless (405 without Allow), missing (404), any (answers them)."""
+    headers: str = "safe"
+    """safe, good-only (not on errors), bare."""
+    origins: str = "none"
+    """none, any (every site may read the answers), echoes (with credentials)."""
+    head: str = "bounded"
+    """bounded, long (fields of any size), many (any number of them)."""
+    framing: str = "strict"
+    """strict, chunks-win (a length beside chunks is dropped), first-length (of two that differ)."""
     leaks: str = ""
     """clients (a descriptor for every client that left), subscriptions (one more for every reconnect)."""
     nats: str | None = None
@@ -99,7 +113,8 @@ class Toy:
         """What a team would declare of such a gateway."""
         limits = Limits(body=1_000_000, rate=DECLARED, timeout=3.0, recovery=4.0, client=6.0, shutdown=5.0)
         nats = Nats(subject="toy.chat", tools="toy.tools") if self.nats else Nats()
-        return TargetSettings(limits=limits, nats=nats)
+        headers = {"Authorization": f"Bearer {KEY}"} if self.auth else {}
+        return TargetSettings(limits=limits, nats=nats, headers=headers)
 
     def launched(self) -> TargetSettings:
         """The same, started as a process by the sandbox."""
@@ -125,7 +140,7 @@ class Toy:
 
         upstream = parts.upstream.url if parts.upstream else "http://127.0.0.1:9"
         nats = parts.nats.url if parts.nats and self.nats else None
-        async with serving(self, upstream, nats, 0) as (port, _):
+        async with serving(self, upstream, nats, 0, "toy-upstream-key") as (port, _):
             yield f"http://127.0.0.1:{port}"
 
 

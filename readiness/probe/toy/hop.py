@@ -174,6 +174,12 @@ class Hop:
         await response.write_eof()
         return response
 
+    async def wasted(self, request: web.Request, body: dict[str, Any]) -> None:
+        """Ask for a stream, and stumble over what comes. Raises Refused."""
+        async for _ in self._pieces(body, dict(request.headers)):
+            pass
+        raise error(500, "internal error")
+
     async def _send(self, request: web.Request, response: web.StreamResponse, data: bytes) -> None:
         if not response.prepared:
             await response.prepare(request)
