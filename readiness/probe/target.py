@@ -59,6 +59,7 @@ class Parts:
     """Starts it again, or once more beside itself."""
     between: Proxy | None = None
     """What lies between the gateway and the NATS server."""
+    trust: ssl.SSLContext | None = None  # None: whom the system believes
 
 
 class Target:
@@ -172,7 +173,9 @@ class Target:
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[httpx.AsyncClient]:
-        transport = httpx.AsyncHTTPTransport(verify=_trust(), local_address=self.client.address, retries=0)
+        transport = httpx.AsyncHTTPTransport(
+            verify=self.parts.trust or _trust(), local_address=self.client.address, retries=0
+        )
         async with httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False) as session:  # noqa: S113  asyncio.timeout bounds the whole
             yield session
 

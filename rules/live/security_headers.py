@@ -13,8 +13,8 @@ class Rule(Probe):
     risk = "read"
     advisory = True
     requests = 10
-    good = [toy.Toy()]
-    bad = [toy.Toy(headers="bare"), toy.Toy(headers="good-only")]
+    good = [toy.Toy(), toy.Toy(tls="current")]
+    bad = [toy.Toy(headers="bare"), toy.Toy(headers="good-only"), toy.Toy(tls="current", headers="plain")]
 
     async def look(self, target: Target) -> None:
         asked = (target.settings.paths.models, unique("/readiness").replace(" ", "-"))

@@ -93,13 +93,15 @@ class Toy:
     methods: str = "refused"
     """refused, nameless (405 without Allow), missing (404), any (answers them)."""
     headers: str = "safe"
-    """safe, good-only (not on errors), bare."""
+    """safe, plain (nothing about HTTPS), good-only (not on errors), bare."""
     origins: str = "none"
     """none, any (every site may read the answers), echoes (with credentials)."""
     head: str = "bounded"
     """bounded, long (fields of any size), many (any number of them)."""
     framing: str = "strict"
     """strict, chunks-win (a length beside chunks is dropped), first-length (of two that differ)."""
+    tls: str = ""
+    """"" (plain HTTP), current, outdated (speaks TLS 1.1 too), ending (its certificate does, within days)."""
     leaks: str = ""
     """clients (a descriptor for every client that left), subscriptions (one more for every reconnect)."""
     nats: str | None = None
@@ -138,10 +140,15 @@ class Toy:
         """Serve the toy on loopback before the scripted upstream; hands out its URL."""
         from readiness.probe.toy.gateway import serving
 
+        tls = None
+        if self.tls:
+            from readiness.probe.toy.certificates import contexts
+
+            tls, parts.trust = contexts(self.tls)
         upstream = parts.upstream.url if parts.upstream else "http://127.0.0.1:9"
         nats = parts.nats.url if parts.nats and self.nats else None
-        async with serving(self, upstream, nats, 0, "toy-upstream-key") as (port, _):
-            yield f"http://127.0.0.1:{port}"
+        async with serving(self, upstream, nats, 0, "toy-upstream-key", tls) as (port, _):
+            yield f"http{'s' if tls else ''}://127.0.0.1:{port}"
 
 
 def loaded(text: str) -> Toy:

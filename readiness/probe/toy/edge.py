@@ -46,7 +46,9 @@ def dressing(toy: Toy) -> Callable[[web.Request, web.StreamResponse], Awaitable[
     """What puts the headers on every answer that tell a browser what to do with it."""
 
     async def dress(request: web.Request, response: web.StreamResponse) -> None:
-        if toy.headers == "safe" or (toy.headers == "good-only" and response.status < 400):
+        if request.secure and toy.headers == "safe":
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        if toy.headers in {"safe", "plain"} or (toy.headers == "good-only" and response.status < 400):
             response.headers["X-Content-Type-Options"] = "nosniff"
         if toy.origins == "any":
             response.headers["Access-Control-Allow-Origin"] = "*"

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import ssl
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +28,14 @@ PLAIN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
 
 @asynccontextmanager
 async def serving(
-    toy: Toy, upstream: str, nats: str | None, port: int, key: str = "", *, logs: bool = False
+    toy: Toy,
+    upstream: str,
+    nats: str | None,
+    port: int,
+    key: str = "",
+    tls: ssl.SSLContext | None = None,
+    *,
+    logs: bool = False,
 ) -> AsyncIterator[tuple[int, Gateway]]:
     """Serve on loopback; hands out the port and the gateway."""
     async with ClientSession() as session:
@@ -43,7 +51,7 @@ async def serving(
             raise RuntimeError("the toy has no server")
         loop = asyncio.get_running_loop()
         careless = toy.framing != "strict"
-        listening = await loop.create_server(gateway.watched(server), "127.0.0.1", 0 if careless else port)
+        listening = await loop.create_server(gateway.watched(server), "127.0.0.1", 0 if careless else port, ssl=tls)
         own = listening.sockets[0].getsockname()[1]
         try:
             before = edge.front(toy, port, own) if careless else contextlib.nullcontext(own)
