@@ -37,6 +37,8 @@ __all__ = ["WORDS", "Asked", "Behaviour", "Upstream", "chunk", "completion"]
 
 STREAMED = {Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT, Behaviour.PACED, Behaviour.SLOW, Behaviour.ECHO}
 """What a stream begins with; everything else fails before its first chunk."""
+ANY_HEAD: dict[str, Any] = {"max_field_size": 2**24, "max_line_size": 2**24, "max_headers": 2**20}
+"""What a gateway should have refused is not refused in its stead."""
 
 
 class Upstream:
@@ -85,7 +87,7 @@ class Upstream:
         app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None, **ANY_HEAD)
         await self._runner.setup()
         await self._listen()
         try:

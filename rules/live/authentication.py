@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from readiness.probe import Probe, Reply, Target, toy, unique
 from readiness.probe.redaction import telling
+from readiness.probe.script import Asked
 
 WRONG = "readiness-wrong-key-0c7e41"
 
@@ -28,6 +29,7 @@ class Rule(Probe):
             return
         if await self.served(target) is None:
             return
+        usual = keys(target.parts.upstream.chats[-1]) if target.parts.upstream is not None else set()
         own = target.client.headers
         cases: dict[str, Mapping[str, str]] = {
             "no key": {name: value for name, value in own.items() if not telling(name)},
@@ -36,7 +38,8 @@ class Rule(Probe):
         for what, headers in cases.items():
             mark = unique("key")
             reply = await self.ask(target, what, mark, headers)
-            self.judge(target, reply, what, mark)
+            asked = target.parts.upstream.asked_for(mark) if target.parts.upstream is not None else []
+            self.judge(reply, what, asked, usual)
 
     async def ask(self, target: Target, what: str, mark: str, headers: Mapping[str, str]) -> Reply:
         path, given = target.settings.paths.chat, {"content-type": "application/json", **headers}
@@ -45,11 +48,9 @@ class Rule(Probe):
             lambda: target.send("POST", path, body, given, anonymous=True, seconds=30, label=label)
         )
 
-    def judge(self, target: Target, reply: Reply, what: str, mark: str) -> None:
-        asked = target.parts.upstream.asked_for(mark) if target.parts.upstream is not None else []
-        keys = [value for name, value in asked[0].headers.items() if telling(name)] if asked else []
-        if asked and all(WRONG in key for key in keys):
-            self.leave(f"a chat with {what} is left to the upstream, which the gateway gives no key of its own")
+    def judge(self, reply: Reply, what: str, asked: list[Asked], usual: set[str]) -> None:
+        if asked and not keys(asked[0]) & usual:
+            self.leave(f"a chat with {what} is left to the upstream, which is not given the usual key")
         elif reply.ok:
             self.flag(reply, f"a chat with {what} is served: whoever reaches the gateway spends the upstream's money")
         elif asked:
@@ -58,6 +59,11 @@ class Rule(Probe):
             self.flag(reply, f"a chat with {what} is answered {reply}; 401 says what is the matter")
         else:
             self.clear(reply, f"a chat with {what} is answered 401")
+
+
+def keys(asked: Asked) -> set[str]:
+    """What the upstream was shown."""
+    return {value for name, value in asked.headers.items() if telling(name)}
 
 
 def wrong(value: str) -> str:

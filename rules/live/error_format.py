@@ -104,7 +104,7 @@ class Rule(Probe):
                 self.flag(reply, f"an error shows what runs inside: {inside[0][:60]!r}")
             body = reply.json()
             shapes[shape(body) if isinstance(body, dict) else ()].append(reply)
-        usual = max(shapes, key=lambda each: len(shapes[each]), default=())
+        usual = max(filter(None, shapes), key=lambda each: len(shapes[each]), default=())
         for known, some in sorted(shapes.items(), key=lambda pair: shown(pair[0])):
             if not known:
                 self.flag(some[0], f"{len(some)} of {len(replies)} errors are no JSON object")

@@ -6,7 +6,7 @@ A field of a megabyte, or ten thousand fields, are held in memory before any lim
 
 from collections.abc import AsyncIterator
 
-from readiness.probe import Probe, Reply, Target, toy
+from readiness.probe import Probe, Reply, Target, toy, unique
 
 USUAL = 65_536
 """Bytes of one field that most servers refuse."""
@@ -27,25 +27,25 @@ class Rule(Probe):
     bad = [toy.Toy(head="long"), toy.Toy(head="many")]
 
     async def look(self, target: Target) -> None:
-        plain = await self.ask(target, "one small field", [b"x-field: a\r\n"])
-        if not plain.ok:
-            self.leave(f"a well-formed request for the list of models is answered {plain}")
+        if await self.served(target) is None:
             return
         usual = await self.ask(target, f"one field of {USUAL:,} bytes", field(USUAL))
         if usual.ok:
             self.flag(usual, f"a head with one field of {USUAL:,} bytes is taken; 431 is usual", advisory=True)
         self.judge(await self.ask(target, f"one field of {HUGE:,} bytes", field(HUGE)))
         self.judge(await self.ask(target, f"{MANY:,} fields", [b"x-%d: a\r\n" % number for number in range(MANY)]))
-        after = await target.patiently(lambda: target.get(target.settings.paths.models))
+        after = await target.patiently(lambda: target.chat(unique("hello")))
         if not after.ok:
-            self.flag(after, f"after oversized heads a well-formed request is answered {after}")
+            self.flag(after, f"after oversized heads a well-formed chat is answered {after}")
 
     async def ask(self, target: Target, what: str, fields: list[bytes]) -> Reply:
-        path = target.settings.paths.models
-        given = {"host": "localhost", **target.client.headers, "connection": "close"}
-        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
+        path, body = target.settings.paths.chat, target.chat_body(unique("hello"))
+        given = {"host": "localhost", "content-type": "application/json", "content-length": str(len(body))}
+        named = {**given, **target.client.headers, "connection": "close"}
+        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items())]
         begin = ("\r\n".join(lines) + "\r\n").encode("latin-1")
-        return await target.octets(f"GET {path} with {what}", pieces(begin, fields), seconds=PATIENCE)
+        sent = pieces(begin, fields, body)
+        return await target.octets(f"POST {path} with {what}", sent, seconds=PATIENCE)
 
     def judge(self, reply: Reply) -> None:
         what = reply.request.partition(" with ")[2]
@@ -63,8 +63,8 @@ def field(size: int) -> list[bytes]:
     return [b"x-field: ", *(b"a" * 1000 for _ in range(size // 1000)), b"\r\n"]
 
 
-async def pieces(begin: bytes, fields: list[bytes]) -> AsyncIterator[bytes]:
+async def pieces(begin: bytes, fields: list[bytes], body: bytes) -> AsyncIterator[bytes]:
     yield begin
     for number in range(0, len(fields), 64):
         yield b"".join(fields[number : number + 64])
-    yield b"\r\n"
+    yield b"\r\n" + body
