@@ -20,7 +20,7 @@ class Rule(Probe):
     risk = "write"
     advisory = True
     requests = 20
-    good = [toy.Toy(auth="checked")]
+    good = [toy.Toy(auth="checked"), toy.Toy(auth="passes")]
     bad = [toy.Toy(auth="ignored"), toy.Toy(auth="any"), toy.Toy(auth="crash")]
 
     async def look(self, target: Target) -> None:

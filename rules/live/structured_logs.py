@@ -29,7 +29,7 @@ class Rule(Probe):
     needs = {"http", "logs"}
     risk = "write"
     requests = 60
-    good = [toy.Toy()]
+    good = [toy.Toy(), toy.Toy(logs="named")]
     bad = [
         toy.Toy(logs="text"),
         toy.Toy(logs="no-id"),

@@ -75,7 +75,8 @@ class Toy:
     secrets: str = "hidden"
     """hidden, health (shows its key), echo (repeats the client's key), logs (writes its key)."""
     logs: str = "json"
-    """json, text, no-id, other-id (not the one the client was given), bare (neither time nor level), one-of-ten."""
+    """json, named (clients get the id under another name), text, no-id, other-id (not the one the client was given),
+    bare (neither time nor level), one-of-ten."""
     shutdown: str = "graceful"
     """graceful, cuts, deaf (never ends), lies (ready to the end), fails (exit code 3)."""
     key_file: str | None = None
@@ -89,7 +90,7 @@ class Toy:
     """text, header (a line break splits a header), log (writes what it got as it is), markup (HTML as it came), files
     (any path is a file)."""
     auth: str = ""
-    """"" (no key is asked for), checked, ignored, any (whatever it is), crash (500)."""
+    """"" (no key is asked for), checked, ignored, any (whatever it is), crash (500), passes (it goes on upstream)."""
     methods: str = "refused"
     """refused, nameless (405 without Allow), missing (404), any (answers them)."""
     headers: str = "safe"

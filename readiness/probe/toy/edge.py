@@ -20,7 +20,7 @@ LENGTH = re.compile(rb"\r\ncontent-length:[^\r]*", re.IGNORECASE)
 def admit(toy: Toy, request: web.Request) -> None:
     """Raises Refused for who has no key, or a wrong one."""
     given = request.headers.get("Authorization", "")
-    if toy.auth in {"", "ignored"} or hmac.compare_digest(given, f"Bearer {KEY}"):
+    if toy.auth in {"", "ignored", "passes"} or hmac.compare_digest(given, f"Bearer {KEY}"):
         return
     match toy.auth:
         case "crash":

@@ -106,7 +106,7 @@ class Gateway:
         finally:
             self.in_flight -= 1
         if not response.prepared:
-            response.headers["X-Request-ID"] = given
+            response.headers["X-Toy-Call-ID" if self.toy.logs == "named" else "X-Request-ID"] = given
             if self.toy.rate_fault == "headers":
                 response.headers["X-RateLimit-Remaining"] = "59"
         self.counts[request.path if self.toy.metrics == "paths" else self._route_of(request), str(response.status)] += 1

@@ -135,6 +135,8 @@ class Hop:
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         given = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        if self.toy.auth == "passes":
+            given = {"Authorization": headers.get("Authorization", "Bearer undefined")}
         parent = next((value for name, value in headers.items() if name.lower() == "traceparent"), "")
         if self.toy.tracing in {"none", "echoes"}:
             return given
