@@ -20,8 +20,10 @@ MARKERS = (".git", "pyproject.toml", "readiness.toml")
 SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
 SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
-SECRET_HEADER = re.compile("authorization|cookie|key|token|secret|password|credential|signature", re.IGNORECASE)
-"""Names of headers whose value is a secret."""
+SECRET_HEADER = re.compile(
+    r"authorization|cookie|token|secret|password|credential|signature|keys?([-_]?(id|value|\d+))?$", re.IGNORECASE
+)
+"""Names of headers whose value is a secret; `key` stands at their end, for elsewhere it is a part of other words."""
 TARGET = re.compile(r"\s*(\[(tool\.readiness\.)?target\]|target\s*=)")
 """The line that names the target."""
 INSTALLED = "package:"

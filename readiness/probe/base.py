@@ -8,7 +8,7 @@ from readiness.identity import identify
 from readiness.model import Evidence, Exchange, Finding, Kind
 from readiness.probe.redaction import Redactor
 from readiness.probe.reply import Reply
-from readiness.probe.target import Target
+from readiness.probe.target import Target, unique
 
 if TYPE_CHECKING:
     from readiness.probe.toy import Toy
@@ -37,12 +37,14 @@ class Probe:
     """Whether what it leaves behind may colour the next verdict; a gateway of the sandbox is then started afresh."""
     ends: ClassVar[bool] = False
     """Whether it ends the process of the gateway on purpose."""
+    advisory: ClassVar[bool] = False
+    """Whether it only advises: what it finds is shown, and neither that nor its silence bears on the item."""
     requests: ClassVar[int] = 300
     """How many it may make at most; `--plan` prints it, and the run holds it to that."""
     good: ClassVar["list[Toy]"] = []
     """Toys that are examined and clear."""
     bad: ClassVar["list[Toy]"] = []
-    """Toys that are flagged."""
+    """Toys that are flagged, or of which an advisory one finds something to say."""
 
     def __init__(self) -> None:
         self.examined = 0
@@ -54,6 +56,14 @@ class Probe:
         """Examine the target. Raises BudgetSpent when it asks for more than the run may."""
         raise NotImplementedError
 
+    async def served(self, target: Target) -> Reply | None:
+        """The good answer to a well-formed chat. None where there is none: what is wrong with others tells nothing."""
+        reply = await target.patiently(lambda: target.chat(unique("hello")))
+        if reply.ok:
+            return reply
+        self.leave(f"a well-formed chat is answered {reply}: model, headers or paths may be missing in the settings")
+        return None
+
     def clear(self, reply: Reply, note: str | None = None) -> None:
         """This was judged and is right; the note says what was seen."""
         del reply
@@ -63,6 +73,7 @@ class Probe:
 
     def flag(self, reply: Reply, message: str, *, advisory: bool = False) -> None:
         """This exchange shows a fault."""
+        advisory = advisory or self.advisory
         self.examined += not advisory
         self.found.append(Finding("", self.id, message, reply.exchange, advisory=advisory))
 
@@ -71,16 +82,20 @@ class Probe:
         self.left_out = self.left_out or reason
 
     def evidence(self, redactor: Redactor, error: str | None = None) -> Evidence:
-        """What was learnt, with no secret in it."""
+        """What was learnt, with no secret in it. What only advises leaves nothing open."""
         clean = redactor.clean
+        left_out, notes = self.left_out, list(self.notes)
+        if self.advisory and left_out:
+            notes.append(left_out)
+            left_out = None
         return Evidence(
             rule=self.id,
             item=self.item,
             kind=Kind.LIVE,
-            examined=self.examined,
+            examined=0 if self.advisory else self.examined,
             findings=identify(_cleaned(each, redactor) for each in self.found),
-            left_out=clean(self.left_out) if self.left_out else None,
-            note=clean("; ".join(self.notes)) or None,
+            left_out=clean(left_out) if left_out else None,
+            note=clean("; ".join(notes)) or None,
             error=clean(error) if error else None,
         )
 

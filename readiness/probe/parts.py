@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
+
     from readiness.probe.access import Access
     from readiness.probe.faults import Proxy
     from readiness.probe.launching import Gateway
@@ -39,3 +41,5 @@ class Parts:
     """The NATS server of a target that was running before."""
     system: System | None = None
     """Its connections."""
+    trust: ssl.SSLContext | None = None
+    """Whom to believe over HTTPS; None: whom the system believes."""

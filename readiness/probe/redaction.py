@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 from readiness.masking import MASK
 from readiness.model import Exchange
 from readiness.probe.keeping import kept
+from readiness.settings import SECRET_HEADER
 
 SHORTEST = 4
 """Characters. A shorter value would blacken half of every text, and protects nothing."""
@@ -20,13 +21,11 @@ HEADERS = 40
 """Headers of an answer that are kept."""
 SHORTEST_ENCODED = 10
 """Characters of base64 below which a match would be chance."""
-TELLING = ("authorization", "cookie", "key", "token", "secret", "password", "credential", "signature")
-"""What a header's name holds when its value is a secret."""
 
 
 def telling(name: str) -> bool:
     """Whether a header of that name holds a secret."""
-    return any(word in name.lower() for word in TELLING)
+    return SECRET_HEADER.search(name) is not None
 
 
 def looks_made_up(value: str) -> bool:

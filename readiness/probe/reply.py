@@ -31,6 +31,9 @@ class Reply:
     """When each piece of the body came, in seconds as `took`."""
     sent: Sent | None = None
     """The request as it was, secrets included."""
+    after: bytes | None = None
+    """What came behind a whole answer that was lingered at: nothing and the connection's end where it is empty,
+    None where it stayed open."""
 
     @property
     def timed_out(self) -> bool:

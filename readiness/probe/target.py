@@ -170,7 +170,9 @@ class Target:
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[httpx.AsyncClient]:
-        transport = httpx.AsyncHTTPTransport(verify=_trust(), local_address=self.client.address, retries=0)
+        transport = httpx.AsyncHTTPTransport(
+            verify=self.parts.trust or _trust(), local_address=self.client.address, retries=0
+        )
         async with httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False) as session:  # noqa: S113  asyncio.timeout bounds the whole
             yield session
 
@@ -203,14 +205,16 @@ class Target:
 
         return await self.octets(label, whole(), seconds=seconds)
 
-    async def octets(self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS) -> Reply:
+    async def octets(
+        self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS, linger: float = 0.0
+    ) -> Reply:
         """What the caller likes on a connection of its own, request line and all, and the first answer to it."""
         self.budget.take()
         self.says(label)
         recorder = Recorder()
+        where = Endpoint.of(self.url, self.client.address)
         async with self._slots:
-            where = Endpoint.of(self.url, self.client.address)
-            reply = await exchange(where, label, recorder.watch(pieces), seconds)
+            reply = await exchange(where, label, recorder.watch(pieces), seconds, linger=linger)
         during = ", ".join(in_force())
         sent = Sent("socket", "", (), recorder.pieces, seconds, during=during, lost=recorder.lost)
         return self.keep(replace(reply, sent=sent))

@@ -43,6 +43,8 @@ GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 STREAMED = {Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT, Behaviour.PACED, Behaviour.SLOW, Behaviour.ECHO}
 """What a stream begins with; everything else fails before its first chunk."""
+ANY_HEAD: dict[str, Any] = {"max_field_size": 2**24, "max_line_size": 2**24, "max_headers": 2**20}
+"""What a gateway should have refused is not refused in its stead."""
 
 
 class Upstream:
@@ -88,10 +90,11 @@ class Upstream:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Upstream]:
         app = web.Application(client_max_size=LARGEST)
+        app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         self._runner = web.AppRunner(
-            app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None, auto_decompress=False
+            app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None, auto_decompress=False, **ANY_HEAD
         )
         await self._runner.setup()
         await self._listen()
@@ -130,6 +133,11 @@ class Upstream:
         self.port = self._runner.addresses[0][1]
 
     # ---- answers
+
+    async def _health(self, request: web.Request) -> web.Response:
+        """As inference servers have it, and as routers before them ask for it."""
+        del request
+        return web.Response()
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         self.lists.append(time.monotonic())

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -21,6 +21,8 @@ HEED = 0.3
 on its way then destroys the answer before it is read."""
 MOST = 2_000_000
 """Bytes of an answer that are read; the rest is not waited for."""
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +41,40 @@ class Endpoint:
         return cls(parts.hostname or "", parts.port or (443 if tls else 80), tls, source)
 
 
-async def exchange(endpoint: Endpoint, label: str, pieces: AsyncIterator[bytes], seconds: float) -> Reply:
-    """Send the pieces until an answer comes, then read it. `seconds` bounds the whole exchange."""
+async def exchange(
+    endpoint: Endpoint, label: str, pieces: AsyncIterator[bytes], seconds: float, *, linger: float = 0.0
+) -> Reply:
+    """Send the pieces until an answer comes, then read it. `seconds` bounds the whole exchange.
+
+    For so many seconds more, within that bound, it is seen what the server does with the connection afterwards.
+    """
+    return await _spoken(_open(endpoint), label, pieces, seconds, linger)
+
+
+async def volley(endpoint: Endpoint, label: str, data: bytes, count: int, seconds: float) -> list[Reply]:
+    """The same request so many times at once: all connections are open before a byte is sent on any."""
+    opening = [asyncio.ensure_future(_open(endpoint)) for _ in range(count)]
+    await asyncio.wait(opening, timeout=seconds)
+    return list(await asyncio.gather(*(_spoken(each, label, _once(data), seconds) for each in opening)))
+
+
+async def _spoken(
+    opening: Awaitable[Connection], label: str, pieces: AsyncIterator[bytes], seconds: float, linger: float = 0.0
+) -> Reply:
     started = time.monotonic()
     seen = _Seen()
     try:
         async with asyncio.timeout(seconds):
-            await _talk(endpoint, pieces, seen)
+            await _talk(await opening, pieces, seen, linger)
     except TimeoutError:
         seen.problem = f"{NO_ANSWER} {seconds:g} s"
     except (OSError, h11.RemoteProtocolError) as problem:
         seen.problem = f"{type(problem).__name__}: {problem}"
     return seen.reply(label, time.monotonic() - started)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 class _Seen:
@@ -65,6 +89,7 @@ class _Seen:
         self.body = b""
         self.problem: str | None = None
         self.whole = False
+        self.after: bytes | None = None
 
     def feed(self, data: bytes) -> bool:
         """Whether the answer is whole now."""
@@ -87,23 +112,36 @@ class _Seen:
         problem = self.problem if not self.whole else None
         if self.status is None and problem is None:
             problem = "the connection was closed without an answer"
-        return Reply(label, self.status, self.headers, self.body, took, problem)
+        return Reply(label, self.status, self.headers, self.body, took, problem, after=self.after)
 
 
-async def _talk(endpoint: Endpoint, pieces: AsyncIterator[bytes], seen: _Seen) -> None:
+async def _open(endpoint: Endpoint) -> Connection:
     tls = ssl.create_default_context() if endpoint.tls else None
     source = (endpoint.source, 0) if endpoint.source else None
-    reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port, ssl=tls, local_addr=source)
+    return await asyncio.open_connection(endpoint.host, endpoint.port, ssl=tls, local_addr=source)
+
+
+async def _talk(connection: Connection, pieces: AsyncIterator[bytes], seen: _Seen, linger: float) -> None:
+    reader, writer = connection
     sending = asyncio.ensure_future(_send(writer, pieces))
     try:
         while not seen.feed(await reader.read(65_536)):
             if reader.at_eof():
                 break
+        if linger and seen.whole:
+            await _linger(reader, seen, linger)
     finally:
         sending.cancel()
         with contextlib.suppress(asyncio.CancelledError, OSError):
             await sending
         writer.transport.abort()
+
+
+async def _linger(reader: asyncio.StreamReader, seen: _Seen, seconds: float) -> None:
+    """What the parser has left over belongs to a second answer, which may already be there with the first."""
+    rest = seen.parser.trailing_data[0]
+    with contextlib.suppress(TimeoutError):
+        seen.after = bytes(rest) or await asyncio.wait_for(reader.read(65_536), seconds)
 
 
 async def _send(writer: asyncio.StreamWriter, pieces: AsyncIterator[bytes]) -> None:

@@ -32,11 +32,7 @@ class Rule(Probe):
     ]
 
     async def look(self, target: Target) -> None:
-        first = await target.chat(unique("hello"))
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        if await self.served(target) is None:
             return
         replies = [*await self.mistakes(target), *await self.anonymous(target)]
         if target.parts.upstream is not None:
@@ -108,7 +104,7 @@ class Rule(Probe):
                 self.flag(reply, f"an error shows what runs inside: {inside[0][:60]!r}")
             body = reply.json()
             shapes[shape(body) if isinstance(body, dict) else ()].append(reply)
-        usual = max(shapes, key=lambda each: len(shapes[each]), default=())
+        usual = max(filter(None, shapes), key=lambda each: len(shapes[each]), default=())
         for known, some in sorted(shapes.items(), key=lambda pair: shown(pair[0])):
             if not known:
                 self.flag(some[0], f"{len(some)} of {len(replies)} errors are no JSON object")

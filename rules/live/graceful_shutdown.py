@@ -51,17 +51,19 @@ class Rule(Probe):
         process, upstream = target.parts.process, target.parts.upstream
         steady = await readiness(target)
         first = await target.chat(unique("hello"))
+        whole = await target.patiently(lambda: target.chat(unique("hello"), stream=True))
         if process is None or upstream is None:
             self.leave(NOT_OURS)
             return
         mark = unique("shutdown")
         allowed = target.settings.limits.shutdown or ALLOWED
-        work = {
-            "a plain chat": asyncio.ensure_future(target.chat(f"{mark} plain [[upstream:slow]]", seconds=allowed)),
-            "a stream": asyncio.ensure_future(
-                target.as_client(9001).chat(f"{mark} stream [[upstream:paced]]", stream=True, seconds=allowed)
-            ),
-        }
+        plain = target.chat(f"{mark} plain [[upstream:slow]]", seconds=allowed)
+        work = {"a plain chat": asyncio.ensure_future(plain)}
+        if whole.ok:
+            stream = target.as_client(9001).chat(f"{mark} stream [[upstream:paced]]", stream=True, seconds=allowed)
+            work["a stream"] = asyncio.ensure_future(stream)
+        elif whole.status is None or whole.status >= 500:
+            self.leave(f"a stream was not in flight when SIGTERM was to come: a whole one is answered {whole}")
         if target.parts.nats is not None and target.settings.nats.subject:
             over_nats = target.over_nats(f"{mark} nats [[upstream:slow]]", seconds=allowed)
             work["a request over NATS"] = asyncio.ensure_future(over_nats)

@@ -27,6 +27,7 @@ class Rule(Probe):
     item = "health-endpoint"
     needs = {"http"}
     risk = "read"
+    stains = True
     requests = 700
     good = [toy.Toy()]
     bad = [

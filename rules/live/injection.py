@@ -27,11 +27,8 @@ class Rule(Probe):
     bad = [toy.Toy(inputs="header", models="forward"), toy.Toy(inputs="markup"), toy.Toy(inputs="files")]
 
     async def look(self, target: Target) -> None:
-        first = await target.chat(unique("hello"))
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        first = await self.served(target)
+        if first is None:
             return
         nowhere = await target.get(unique("/readiness").replace(" ", "-"))
         if nowhere.ok:
@@ -44,6 +41,8 @@ class Rule(Probe):
         ]
         for reply in replies:
             self.judge(reply, forged)
+        if unanswered := [reply for reply in replies if reply.timed_out]:
+            self.leave(f"{len(unanswered)} odd requests were not answered: first {unanswered[0].request}")
         await self.logs(target, forged, first)
         after = await target.patiently(lambda: target.chat(unique("hello")))
         if not after.ok:
@@ -78,7 +77,7 @@ class Rule(Probe):
             self.flag(reply, f"{reply.request}: a file of the system was served")
         elif MARKUP in reply.text and "html" in kind:
             self.flag(reply, "markup that was sent came back in a page as it was")
-        else:
+        elif not reply.timed_out:
             self.clear(reply)
 
     async def logs(self, target: Target, forged: str, reply: Reply) -> None:

@@ -25,11 +25,7 @@ class Rule(Probe):
     ]
 
     async def look(self, target: Target) -> None:
-        first = await target.chat("hello")
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        if await self.served(target) is None:
             return
         replies: list[Reply] = []
         for name, body in bodies(target.chat_body("hello")).items():

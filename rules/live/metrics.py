@@ -31,23 +31,16 @@ class Rule(Probe):
     ]
 
     async def look(self, target: Target) -> None:
-        declared = target.settings.paths.metrics
-        shows: Target | None = target
-        if declared and "://" in declared:
-            shows, declared = target.at(declared), urlsplit(declared).path or "/"
-        if shows is None:
-            self.leave("target.paths.metrics names another host than the target: nothing is asked there")
-            return
-        found = await self.find(shows, declared)
+        found, page = await self.find(target)
         if found is None:
             return
         path = found.request.removeprefix("GET ")
-        idle = await self.scrape(shows, path)
+        idle = await self.scrape(page, path)
         served = [await target.patiently(lambda: target.chat(unique("metrics"))) for _ in range(COUNT)]
-        busy = await self.scrape(shows, path)
+        busy = await self.scrape(page, path)
         made_up = unique("/readiness").replace(" ", "-")
-        refused = [await target.patiently(lambda: target.get(unique(made_up).replace(" ", "-"))) for _ in range(COUNT)]
-        after = await self.scrape(shows, path)
+        refused = [reply for _ in range(COUNT) for reply in await self.mistakes(target, made_up)]
+        after = await self.scrape(page, path)
         if idle is None or busy is None or after is None:
             self.leave(f"{path} answered once, and then no more")
             return
@@ -60,28 +53,52 @@ class Rule(Probe):
         self.errors(found, refused, idle, busy, after)
         self.bounded(found, made_up, after)
 
-    async def find(self, target: Target, declared: str | None) -> Reply | None:
-        """The first path that answers with metrics. Flags where there is none, or none that can be read."""
-        unread = None
-        for path in (declared,) if declared else PATHS:
-            reply = await target.get(path)
-            if reply.ok and samples(reply.text):
-                return reply
-            unread = unread or (reply if reply.ok else None)
-        last = unread or reply
-        if last.status is None or last.status in {401, 403, 429}:
-            self.leave(f"{last.request} is answered {last}: whether there are metrics was not seen")
-        elif unread is not None:
-            self.flag(unread, f"{unread.request} is answered {unread}, and not in the form that Prometheus reads")
+    async def mistakes(self, target: Target, made_up: str) -> list[Reply]:
+        """Errors of several kinds: which of them are counted, and by what, is the gateway's own business."""
+        path, headers = target.settings.paths.chat, {"content-type": "application/json"}
+        nowhere = unique(made_up).replace(" ", "-")
+        replies = [await target.patiently(lambda: target.get(nowhere))]
+        replies.append(await target.patiently(lambda: target.send("POST", path, b"{", headers, label="half a body")))
+        if target.parts.upstream is not None:
+            text = unique("metrics [[upstream:refuse]]")
+            replies.append(await target.patiently(lambda: target.chat(text)))
+        return replies
+
+    async def find(self, target: Target) -> tuple[Reply | None, Target]:
+        """The first path that answers with metrics, and where. Flags where there is none, or none that can be read."""
+        declared = target.settings.paths.metrics
+        ports = other_ports(target)
+        pages = [target, *(at_port(target, port) for port in ports)]
+        if declared and "://" in declared:
+            named, declared = target.at(declared), urlsplit(declared).path or "/"
+            if named is None:
+                self.leave("target.paths.metrics names another host than the target: nothing is asked there")
+                return None, target
+            pages = [named]
+        paths = (declared,) if declared else PATHS
+        seen = []
+        for page in pages:
+            for path in paths:
+                reply = await page.get(path, anonymous=page is not target)
+                if reply.ok and samples(reply.text):
+                    return reply, page
+                seen.append(reply)
+        unread = [reply for reply in seen if reply.ok]
+        closed = [reply for reply in seen[: len(paths)] if reply.status is None or reply.status in {401, 403, 429}]
+        if unread:
+            self.flag(
+                unread[0], f"{unread[0].request} is answered {unread[0]}, and not in the form that Prometheus reads"
+            )
+        elif closed:
+            self.leave(f"{closed[0].request} is answered {closed[0]}: whether there are metrics was not seen")
         elif declared is None and target.parts.process is None:
             self.leave(
-                f"no metrics on {', '.join(PATHS)}; they may stand on another port (target.paths.metrics names it)"
+                f"no metrics on {', '.join(paths)}; they may stand on another port (target.paths.metrics names it)"
             )
-        elif elsewhere := other_ports(target):
-            self.leave(f"no metrics here, but the process also listens on port {elsewhere[0]}: it may show them there")
         else:
-            self.flag(last, f"no metrics on {', '.join((declared,) if declared else PATHS)} (target.paths.metrics)")
-        return None
+            more = f", nor on port {', '.join(map(str, ports))}" if ports else ""
+            self.flag(reply, f"no metrics on {', '.join(paths)}{more} (target.paths.metrics)")
+        return None, target
 
     async def scrape(self, target: Target, path: str) -> Samples | None:
         """Twice, so that what counts scrapes is not taken for what counts requests."""
@@ -101,7 +118,7 @@ class Rule(Probe):
 
     def errors(self, found: Reply, refused: list[Reply], idle: Samples, busy: Samples, after: Samples) -> None:
         """Refusals must move something that good answers do not move."""
-        if not all(reply.status is not None and reply.status >= 400 for reply in refused):
+        if sum(reply.status is not None and reply.status >= 400 for reply in refused) < COUNT:
             self.leave(f"a path that is not there is answered {refused[0]}: errors were not provoked")
             return
         by_chats, by_errors = risen(idle, busy), risen(busy, after)
@@ -124,6 +141,13 @@ def other_ports(target: Target) -> list[int]:
     """The ports besides its own on which a gateway of ours listens; of another's nobody knows."""
     process = target.parts.process
     return sorted(process.ports() - {urlsplit(target.url).port}) if process is not None else []
+
+
+def at_port(target: Target, port: int) -> Target:
+    """What else the process of a gateway of ours serves."""
+    view = target.as_client(9001)
+    view.url = f"http://127.0.0.1:{port}"
+    return view
 
 
 def risen(before: Samples, after: Samples) -> dict[str, float]:

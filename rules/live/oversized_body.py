@@ -28,11 +28,7 @@ class Rule(Probe):
 
     async def look(self, target: Target) -> None:
         limit = target.settings.limits.body or SANE
-        first = await target.chat("hello")
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        if await self.served(target) is None:
             return
         before = target.parts.process.memory() if target.parts.process else 0
         over = limit + max(limit // 10, 100_000)

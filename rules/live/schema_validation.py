@@ -30,11 +30,7 @@ class Rule(Probe):
     ]
 
     async def look(self, target: Target) -> None:
-        first = await target.chat(unique("hello"))
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        if await self.served(target) is None:
             return
         wrong: dict[str, list[tuple[str, Reply]]] = defaultdict(list)
         every = cases(target.settings.model)

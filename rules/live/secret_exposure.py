@@ -6,6 +6,7 @@ debugging. What is found is never shown.
 """
 
 import asyncio
+from typing import Any
 
 from readiness.probe import Probe, Reply, Target, toy, unique
 
@@ -24,7 +25,7 @@ class Rule(Probe):
     needs = {"http", "upstream", "logs"}
     risk = "write"
     stains = True
-    requests = 120
+    requests = 1200
     good = [toy.Toy()]
     bad = [
         toy.Toy(errors="relays"),
@@ -54,9 +55,8 @@ class Rule(Probe):
     async def ask_all(self, target: Target) -> list[Reply]:
         path, headers = target.settings.paths.chat, {"content-type": "application/json"}
         replies = [await target.get(page) for page in PAGES]
-        switches = [unique(f"secrets [[upstream:{what}]]") for what in FAILURES]
-        replies += [await target.chat(text, seconds=60) for text in switches]
-        replies.append(await target.chat(unique("secrets [[upstream:unauthorized]]"), stream=True))
+        replies += [await self.fail(target, what) for what in FAILURES]
+        replies.append(await self.fail(target, FAILURES[0], stream=True))
         wrong = {**headers, "authorization": f"Bearer {WRONG}", "x-api-key": WRONG}
         for body in (target.chat_body(unique("secrets")), b'{"model":', b"{}"):
             for given, what in ((wrong, "a wrong key"), (headers, "its own")):
@@ -65,6 +65,18 @@ class Rule(Probe):
                 ]
         replies.append(await target.send("GET", unique("/readiness").replace(" ", "-"), headers=wrong))
         return replies
+
+    async def fail(self, target: Target, what: str, **more: Any) -> Reply:
+        """A chat whose upstream fails in that manner; once more when a cooldown or breaker kept it from being asked."""
+        text = unique(f"secrets [[upstream:{what}]]")
+        reply = await target.chat(text, seconds=60, **more)
+        upstream = target.parts.upstream
+        if upstream is not None and not upstream.asked_for(text):
+            await target.settle()
+            reply = await target.chat(text, seconds=60, **more)
+            if not upstream.asked_for(text):
+                self.leave(f"an upstream's {what} was not provoked: it was never asked, the answer was {reply}")
+        return reply
 
     def shows(self, target: Target, reply: Reply) -> bool:
         return target.redactor.holds_secret(reply.text) or target.redactor.holds_secret(

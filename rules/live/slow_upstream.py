@@ -6,7 +6,7 @@ silent needs one between chunks. Retries multiply a timeout: what counts is when
 
 import asyncio
 
-from readiness.probe import Probe, Reply, Target, toy
+from readiness.probe import Probe, Reply, Target, toy, unique
 
 ALLOWED = 60.0
 """Seconds that a hung request may take where the settings declare no timeout (target.limits.timeout)."""
@@ -23,12 +23,16 @@ class Rule(Probe):
     async def look(self, target: Target) -> None:
         allowed = target.settings.limits.timeout or ALLOWED
         wait = allowed * 1.1 + 3
+        whole = await target.patiently(lambda: target.chat(unique("please"), stream=True))
         plain, stream = await asyncio.gather(
             target.chat("please [[upstream:hang]]", seconds=wait),
             target.as_client(9001).chat("please [[upstream:silent]]", seconds=wait, stream=True),
         )
         self.judge(target, plain, "hang", allowed, "a chat whose upstream hangs")
-        self.judge(target, stream, "silent", allowed, "a stream whose upstream falls silent")
+        if not whole.ok:
+            self.leave(f"a stream whose upstream falls silent was not provoked: a whole one is answered {whole}")
+        else:
+            self.judge(target, stream, "silent", allowed, "a stream whose upstream falls silent")
 
     def judge(self, target: Target, reply: Reply, switch: str, allowed: float, what: str) -> None:
         asked = target.parts.upstream.asked_for(f"[[upstream:{switch}]]") if target.parts.upstream else []

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from readiness.probe import Probe, Reply, Target, toy, unique
-from readiness.probe.script import PACE, WORDS
+from readiness.probe.script import PACE, WORDS, Asked
 
 SPREAD = PACE * (len(WORDS) - 1) / 2
 """Seconds between the first and the last piece of a stream whose upstream takes twice as long."""
@@ -25,6 +25,7 @@ class Rule(Probe):
     good = [toy.Toy(), toy.Toy(streams="refused")]
     bad = [
         toy.Toy(streams="ignored"),
+        toy.Toy(streams="broken"),
         toy.Toy(streams="buffered"),
         toy.Toy(streams="endless"),
         toy.Toy(streams="swallows"),
@@ -35,7 +36,7 @@ class Rule(Probe):
     async def look(self, target: Target) -> None:
         reply = await self.stream(target, "paced")
         if not reply.ok:
-            self.refused(reply)
+            self.refused(target, reply)
             return
         if "text/event-stream" not in reply.headers.get("content-type", ""):
             self.flag(reply, "stream: true is answered with a whole answer, as if nobody had asked for a stream")
@@ -48,12 +49,18 @@ class Rule(Probe):
         options = {"include_usage": True}
         return await target.chat(unique(f"please [[upstream:{what}]]"), stream=True, stream_options=options)
 
-    def refused(self, reply: Reply) -> None:
+    def refused(self, target: Target, reply: Reply) -> None:
         """A 4xx that says that streams are not offered is an honest answer."""
+        streamed = [each for each in self.asked(target, "paced") if each.stream and not each.left]
         if reply.status in {400, 404, 405, 422, 501} and "stream" in reply.text.lower():
             self.clear(reply, f"streams are not offered, and the answer says so: {reply}")
+        elif streamed and not reply.timed_out and (reply.status is None or reply.status >= 500):
+            self.flag(reply, f"the upstream streamed, and the client was answered {reply}")
         else:
             self.leave(f"a stream was not seen: it is answered {reply}")
+
+    def asked(self, target: Target, what: str) -> list[Asked]:
+        return target.parts.upstream.asked_for(f"[[upstream:{what}]]") if target.parts.upstream is not None else []
 
     def whole(self, reply: Reply) -> None:
         """Every word, the end marker, and the numbers that the upstream gave."""
@@ -88,8 +95,7 @@ class Rule(Probe):
         """An upstream that breaks off, and one that fails before its first chunk."""
         for what, fault in (("cut", "breaks off"), ("error", "fails before the first chunk")):
             reply = await self.stream(target, what)
-            upstream = target.parts.upstream
-            if upstream is None or not upstream.asked_for(f"[[upstream:{what}]]"):
+            if not self.asked(target, what):
                 self.leave(f"a stream whose upstream {fault} was not provoked: the upstream was never asked")
             elif reply.ok and not told_of_error(reply):
                 self.flag(

@@ -5,6 +5,7 @@ given: without it nobody finds, among thousands, the one that a user complains a
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,10 @@ from readiness.probe import Probe, Reply, Target, happens, toy, unique
 TIMES = {"time", "timestamp", "ts", "@timestamp", "asctime", "datetime", "date", "t"}
 LEVELS = {"level", "severity", "levelname", "lvl", "loglevel", "log.level", "levelno"}
 MESSAGES = {"message", "msg", "event", "text"}
-IDS = ("x-request-id", "request-id", "x-correlation-id", "x-trace-id")
+ID = "x-request-id"
+"""Where most give the id of a request."""
+IDS = re.compile(r"(request|req|correlation|trace|call|transaction)[-_]?id$", re.IGNORECASE)
+"""Where others do, whatever stands before it."""
 WRITTEN = 3.0
 """Seconds within which a line must have been written."""
 
@@ -25,7 +29,7 @@ class Rule(Probe):
     needs = {"http", "logs"}
     risk = "write"
     requests = 60
-    good = [toy.Toy()]
+    good = [toy.Toy(), toy.Toy(logs="named")]
     bad = [
         toy.Toy(logs="text"),
         toy.Toy(logs="no-id"),
@@ -72,9 +76,7 @@ class Rule(Probe):
         nameless = [reply for reply in replies if reply.status is not None and given_id(reply) is None]
         unknown = [reply for reply in replies if (given := given_id(reply)) is not None and given not in written]
         if nameless:
-            self.flag(
-                nameless[0], f"{len(nameless)} of {len(replies)} answers give the client no request id ({IDS[0]})"
-            )
+            self.flag(nameless[0], f"{len(nameless)} of {len(replies)} answers give the client no request id ({ID})")
         if unknown:
             self.flag(
                 unknown[0], f"{len(unknown)} of {len(replies)} request ids that clients were given are in no log line"
@@ -84,7 +86,8 @@ class Rule(Probe):
 
 
 def given_id(reply: Reply) -> str | None:
-    return next((reply.headers[name] for name in IDS if reply.headers.get(name)), None)
+    named = [value for name, value in reply.headers.items() if IDS.search(name) and value]
+    return reply.headers.get(ID) or next(iter(named), None)
 
 
 def json_object(line: str) -> Mapping[str, Any] | None:

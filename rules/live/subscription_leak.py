@@ -14,6 +14,7 @@ from readiness.probe import Probe, Reply, Target, happens, toy, unique
 
 if TYPE_CHECKING:
     from readiness.probe.process import Process
+    from readiness.probe.script import Asked
 
 ROUNDS = 3
 """The first warms up: a healthy runtime grows for a while and then stays flat."""
@@ -58,7 +59,9 @@ class Rule(Probe):
             memory.append(process.memory())
             count = await target.parts.nats.subscriptions() if target.parts.nats is not None else None
             subscriptions.append(count or 0)
-        self.judge(reply, "open descriptors", files, LEAVERS // 4)
+        held = [each for each in self.left_open(target) if each.ended is None]
+        why = f"; {len(held)} calls of clients that left are still open upstream" if held else ""
+        self.judge(reply, "open descriptors", files, LEAVERS // 4, why)
         self.judge(reply, "bytes of memory", memory, GROWTH)
         if any(subscriptions):
             self.judge(reply, "subscriptions", subscriptions, RECONNECTS)
@@ -94,10 +97,13 @@ class Rule(Probe):
         """Until what was opened is closed, or time has shown that it is not."""
         await happens(lambda: process.open_files() <= before, SETTLES)
 
-    def judge(self, reply: Reply, what: str, counts: list[int], allowed: int) -> None:
+    def left_open(self, target: Target) -> list[Asked]:
+        return target.parts.upstream.asked_for("leaving [[upstream:") if target.parts.upstream is not None else []
+
+    def judge(self, reply: Reply, what: str, counts: list[int], allowed: int, why: str = "") -> None:
         """More from the first round to the second and again to the last: once is warming up."""
         grown = [later - earlier for earlier, later in pairwise(counts)]
         if min(grown) >= allowed:
-            self.flag(reply, f"{what} grew in each round: {', '.join(f'{each:,}' for each in counts)}")
+            self.flag(reply, f"{what} grew in each round: {', '.join(f'{each:,}' for each in counts)}{why}")
         else:
             self.clear(reply, f"{what} after each round: {', '.join(f'{each:,}' for each in counts)}")

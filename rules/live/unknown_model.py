@@ -20,11 +20,7 @@ class Rule(Probe):
     bad = [toy.Toy(models="forward"), toy.Toy(models="crash")]
 
     async def look(self, target: Target) -> None:
-        first = await target.chat(unique("hello"))
-        if not first.ok:
-            self.leave(
-                f"a well-formed chat is answered {first}: model, headers or paths may be missing in the settings"
-            )
+        if await self.served(target) is None:
             return
         for name in NAMES:
             for stream in (False, True):

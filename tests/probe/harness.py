@@ -155,6 +155,8 @@ def signals(pid: int, which: str) -> set[int]:
 
 # ---- raw servers
 
+LARGE = 2**24
+"""Bytes of a head that a raw server takes in."""
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -174,7 +176,7 @@ async def listening(handler: Handler) -> AsyncIterator[int]:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, limit=LARGE)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

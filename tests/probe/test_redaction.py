@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readiness.probe.redaction import SHORTEST, Redactor
+from readiness.probe.redaction import SHORTEST, Redactor, telling
 
 SECRET = 'sk-canary-"1/2+3%4"\\é'
 
@@ -59,6 +59,17 @@ def test_words_that_only_sound_secret_stay_readable() -> None:
     redactor = knowing("authorization", "Bearer sk-1234")
     assert redactor.clean(text) == text
     assert not redactor.holds_secret(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "tells"),
+    [
+        ("Authorization", True), ("X-Api-Key", True), ("apikey", True), ("X-Signing-Key-Id", True), ("X-Key-2", True),
+        ("X-Monkey-Provider", False), ("X-Keyboard", False), ("X-Team", False),
+    ],
+)  # fmt: skip
+def test_a_header_is_known_for_a_secret_by_its_name(name: str, tells: bool) -> None:
+    assert telling(name) is tells
 
 
 def test_a_value_too_short_to_be_a_secret_blackens_nothing() -> None:

@@ -242,6 +242,7 @@ def test_while_it_refuses_nobody_listens_and_afterwards_it_is_back_on_its_port()
     async def test(upstream: Upstream, client: Client) -> None:
         port = upstream.port
         assert (await ask(client))[0] == 200
+        assert (await client.get("/health")).status == 200
         async with upstream.refusing():
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection("127.0.0.1", port)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from readiness.probe import Reply, Target
+from readiness.probe.volley import at_once
 from readiness.probe.wire import MOST
 from tests.probe.asking import Ask, at, each_way
 from tests.probe.harness import PATIENCE, Handler, listening, run, target
@@ -230,3 +231,47 @@ def test_an_answer_is_whole_though_the_connection_stays_open() -> None:
         await asyncio.Event().wait()
 
     assert sent(keep, pieces()).body == b"hello"
+
+
+def test_a_volley_is_sent_once_every_connection_is_open() -> None:
+    opened = 0
+    at_first_byte: list[int] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        await reader.readuntil(b"\r\n\r\n")
+        at_first_byte.append(opened)
+        writer.write(answer(200))
+
+    async def work() -> None:
+        async with listening(handle) as port:
+            replies = await at_once(target(f"http://127.0.0.1:{port}"), "hello", 20)
+            assert [reply.status for reply in replies] == [200] * 20
+
+    run(work())
+    assert at_first_byte == [20] * 20
+
+
+@pytest.mark.parametrize(
+    ("behind", "seen"),
+    [(b"", b""), (answer(200), answer(200)), (None, None)],
+    ids=["it ends", "more comes", "it stays open"],
+)
+def test_what_comes_behind_an_answer_is_seen(behind: bytes | None, seen: bytes | None) -> None:
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" + (behind or b""))
+        await writer.drain()
+        if behind == b"":
+            return
+        await reader.read()
+
+    async def sent() -> AsyncIterator[bytes]:
+        yield b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    async def test(of: Target) -> None:
+        reply = await of.octets("two", sent(), seconds=PATIENCE, linger=SOON)
+        assert (reply.ok, reply.text, reply.after) == (True, "{}", seen)
+
+    at(handle, test)

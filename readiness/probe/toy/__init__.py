@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from readiness.probe.target import Parts
 
 DECLARED = Rate(60, 3)
+KEY = "toy-client-key-2f6d8a"
+"""What clients of a toy carry that asks for a key."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class Toy:
     models: str = "refuse"
     """refuse, forward (whatever it is called), crash (500)."""
     streams: str = "through"
-    """through, refused (400 says so), ignored (a whole answer), buffered, endless (no end marker), swallows (an
-    upstream that breaks looks like the end), hides (an upstream's error before the first chunk is an empty stream),
-    miscounts."""
+    """through, refused (400 says so), broken (500 for each), ignored (a whole answer), buffered, endless (no end
+    marker), swallows (an upstream that breaks looks like the end), hides (an upstream's error before the first chunk
+    is an empty stream), miscounts."""
     retry: str = "once"
     """once, none, storm (ten times at once), hasty (does not wait as asked), again (also after bytes were streamed)."""
     breaker: str = "half-open"
@@ -73,7 +75,8 @@ class Toy:
     secrets: str = "hidden"
     """hidden, health (shows its key), echo (repeats the client's key), logs (writes its key)."""
     logs: str = "json"
-    """json, text, no-id, other-id (not the one the client was given), bare (neither time nor level), one-of-ten."""
+    """json, named (clients get the id under another name), text, no-id, other-id (not the one the client was given),
+    bare (neither time nor level), one-of-ten."""
     shutdown: str = "graceful"
     """graceful, cuts, deaf (never ends), lies (ready to the end), fails (exit code 3)."""
     key_file: str | None = None
@@ -86,6 +89,20 @@ class Toy:
     inputs: str = "text"
     """text, header (a line break splits a header), log (writes what it got as it is), markup (HTML as it came), files
     (any path is a file)."""
+    auth: str = ""
+    """"" (no key is asked for), checked, ignored, any (whatever it is), crash (500), passes (it goes on upstream)."""
+    methods: str = "refused"
+    """refused, nameless (405 without Allow), missing (404), any (answers them)."""
+    headers: str = "safe"
+    """safe, plain (nothing about HTTPS), good-only (not on errors), bare."""
+    origins: str = "none"
+    """none, any (every site may read the answers), echoes (with credentials)."""
+    head: str = "bounded"
+    """bounded, long (fields of any size), many (any number of them)."""
+    framing: str = "strict"
+    """strict, chunks-win (a length beside chunks is dropped), first-length (of two that differ)."""
+    tls: str = ""
+    """"" (plain HTTP), current, outdated (speaks TLS 1.1 too), ending (its certificate does, within days)."""
     leaks: str = ""
     """clients (a descriptor for every client that left), subscriptions (one more for every reconnect)."""
     nats: str | None = None
@@ -99,7 +116,8 @@ class Toy:
         """What a team would declare of such a gateway."""
         limits = Limits(body=1_000_000, rate=DECLARED, timeout=3.0, recovery=4.0, client=6.0, shutdown=5.0)
         nats = Nats(subject="toy.chat", tools="toy.tools") if self.nats else Nats()
-        return TargetSettings(limits=limits, nats=nats, paths=Paths(metrics="/metrics"))
+        headers = {"Authorization": f"Bearer {KEY}"} if self.auth else {}
+        return TargetSettings(limits=limits, nats=nats, paths=Paths(metrics="/metrics"), headers=headers)
 
     def launched(self) -> TargetSettings:
         """The same, started as a process by the sandbox."""
@@ -123,10 +141,15 @@ class Toy:
         """Serve the toy on loopback before the scripted upstream; hands out its URL."""
         from readiness.probe.toy.gateway import serving
 
+        tls = None
+        if self.tls:
+            from readiness.probe.toy.certificates import contexts
+
+            tls, parts.trust = contexts(self.tls)
         upstream = parts.upstream.url if parts.upstream else "http://127.0.0.1:9"
         nats = parts.nats.url if parts.nats and self.nats else None
-        async with serving(self, upstream, nats, 0) as (port, _):
-            yield f"http://127.0.0.1:{port}"
+        async with serving(self, upstream, nats, 0, "toy-upstream-key", tls) as (port, _):
+            yield f"http{'s' if tls else ''}://127.0.0.1:{port}"
 
 
 def loaded(text: str) -> Toy:

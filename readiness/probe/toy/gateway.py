@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import ssl
 import time
-import traceback
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,11 +16,11 @@ from urllib.parse import unquote
 
 from aiohttp import ClientSession, web
 
-from readiness.probe.toy import Toy
+from readiness.probe.toy import Toy, edge
 from readiness.probe.toy.bus import Bus
 from readiness.probe.toy.hop import Hop
 from readiness.probe.toy.metering import page
-from readiness.probe.toy.refusal import Refused, error, write
+from readiness.probe.toy.refusal import Refused, error, worded, write
 from readiness.probe.toy.wrong import WRONG
 
 PLAIN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
@@ -27,23 +28,35 @@ PLAIN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
 
 @asynccontextmanager
 async def serving(
-    toy: Toy, upstream: str, nats: str | None, port: int, key: str = "", *, logs: bool = False
+    toy: Toy,
+    upstream: str,
+    nats: str | None,
+    port: int,
+    key: str = "",
+    tls: ssl.SSLContext | None = None,
+    *,
+    logs: bool = False,
 ) -> AsyncIterator[tuple[int, Gateway]]:
     """Serve on loopback; hands out the port and the gateway."""
     async with ClientSession() as session:
         gateway = Gateway(toy, Hop(toy, upstream, key, session), logs=logs)
         app = web.Application(client_max_size=2**40)
         app.router.add_route("*", "/{path:.*}", gateway.answer)
-        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
+        app.on_response_prepare.append(edge.dressing(toy))
+        bounds = edge.bounds(toy)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None, **bounds)
         await runner.setup()
         server = runner.server
         if server is None:
             raise RuntimeError("the toy has no server")
         loop = asyncio.get_running_loop()
-        listening = await loop.create_server(gateway.watched(server), "127.0.0.1", port)
+        careless = toy.framing != "strict"
+        listening = await loop.create_server(gateway.watched(server), "127.0.0.1", 0 if careless else port, ssl=tls)
+        own = listening.sockets[0].getsockname()[1]
         try:
-            async with gateway.hop.refreshing(), gateway.bus.serving(nats):
-                yield listening.sockets[0].getsockname()[1], gateway
+            before = edge.front(toy, port, own) if careless else contextlib.nullcontext(own)
+            async with gateway.hop.refreshing(), gateway.bus.serving(nats), before as reached:
+                yield reached, gateway
         finally:
             listening.close()
             await runner.cleanup()
@@ -93,7 +106,7 @@ class Gateway:
         finally:
             self.in_flight -= 1
         if not response.prepared:
-            response.headers["X-Request-ID"] = given
+            response.headers["X-Toy-Call-ID" if self.toy.logs == "named" else "X-Request-ID"] = given
             if self.toy.rate_fault == "headers":
                 response.headers["X-RateLimit-Remaining"] = "59"
         self.counts[request.path if self.toy.metrics == "paths" else self._route_of(request), str(response.status)] += 1
@@ -117,20 +130,7 @@ class Gateway:
 
     def _refusal(self, request: web.Request, refused: Refused) -> web.Response:
         self.errors += 1
-        status, body = refused.status, refused.body
-        match self.toy.errors:
-            case "two-shapes" if status == 405:
-                body = {"detail": "Method Not Allowed"}
-            case "trace" if status >= 500:
-                body = {"error": {"message": "".join(traceback.format_stack()), "code": None, "param": None}}
-            case "text" if status == 404:
-                body = "not found"
-            case "tenth" if self.errors % 10 == 0:
-                body = "something went wrong"
-            case "masked" if status < 500:
-                status = 500
-            case _:
-                pass
+        status, body = worded(self.toy.errors, self.errors, refused)
         if self.toy.secrets == "echo" and "Authorization" in request.headers and isinstance(body, dict):
             body = {"error": {"message": f"key {request.headers['Authorization']}", "code": None, "param": None}}
         text = body if isinstance(body, str) else json.dumps(body)
@@ -147,7 +147,7 @@ class Gateway:
             case "/v1/chat/completions", "POST":
                 return await self._chat(request)
             case "/v1/chat/completions", _:
-                raise error(405, "POST only", {"Allow": "POST"})
+                raise edge.wrong_method(self.toy)
             case "/v1/models", _:
                 data = [{"id": name, "object": "model"} for name in await self.hop.models()]
                 return web.json_response({"object": "list", "data": data})
@@ -181,6 +181,7 @@ class Gateway:
     # ---- chat
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
+        edge.admit(self.toy, request)
         await self._limit(request)
         raw = await self._read(request)
         body = self._parsed(raw, request)
@@ -190,6 +191,8 @@ class Gateway:
         if body.get("stream"):
             if self.toy.streams == "refused":
                 raise error(400, "streaming is not offered: leave `stream` out", param="stream")
+            if self.toy.streams == "broken":
+                await self.hop.wasted(request, body)
             if self.toy.streams != "ignored":
                 return await self.hop.stream(request, body)
             body = {**body, "stream": False}

@@ -135,6 +135,8 @@ class Hop:
 
     def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         given = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        if self.toy.auth == "passes":
+            given = {"Authorization": headers.get("Authorization", "Bearer undefined")}
         parent = next((value for name, value in headers.items() if name.lower() == "traceparent"), "")
         if self.toy.tracing in {"none", "echoes"}:
             return given
@@ -173,6 +175,12 @@ class Hop:
         await self._send(request, response, bytes(held))
         await response.write_eof()
         return response
+
+    async def wasted(self, request: web.Request, body: dict[str, Any]) -> None:
+        """Ask for a stream, and stumble over what comes. Raises Refused."""
+        async for _ in self._pieces(body, dict(request.headers)):
+            pass
+        raise error(500, "internal error")
 
     async def _send(self, request: web.Request, response: web.StreamResponse, data: bytes) -> None:
         if not response.prepared:

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import traceback
 from typing import Any
 
 
@@ -17,6 +18,25 @@ class Refused(Exception):
 def error(status: int, message: str, headers: dict[str, str] | None = None, param: str | None = None) -> Refused:
     """In OpenAI's shape."""
     return Refused(status, {"error": {"message": message, "code": None, "param": param}}, headers)
+
+
+def worded(kind: str, number: int, refused: Refused) -> tuple[int, Any]:
+    """Status and body of an error, right or wrong as `Toy.errors` says; the number is how many there were."""
+    status, body = refused.status, refused.body
+    match kind:
+        case "two-shapes" if status == 405:
+            body = {"detail": "Method Not Allowed"}
+        case "trace" if status >= 500:
+            body = {"error": {"message": "".join(traceback.format_stack()), "code": None, "param": None}}
+        case "text" if status == 404:
+            body = "not found"
+        case "tenth" if number % 10 == 0:
+            body = "something went wrong"
+        case "masked" if status < 500:
+            status = 500
+        case _:
+            pass
+    return status, body
 
 
 def write(kind: str, message: str, number: int, **more: Any) -> None:
