@@ -18,9 +18,6 @@ __all__ = ["Probe", "Reply", "Risk", "Target", "happens", "pause", "run", "uniqu
 Progress = Callable[[str, int, int], None]
 """Told what is being looked at, how many are done, and how many there are."""
 
-LONGEST = 240.0
-"""Seconds that one probe may take, its waiting for the steady state included."""
-
 MISSING = {
     "upstream": "needs the scripted upstream, which is there when the sandbox starts the gateway (target.launch)",
     "process": "needs the process, which is ours when the sandbox starts the gateway (target.launch)",
@@ -45,7 +42,7 @@ async def run(
         progress(rule.info.id, number, len(probes))
         evidence.append(await _apply(probe, target.as_client(number * 10), risk))
         await _afresh(target, probe, evidence[-1])
-    return Run(Kind.LIVE, target.redactor.clean(subject), tuple(evidence))
+    return Run(Kind.LIVE, target.redactor.clean(subject), tuple(evidence), measurements=tuple(target.measured))
 
 
 def _risk(probe: type[Probe]) -> Risk:
@@ -59,9 +56,10 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
         return probe.evidence(target.redactor)
     error = None
     began = target.parts.process
-    target.budget.allot(rule.requests)
+    requests, seconds = rule.bounds(target.settings)
+    target.budget.allot(requests)
     try:
-        async with asyncio.timeout(LONGEST) as bound:
+        async with asyncio.timeout(seconds) as bound:
             wrong = await target.settle() if rule.settles and _risk(rule) > Risk.READ else None
             if wrong:
                 probe.leave(wrong)
@@ -71,7 +69,7 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk) -> Evidence:
         probe.leave(str(spent))
     except Exception as problem:  # noqa: BLE001  a broken probe is evidence, never the end of the run
         if isinstance(problem, TimeoutError) and bound.expired():
-            probe.leave(f"the probe took longer than {LONGEST:g} s")
+            probe.leave(f"the probe took longer than {seconds:g} s")
         else:
             error = f"{type(problem).__name__}: {problem}"
     finally:

@@ -15,12 +15,14 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from readiness.load.asked import Load
 from readiness.settings import Limits, Nats, Rate, TargetSettings
 
 if TYPE_CHECKING:
     from readiness.probe.target import Parts
 
 DECLARED = Rate(60, 3)
+ASKED = Load(users=12, rate=40.0, duration=1.5, p50=0.6, p95=2.0, p99=4.0)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Toy:
     fixed (never asks)."""
     burst: str = "apart"
     """apart, mixes (answers of one for another), breaks (500), one-by-one."""
+    load: str = "holds"
+    """holds, fails (500 where more than two chats are open), one-by-one, leaks (memory, with each chat)."""
     inputs: str = "text"
     """text, header (a line break splits a header), log (writes what it got as it is), markup (HTML as it came), files
     (any path is a file)."""
@@ -99,7 +103,7 @@ class Toy:
         """What a team would declare of such a gateway."""
         limits = Limits(body=1_000_000, rate=DECLARED, timeout=3.0, recovery=4.0, client=6.0, shutdown=5.0)
         nats = Nats(subject="toy.chat", tools="toy.tools") if self.nats else Nats()
-        return TargetSettings(limits=limits, nats=nats)
+        return TargetSettings(limits=limits, nats=nats, load=ASKED)
 
     def launched(self) -> TargetSettings:
         """The same, started as a process by the sandbox."""

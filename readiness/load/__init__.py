@@ -1,0 +1,5 @@
+"""The load generator: locust, in a process of its own (`python -m readiness.load ORDER`).
+
+locust patches sockets and threads when it is imported, so nothing of the tool imports `client` or `__main__` of this
+package; what both sides know stands in `asked`, `order` and `tally`.
+"""
