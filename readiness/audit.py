@@ -21,7 +21,7 @@ from readiness.signals import INTERRUPTING
 if TYPE_CHECKING:
     from readiness.scan.mend import Mended
 
-__all__ = ["Knowledge", "Mended", "Progress", "assemble", "fixes", "knowledge", "probe", "scan"]
+__all__ = ["Knowledge", "Mended", "Progress", "assemble", "fixes", "knowledge", "probe", "scan", "until_done"]
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
@@ -159,7 +159,7 @@ def probe(
                 if transcript is not None:
                     _write_lines(transcript, found.transcript)
 
-    return _until_done(work())
+    return until_done(work())
 
 
 def _write_lines(path: Path, exchanges: Sequence[Exchange]) -> None:
@@ -172,7 +172,7 @@ def _write_lines(path: Path, exchanges: Sequence[Exchange]) -> None:
         raise UsageError(f"{path}: the transcript cannot be written: {problem.strerror}") from problem
 
 
-def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
+def until_done(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end; Ctrl-C, SIGTERM and SIGHUP cancel the work, so that every block is left in order."""
     import asyncio  # takes as long to import as a small file takes to scan
 

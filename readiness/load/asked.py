@@ -25,7 +25,7 @@ class Load:
     """Total time of a request. None: see `Load.limits`."""
     p95: float | None = None
     p99: float | None = None
-    growth: int = 8_000_000
+    growth: int = 4_000_000
     """Bytes by which the memory of a launched gateway may grow in the second half of a run and count as level."""
     models: tuple[str, ...] = ()
     """Asked in turns. None: the model of the target."""

@@ -45,7 +45,7 @@ class Schedule:
     def take(self) -> Slot | None:
         """The next request, for a user that is free. None where there is none left, or it would come too late."""
         if self._began is None:
-            self._began = self._clock() + LEAD
+            self._began = self.tally.began = self._clock() + LEAD
         slot = Slot(self._next, self._began + self._next / self.plan.rate)
         if self.tally.stopped or slot.number >= self.plan.count or self._clock() > self._last + GRACE:
             return None

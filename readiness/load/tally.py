@@ -66,6 +66,8 @@ class Tally:
     """Of each way to fail: status, what came, seconds."""
     stopped: bool = False
     """It was ended early, because most requests failed."""
+    began: float | None = None
+    """When the first request was due, on the monotonic clock of the machine."""
 
     def cell(self, model: str, part: int) -> Cell:
         return self.cells.setdefault((model, part), Cell())
@@ -95,12 +97,19 @@ class Tally:
         for reason, sample in other.samples.items():
             self.sample(reason, *sample)
         self.stopped = self.stopped or other.stopped
+        self.began = min((each for each in (self.began, other.began) if each is not None), default=None)
 
     def dumped(self) -> dict[str, Any]:
         """As JSON or msgpack hold it."""
         cells = [[model, part, cell.dumped()] for (model, part), cell in self.cells.items()]
         samples = [[reason, *sample] for reason, sample in self.samples.items()]
-        return {"cells": cells, "lag": list(self.lag.items()), "samples": samples, "stopped": self.stopped}
+        return {
+            "cells": cells,
+            "lag": list(self.lag.items()),
+            "samples": samples,
+            "stopped": self.stopped,
+            "began": self.began,
+        }
 
 
 def loaded(table: Mapping[str, Any]) -> Tally:
@@ -110,7 +119,7 @@ def loaded(table: Mapping[str, Any]) -> Tally:
         for model, part, cell in table["cells"]
     }
     samples = {reason: (status, excerpt, took) for reason, status, excerpt, took in table["samples"]}
-    return Tally(cells, _counted(table["lag"]), samples, stopped=table["stopped"])
+    return Tally(cells, _counted(table["lag"]), samples, stopped=table["stopped"], began=table["began"])
 
 
 def added(cells: Iterable[Cell]) -> Cell:

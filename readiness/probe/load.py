@@ -11,12 +11,12 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from readiness.errors import MissingExtra, ReadinessError, UsageError
+from readiness.load import installed
 from readiness.load.asked import Load
 from readiness.load.order import Order, Plan, Role
 from readiness.load.schedule import GRACE, LEAD
@@ -32,9 +32,9 @@ FIRST_CLIENT = 20_000
 LAST_CLIENT = 63_000
 PORT = 5557
 """Of a master, as locust has it."""
-MIDDLE, LAST = (0.4, 0.6), 0.2
-"""Parts of a run, counted from its end, whose memory is compared."""
-SAMPLING = 0.25
+MIDDLE, LAST = (0.4, 0.6), (0.9, 1.1)
+"""Parts of a run whose memory is compared."""
+SAMPLING = 0.1
 """Seconds between two looks at the memory of the target."""
 STARTING = 30.0
 """Seconds for the generator's processes to start and to end."""
@@ -49,7 +49,7 @@ class Loaded:
     lost: int
     """Workers that did not tell what they counted."""
     memory: Sequence[tuple[float, int]]
-    """Seconds since the generator was started, and resident bytes of the target's processes; empty if not ours."""
+    """Seconds since the first request was due, and resident bytes of the target's processes; empty if not ours."""
 
     def total(self, share: float) -> float:
         """Seconds from when a request was due to its last byte, within which that share of requests was answered."""
@@ -80,18 +80,12 @@ class Loaded:
         return math.ceil(self.served(0.5) * self.plan.rate)
 
     @property
-    def growth(self) -> int:
-        """Bytes by which memory grew from the middle of the run to its end."""
-        end = self.memory[-1][0] if self.memory else 0.0
-        ago = [((end - at) / self.plan.seconds, size) for at, size in self.memory]
+    def growth(self) -> int | None:
+        """Bytes by which memory grew from the middle of the run to its end. None where it was not seen often enough."""
+        ago = [(at / self.plan.seconds, size) for at, size in self.memory]
         middle = sorted(size for part, size in ago if MIDDLE[0] <= part <= MIDDLE[1])
-        last = sorted(size for part, size in ago if part <= LAST)
-        return last[len(last) // 2] - middle[len(middle) // 2] if middle and last else 0
-
-
-def installed() -> bool:
-    """Whether locust is there. It is looked for without being imported."""
-    return find_spec("locust") is not None
+        last = sorted(size for part, size in ago if LAST[0] <= part <= LAST[1])
+        return last[len(last) // 2] - middle[len(middle) // 2] if middle and last else None
 
 
 def asked(settings: TargetSettings) -> Load | None:
@@ -152,7 +146,35 @@ async def run(target: Target, plan: Plan, load: Load) -> Loaded:
         if not result.is_file():
             raise ReadinessError(f"the load generator left no result. The end of what it wrote:\n{said or '(nothing)'}")
         table = json.loads(result.read_text("utf-8"))
-    return Loaded(plan, loaded(table), table["lost"], memory)
+    tally = loaded(table)
+    seen = [(at - tally.began, size) for at, size in memory] if tally.began is not None and not load.bind else []
+    return Loaded(plan, tally, table["lost"], [each for each in seen if each[0] >= 0])
+
+
+async def join(target: Target, plan: Plan, load: Load, master: str, seconds: float) -> None:
+    """Be one worker of a master elsewhere, for so long at most. The plan bounds what the master may ask for.
+
+    Raises MissingExtra, UsageError and ReadinessError as `run` does; the last also where no master gave a share.
+    """
+    if not installed():
+        raise MissingExtra("load", "a load test")
+    from readiness.probe import process
+
+    host, port = address(master)
+    order = replace(_order(target, plan, load), role=Role.WORKER, host=host, port=port, patience=seconds)
+    async with AsyncExitStack() as stack:
+        work = Path(stack.enter_context(TemporaryDirectory(prefix="readiness-load-")))
+        guard = process.Guard()
+        stack.callback(guard.close)
+        guard.remove_at_the_end(work)
+        words = command(order, work / "worker.order")
+        block = process.running(words, guard, work / "worker.log", environment(), work, grace=1.0)
+        worker = await stack.enter_async_context(block)
+        ended = await worker.ended(seconds)
+        if ended != 0:
+            why = f"did not end within {seconds:g} s" if ended is None else f"ended with exit code {ended}"
+            said = target.redactor.clean(worker.tail())
+            raise ReadinessError(f"the worker {why}. The end of what it wrote:\n{said or '(nothing)'}")
 
 
 def _order(target: Target, plan: Plan, load: Load) -> Order:
@@ -216,7 +238,6 @@ def environment() -> dict[str, str]:
 
 async def _watch(target: Target, memory: list[tuple[float, int]]) -> None:
     """Note the memory of the target for as long as the load lasts."""
-    began = time.monotonic()
     while target.parts.process is not None and target.parts.process.exit_code is None:
-        memory.append((time.monotonic() - began, await asyncio.to_thread(target.parts.process.memory)))
+        memory.append((time.monotonic(), await asyncio.to_thread(target.parts.process.memory)))
         await asyncio.sleep(SAMPLING)

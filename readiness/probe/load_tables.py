@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from readiness.load.tally import ROUNDS, Cell, median, percentile
 from readiness.model import Measurement
 from readiness.probe.load import Loaded
@@ -10,12 +12,18 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 Row = dict[str, str | float | int]
 
 
-def tables(ran: Loaded) -> tuple[Measurement, ...]:
-    """Times by model and over time in milliseconds, requests by model, and the memory of a launched target."""
+def tables(ran: Loaded, limits: Mapping[str, float]) -> tuple[Measurement, ...]:
+    """Times by model and over time in milliseconds, requests by model, and the memory of a launched target.
+
+    Below the times by model stands what is allowed, which `limits` gives in seconds by percentile.
+    """
+    allowed: Row = {"model": "allowed", **{f"total {name}": _ms(limit) for name, limit in limits.items()}}
     models = [(model, ran.tally.of_model(model)) for model in ran.tally.models]
     parts = [(part, ran.tally.of_part(part)) for part in range(ROUNDS)]
     found = [
-        Measurement("Load: times by model", "ms", tuple({"model": name, **_times(cell)} for name, cell in models)),
+        Measurement(
+            "Load: times by model", "ms", (*({"model": name, **_times(cell)} for name, cell in models), allowed)
+        ),
         Measurement("Load: requests by model", "requests", tuple(_requests(name, cell) for name, cell in models)),
         Measurement("Load: total time over the run", "ms", tuple(_over_time(ran, *each) for each in parts)),
     ]

@@ -59,10 +59,12 @@ class Rule(Probe):
         limits = load.limits(scripted=target.parts.upstream is not None)
         ran = await run(target, plan, load)
         wrong = faults(ran, load, limits)
-        if wrong:
+        if wrong and load.bind:  # workers from elsewhere come once
+            self.judge(reply, ran, wrong, wrong)
+        elif wrong:
             ran = await run(target, plan, load)
             self.judge(reply, ran, wrong, faults(ran, load, limits))
-        target.measured.extend(tables(ran))
+        target.measured.extend(tables(ran, limits))
         doubt = doubts(ran, load, limits)
         if doubt:
             self.leave(doubt)
@@ -95,14 +97,16 @@ class Rule(Probe):
 
     async def level(self, target: Target, reply: Reply, ran: Loaded, load: Load) -> None:
         """Whether the memory of a launched target stays where it is; while it still grows, more is asked."""
-        if not ran.memory:
+        if target.parts.process is None:
             return
-        grown = [ran.growth]
-        level = load.growth
-        while grown[-1] > level and len(grown) < ROUNDS:
+        grown, level = [ran.growth or 0], load.growth
+        while ran.growth is not None and grown[-1] > level and len(grown) < ROUNDS:
             level = load.growth // 2  # what grew before must be clearly level now: growth at the edge is growth
             ran = await run(target, ran.plan, load)
-            grown.append(ran.growth)
+            grown.append(ran.growth or 0)
+        if ran.growth is None:
+            self.leave("the memory was not seen often enough to judge it: ask for longer (target.load.duration)")
+            return
         each = ", ".join(f"{size / 1e6:.1f}" for size in grown)
         said = (
             f"memory grew by {each} MB in the second half of a run, up to {ran.memory[-1][1] / 1e6:.0f} MB "
