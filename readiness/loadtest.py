@@ -66,8 +66,9 @@ def load(
         raise UsageError("workers elsewhere cannot reach what the sandbox starts here: give a URL, or --workers alone")
     known = _only(stages.knowledge(chosen))
     allowed = _allowed(chosen, known, bounds)
+    said = stages.plan(chosen, known, allowed)  # also refuses a target for which nobody is known to consent
     if plan:
-        console.print_text(stages.plan(chosen, known, allowed))
+        console.print_text(said)
         sys.exit(0)
     if wanted.worker:
         _join(chosen, asked, wanted.worker, allowed)

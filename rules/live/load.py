@@ -40,7 +40,7 @@ class Rule(Probe):
     def bounds(cls, settings: TargetSettings) -> tuple[int, float]:
         load = asked(settings)
         if load is None:
-            return 0, BEFORE
+            return BEFORE, BEFORE
         requests, seconds = bounds(load, ROUNDS if settings.launch else AGAIN)
         return BEFORE + requests, BEFORE + seconds
 
@@ -58,14 +58,14 @@ class Rule(Probe):
             return
         limits = load.limits(scripted=target.parts.upstream is not None)
         ran = await run(target, plan, load)
-        wrong = faults(ran, load, limits)
+        wrong = self.faults(ran, load, limits)
         if wrong and load.bind:  # workers from elsewhere come once
             self.judge(reply, ran, wrong, wrong)
         elif wrong:
             ran = await run(target, plan, load)
-            self.judge(reply, ran, wrong, faults(ran, load, limits))
+            self.judge(reply, ran, wrong, self.faults(ran, load, limits))
         target.measured.extend(tables(ran, limits))
-        doubt = doubts(ran, load, limits)
+        doubt = self.doubts(ran, load, limits)
         if doubt:
             self.leave(doubt)
         elif not wrong:
@@ -119,54 +119,54 @@ class Rule(Probe):
         else:
             self.leave(f"{said}: whether it stops was not seen; ask for longer (target.load.duration)")
 
-
-def faults(ran: Loaded, load: Load, limits: dict[str, float]) -> Faults:
-    """What a run shows against the target: errors, and times that nothing else is to blame for."""
-    whole, found = ran.tally.whole, {}
-    judged = whole.begun - whole.refused
-    if judged and whole.errors / judged > load.errors:
-        worst, count = whole.failed.most_common(1)[0]
-        early = ", and the run was ended early" if ran.tally.stopped else ""
-        found["errors"] = (
-            f"{whole.errors} of {judged} requests failed at {load.rate:g} a second, allowed {load.errors:.2%}"
-            f"; most often ({count}): {worst}{early}"
-        )
-    crowded = ran.wanted > ran.plan.users
-    for name, limit in limits.items():
-        own = ran.served(SHARES[name]) > limit
-        if ran.total(SHARES[name]) > limit and (own or not crowded) and ran.lag < limit * BLAME:
-            found["times"] = (
-                f"{name} of the total time is {ran.total(SHARES[name]):.2f} s at {load.rate:g} a second, "
-                f"allowed {limit:g} s"
+    @staticmethod
+    def faults(ran: Loaded, load: Load, limits: dict[str, float]) -> Faults:
+        """What a run shows against the target: errors, and times that nothing else is to blame for."""
+        whole, found = ran.tally.whole, {}
+        judged = whole.begun - whole.refused
+        if judged and whole.errors / judged > load.errors:
+            worst, count = whole.failed.most_common(1)[0]
+            early = ", and the run was ended early" if ran.tally.stopped else ""
+            found["errors"] = (
+                f"{whole.errors} of {judged} requests failed at {load.rate:g} a second, allowed {load.errors:.2%}"
+                f"; most often ({count}): {worst}{early}"
             )
-            break
-    return found
+        crowded = ran.wanted > ran.plan.users
+        for name, limit in limits.items():
+            own = ran.served(SHARES[name]) > limit
+            if ran.total(SHARES[name]) > limit and (own or not crowded) and ran.lag < limit * BLAME:
+                found["times"] = (
+                    f"{name} of the total time is {ran.total(SHARES[name]):.2f} s at {load.rate:g} a second, "
+                    f"allowed {limit:g} s"
+                )
+                break
+        return found
 
-
-def doubts(ran: Loaded, load: Load, limits: dict[str, float]) -> str | None:
-    """Why the load that was asked for was not the load that was put on the target, or its times are not the target's."""
-    whole, count = ran.tally.whole, ran.plan.count
-    sent = whole.begun - whole.refused
-    if ran.lost:
-        return f"{ran.lost} of {load.workers} workers were lost: what they asked and saw is not known"
-    if whole.refused > count * (1 - DELIVERED):
+    @staticmethod
+    def doubts(ran: Loaded, load: Load, limits: dict[str, float]) -> str | None:
+        """Why the load that was asked for was not the load that was put on the target, or its times are not the target's."""
+        whole, count = ran.tally.whole, ran.plan.count
+        sent = whole.begun - whole.refused
+        if ran.lost:
+            return f"{ran.lost} of {load.workers} workers were lost: what they asked and saw is not known"
+        if whole.refused > count * (1 - DELIVERED):
+            return (
+                f"{whole.refused} of {count} requests met a rate limit (429), so the load was not put on what is behind it: "
+                "give the users keys of their own (target.load.keys), take more users, or ask for less (--rate)"
+            )
+        slow = any(ran.total(SHARES[name]) > limit for name, limit in limits.items())
+        if ran.tally.stopped or (sent >= count * DELIVERED and not slow):
+            return None
+        reached = f"{sent} of {count} requests were sent in time"
+        if ran.wanted > ran.plan.users:
+            return (
+                f"{reached}: {ran.plan.users} users are too few for {ran.plan.rate:g} a second at {ran.served(0.5):.1f} s "
+                f"each; ask with {round(ran.wanted * 1.5)} (--users), or for less (--rate)"
+            )
         return (
-            f"{whole.refused} of {count} requests met a rate limit (429), so the load was not put on what is behind it: "
-            "give the users keys of their own (target.load.keys), take more users, or ask for less (--rate)"
+            f"{reached}, and 5% of them more than {ran.lag:.2f} s late: this machine could not deliver the load; share it "
+            "(--workers, --master), or ask for less (--rate)"
         )
-    slow = any(ran.total(SHARES[name]) > limit for name, limit in limits.items())
-    if ran.tally.stopped or (sent >= count * DELIVERED and not slow):
-        return None
-    reached = f"{sent} of {count} requests were sent in time"
-    if ran.wanted > ran.plan.users:
-        return (
-            f"{reached}: {ran.plan.users} users are too few for {ran.plan.rate:g} a second at {ran.served(0.5):.1f} s "
-            f"each; ask with {round(ran.wanted * 1.5)} (--users), or for less (--rate)"
-        )
-    return (
-        f"{reached}, and 5% of them more than {ran.lag:.2f} s late: this machine could not deliver the load; share it "
-        "(--workers, --master), or ask for less (--rate)"
-    )
 
 
 def passed(ran: Loaded, load: Load, limits: dict[str, float]) -> str:
