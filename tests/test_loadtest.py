@@ -1,13 +1,14 @@
 """`readiness load`: what it refuses before anything is sent, and what its exit code means."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from readiness import loadtest
-from readiness.errors import UsageError
+from readiness.errors import MissingExtra, UsageError
 from readiness.gate import FailOn
 from readiness.loadtest import Wanted
 from readiness.probe.toy import Toy
@@ -51,6 +52,12 @@ def test_a_target_elsewhere_wants_consent_for_a_worker_too(tmp_path: Path) -> No
     for wanted in (Wanted(), Wanted(worker="127.0.0.1")):
         with pytest.raises(UsageError, match="consent"):
             asked(tmp_path, wanted, "https://staging.example")
+
+
+def test_without_locust_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "locust", None)  # as where it is not installed
+    with pytest.raises(MissingExtra, match="load"):
+        asked(tmp_path, Wanted())
 
 
 def test_a_plan_counts_the_requests_and_sends_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

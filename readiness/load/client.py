@@ -18,6 +18,9 @@ from readiness.load.schedule import Schedule, Slot
 
 IDLE = 1.0
 """Seconds after which a connection is not used again: the server may be closing it just then."""
+PLAIN = {"content-type", "accept-encoding"}
+SHORTEST = 4
+"""Characters of a header that is hidden in an excerpt; a shorter one would blacken half of it."""
 CLOCK = time.monotonic
 
 
@@ -46,6 +49,15 @@ class Client(User):
         name = self.order.key_header
         kept = {other: value for other, value in self._headers.items() if other.lower() != name.lower()}
         self._headers = {**kept, name: f"Bearer {key}" if name.lower() == "authorization" else key}
+
+    def _clean(self, body: bytes) -> str:
+        """Without what this user was given to show: its excerpts go to a master that does not know it."""
+        text = body.decode("utf-8", "replace")
+        for name, value in self._headers.items():
+            secret = value.rpartition(" ")[2]
+            if name not in PLAIN and len(secret) >= SHORTEST:
+                text = text.replace(secret, f"<{name.lower()}>")
+        return text
 
     @task
     def ask(self) -> None:
@@ -83,8 +95,7 @@ class Client(User):
             self.schedule.refused(slot)
         elif reason:
             self._pool.clear()
-            excerpt = answer.start.decode("utf-8", "replace")
-            self.schedule.tally.sample(reason, status, excerpt, round(self._used - sent, 3))
+            self.schedule.tally.sample(reason, status, self._clean(answer.start), round(self._used - sent, 3))
             self.schedule.failed(slot, reason, timeout=reason.startswith("no whole answer within"))
         else:
             self.schedule.answered(slot, sent, answer.first, self._used, answer.speed(sent))

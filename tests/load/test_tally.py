@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readiness.load.tally import UNIT, Cell, Tally, loaded, percentile
+from tests.report.values import laws
 
 counters = st.dictionaries(st.integers(0, 10**6), st.integers(1, 9), max_size=5).map(Counter)
 cells = st.builds(
@@ -32,11 +33,13 @@ tallies = st.builds(
 )
 
 
+@laws
 @given(tallies)
 def test_a_tally_survives_its_way_through_a_file(tally: Tally) -> None:
     assert loaded(json.loads(json.dumps(tally.dumped()))) == tally
 
 
+@laws
 @given(tallies, tallies)
 def test_tallies_add_up_in_any_order(one: Tally, other: Tally) -> None:
     forth, back = Tally(), Tally()

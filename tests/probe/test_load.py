@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +25,8 @@ from readiness.probe.toy import Toy
 from readiness.probe.upstream import Upstream
 from readiness.report.html import render
 from readiness.settings import TargetSettings
-from tests.probe.harness import MODEL, PROBES, alive, examined, listening, run, serving, target, until
-from tests.probe.hostile import read_request
+from tests.probe.harness import MODEL, PROBES, alive, examined, listening, looked, run, serving, target, until
+from tests.probe.hostile import answer, read_request
 from tests.report.values import report
 from tests.running import READINESS
 
@@ -174,6 +175,34 @@ def test_no_more_is_asked_than_the_budget_allows() -> None:
     with pytest.raises(BudgetSpent):
         run(load.run(at, plan(at, ASKED), ASKED))
     assert at.budget.made == 0
+
+
+def test_without_locust_nothing_is_asked_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "locust", None)  # as where it is not installed
+    at = target("http://127.0.0.1:9", TargetSettings(load=ASKED))
+    evidence = run(looked(RULE, at))
+    assert evidence.outcome is Outcome.UNKNOWN
+    assert "readiness[load]" in (evidence.left_out or "")
+    assert at.budget.made == 0
+
+
+def test_what_a_gateway_repeats_of_a_key_is_hidden(tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("sk-load-1\n")
+    asked = replace(ASKED, rate=8.0, keys=str(tmp_path / "keys"))
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await read_request(reader)
+        writer.write(answer(401, b"bad key: " + next(line for line in head.split(b"\r\n") if b"earer" in line)))
+        await writer.drain()
+
+    async def work() -> Loaded:
+        async with listening(echo) as port:
+            at = target(f"http://127.0.0.1:{port}", TargetSettings(headers={"x-token": "sk-other"}))
+            return await load.run(at, plan(at, asked), asked)
+
+    ((status, excerpt, _),) = run(work()).tally.samples.values()
+    assert status == 401
+    assert excerpt.endswith("Bearer <authorization>")
 
 
 @pytest.mark.parametrize("content", [None, "", "# only a comment\n"])
