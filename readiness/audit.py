@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from readiness.probe.replaying import Compared
     from readiness.scan.fixing.mend import Mended
 
-__all__ = ["Knowledge", "Mended", "Progress", "assemble", "fixes", "knowledge", "probe", "replay", "scan"]
+__all__ = ["Knowledge", "Mended", "Progress", "assemble", "fixes", "knowledge", "probe", "replay", "scan", "until_done"]
 
 Result = TypeVar("Result")
 Progress = Callable[[str, int, int], None]
@@ -195,7 +195,7 @@ def _at_target(settings: Settings, allowed: Allowed, work: Callable[[Target], Co
                 await consent.check(found)
             return await work(found)
 
-    return _until_done(whole())
+    return until_done(whole())
 
 
 def _write_lines(path: Path, exchanges: Sequence[Exchange]) -> None:
@@ -208,7 +208,7 @@ def _write_lines(path: Path, exchanges: Sequence[Exchange]) -> None:
         raise UsageError(f"{path}: the transcript cannot be written: {problem.strerror}") from problem
 
 
-def _until_done(work: Coroutine[Any, Any, Result]) -> Result:
+def until_done(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end; Ctrl-C, SIGTERM and SIGHUP cancel the work, so that every block is left in order."""
     import asyncio  # takes as long to import as a small file takes to scan
 

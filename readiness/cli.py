@@ -163,6 +163,41 @@ def probe(
     )
 
 
+@app.command(epilog="Example: readiness load http://127.0.0.1:8080 --users 50 --rate 100/s --duration 1min")
+def load(
+    url: Annotated[str | None, typer.Argument(help="The address of a running gateway.", metavar="URL")] = None,
+    launch: Annotated[
+        str | None, typer.Option("--launch", metavar="COMMAND", help="Start this in the sandbox.")
+    ] = None,
+    users: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests open at the same time.")] = None,
+    rate: Annotated[str | None, typer.Option(metavar="RATE", help="Requests in all, as in 40/s or 600/min.")] = None,
+    duration: Annotated[str | None, typer.Option(metavar="TIME", help="As in 30s or 10min.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes that share the load.")] = None,
+    master: Annotated[bool, typer.Option("--master", help="Wait for the workers to come from elsewhere.")] = False,
+    bind: Annotated[
+        str | None, typer.Option(metavar="HOST[:PORT]", help="Where the master waits; default: this machine alone.")
+    ] = None,
+    worker: Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="Be a worker of the master there.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("--header", metavar="HEADER", help="Sent with each request; keys as {env:NAME}.")
+    ] = None,
+    max_requests: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests in all.")] = None,
+    max_seconds: Annotated[float | None, typer.Option(min=1, metavar="S", help="Seconds in all.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")] = False,
+    form: Format = "terminal",
+    output: Output = None,
+    also: Also = None,
+    config: Config = None,
+    fail_on: Fail = FailOn.MUST,
+) -> None:
+    """Put a load on a gateway and judge errors, times and memory under it. At a URL its chats may cost money."""
+    from readiness import loadtest
+
+    wanted = loadtest.Wanted(users, rate, duration, workers, master, bind, worker)
+    bounds, given = (max_requests, max_seconds), header or []
+    loadtest.load(url, launch, wanted, bounds, form, output, config, fail_on, also or (), headers=given, plan=plan)
+
+
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")
 def audit(
     path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),

@@ -80,7 +80,7 @@ def probe(
 ) -> NoReturn:
     """Look at a running gateway, or at one in the sandbox; with `plan`, say what would be asked and ask nothing."""
     console.check_formats(form, also)
-    chosen = _aimed(settings.load(Path(), config), url, launch)
+    chosen = aimed(settings.load(Path(), config), url, launch)
     if headers:
         given = dict(settings.header(text) for text in headers)
         chosen = replace(chosen, target=replace(chosen.target, headers={**chosen.target.headers, **given}))
@@ -267,7 +267,7 @@ def _probe(chosen: Settings, known: stages.Knowledge, allowed: stages.Allowed, t
         return stages.probe(chosen, known, allowed, tell, transcript)
 
 
-def _aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:
+def aimed(chosen: Settings, url: str | None, launch: str | None) -> Settings:
     """The settings with the target of the command line in place of their own."""
     if url and launch:
         raise UsageError("give a URL or --launch, not both")

@@ -43,7 +43,7 @@ def _values(value: Any, prefix: str) -> Iterator[tuple[str, str]]:
         if not prefix and each.name in OF_THE_CALL:
             continue
         name, inside = f"{prefix}{each.name}", getattr(value, each.name)
-        if is_dataclass(inside) and each.name in {"target", "paths", "limits", "nats"}:
+        if is_dataclass(inside) and each.name in {"target", "paths", "limits", "nats", "load"}:
             yield from _values(inside, f"{name}.")
         elif isinstance(inside, Mapping) and inside:
             yield from ((f"{name}.{key}", _text(one, name)) for key, one in inside.items())

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from readiness.errors import UsageError
+from readiness.load.asked import Load
 from readiness.looks import asked_for, looked_at
 from readiness.model import Location
 
@@ -128,6 +129,8 @@ class TargetSettings:
     start_timeout: float = 60.0
     """Seconds."""
     consent: Consent | None = None
+    load: Load | None = None
+    """None: a usual one in the sandbox, none at a URL, where each chat may cost money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,7 @@ def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Sett
         waive={name: _waiver(read, name, value) for name, value in read.table(table, "waive").items()},
         not_applicable=read.texts(table, "not_applicable"),
         baseline=base / named if (named := read.plain(table, "baseline", str)) else None,
-        target=_target(read, read.table(table, "target")),
+        target=_target(read, read.table(table, "target"), base),
     )
 
 
@@ -239,7 +242,7 @@ def _pack(read: "_Reader", base: Path, named: str) -> Path:
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def _target(read: "_Reader", table: Mapping[str, Any]) -> TargetSettings:
+def _target(read: "_Reader", table: Mapping[str, Any], base: Path) -> TargetSettings:
     read.keys(table, {each.name for each in fields(TargetSettings)}, "target")
     limits = read.table(table, "limits")
     read.keys(limits, {each.name for each in fields(Limits)}, "target.limits")
@@ -265,6 +268,7 @@ def _target(read: "_Reader", table: Mapping[str, Any]) -> TargetSettings:
         nats=Nats(**read.known(table, "nats", Nats)),
         start_timeout=_wait(read, table),
         consent=_consent(read, table),
+        load=_load(read, table, base) if "load" in table else None,
     )
     if target.launch and target.url:
         raise read.wrong("target has both launch and url: keep the one that is meant")
@@ -319,6 +323,20 @@ def rate(text: str) -> Rate:
     return Rate(int(match[1]), seconds)
 
 
+def per_second(text: str) -> float:
+    """Requests a second in "40/s", "600/min". Raises ValueError."""
+    given = rate(text)
+    return given.count / given.seconds
+
+
+def share(text: str) -> float:
+    """The share in "1%", "0.5 %", "0". Raises ValueError."""
+    match = re.fullmatch(r"\s*(\d{1,3}(?:\.\d{1,9})?)\s*%\s*", text) or re.fullmatch(r"\s*(0)\s*", text)
+    if not match or not float(match[1]) <= 100:
+        raise ValueError('a share is written like "1%"')
+    return float(match[1]) / 100
+
+
 def span(text: str) -> float:
     """Seconds in "30 s", "500 ms", "2 min". Raises ValueError."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
@@ -339,6 +357,24 @@ def _consent(read: "_Reader", table: Mapping[str, Any]) -> Consent | None:
             'target.consent names a host and who allows it: { host = "staging.example", allowed_by = "..." }'
         )
     return Consent(**given)
+
+
+def _load(read: "_Reader", target: Mapping[str, Any], base: Path) -> Load:
+    table = read.table(target, "load")
+    read.keys(table, {each.name for each in fields(Load)}, "target.load")
+    times = dict.fromkeys(("duration", "deadline", "p50", "p95", "p99", "patience"), span)
+    parsers = {"rate": per_second, "errors": share, "growth": size, **times}
+    given = {name: read.parsed(table, name, parse, "load") for name, parse in parsers.items() if name in table}
+    plain = {"users": int, "workers": int, "key_header": str, "bind": str}
+    given |= {name: read.plain(table, name, kind) for name, kind in plain.items() if name in table}
+    if "models" in table:
+        given["models"] = tuple(read.strings(table, "models"))
+    if keys := read.plain(table, "keys", str):
+        given["keys"] = str(base / keys)
+    load = Load(**given)
+    if problem := load.problem:
+        raise read.wrong(f"target.load: {problem}")
+    return load
 
 
 def _wait(read: "_Reader", table: Mapping[str, Any]) -> float:
@@ -405,11 +441,11 @@ class _Reader:
         self.keys(value, {each.name for each in fields(shape)}, f"target.{key}")
         return dict(value)
 
-    def parsed(self, table: Mapping[str, Any], key: str, parse: Any) -> Any:
+    def parsed(self, table: Mapping[str, Any], key: str, parse: Any, where: str = "limits") -> Any:
         value = table.get(key)
         if value is None:
             return None
         try:
             return parse(str(value))
         except ValueError as problem:
-            raise self.wrong(f"target.limits.{key}: {problem}, not {value!r}") from problem
+            raise self.wrong(f"target.{where}.{key}: {problem}, not {value!r}") from problem

@@ -79,11 +79,11 @@ def committed(saved: Path, project: Path) -> Report:
 
 
 def normalised(report: Report) -> Report:
-    """The report without what differs from run to run, or with any line of the code: times, counts, routes, digests."""
+    """The report without what differs from run to run, or with any line of the code: figures, routes, digests."""
     verdicts = tuple(
         replace(each, evidence=tuple(_steady(evidence) for evidence in each.evidence)) for each in report.verdicts
     )
-    return replace(report, verdicts=verdicts, started=NEVER, handlers=(), content="")
+    return replace(report, verdicts=verdicts, started=NEVER, measurements=(), handlers=(), content="")
 
 
 def _untimed(report: Report) -> Report:

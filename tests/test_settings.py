@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from readiness import settings
 from readiness.errors import UsageError
+from readiness.load.asked import Load
 from readiness.settings import Limits, Nats, Paths, Rate, Settings, TargetSettings, Waiver
 from tests.report.values import laws
 
@@ -37,6 +38,7 @@ start_timeout = 5
 paths = { chat = "/chat", ready = "/ready" }
 limits = { body = "1 MB", rate = "60/min", timeout = "30 s", recovery = "2 min" }
 nats = { subject = "llm.chat", tools = "tools.execute" }
+load = { users = 3, rate = "90/min", duration = "2 min", errors = "0.5%", p95 = "2 s", models = ["a"], keys = "k" }
 """
 
 
@@ -67,6 +69,7 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
             paths=Paths(chat="/chat", ready="/ready"),
             limits=Limits(body=1_000_000, rate=Rate(60, 60), timeout=30.0, recovery=120.0),
             nats=Nats("llm.chat", "tools.execute"),
+            load=Load(3, 1.5, 120.0, errors=0.005, p95=2.0, models=("a",), keys=str(tmp_path / "k")),
         ),
     )
 
@@ -144,6 +147,18 @@ def test_a_named_file_that_is_missing_is_a_wrong_call(tmp_path: Path) -> None:
         ("target.limits.rate = '60'", "target.limits.rate: a rate is written like"),
         ("target.limits.timeout = 'soon'", "target.limits.timeout: a time is written like"),
         ("target.limits.recovery = true", "target.limits.recovery: a time is written like"),
+        ("target.load = 3", "load has the wrong type: 3"),
+        ("target.load.user = 3", "unknown key target.load.user; the nearest known one is users"),
+        ("target.load.users = 0", "target.load: users is a number from 1 to"),
+        ("target.load.users = true", "users has the wrong type: True"),
+        ("target.load.rate = 'fast'", "target.load.rate: a rate is written like"),
+        ("target.load.duration = '0 s'", "target.load: duration is more than 0"),
+        ("target.load.errors = '101%'", "target.load.errors: a share is written like"),
+        ("target.load.errors = 0.01", "target.load.errors: a share is written like"),
+        ("target.load.growth = 'much'", "target.load.growth: a size is written like"),
+        ("target.load.p95 = '0 s'", "target.load: p50, p95 and p99 are more than 0"),
+        ("target.load.bind = '0.0.0.0'", "target.load: workers is a number up to 1000, and at least 1 with bind"),
+        ("target.load.models = 'a'", "models is a list of strings"),
         ("waive.metrics = 'later'", "waive.metrics needs a reason and a last day"),
         ("waive.metrics = { reason = 'later' }", "waive.metrics needs a reason and a last day"),
         ("waive.metrics = { until = 2027-01-31 }", "waive.metrics needs a reason and a last day"),

@@ -26,8 +26,6 @@ Progress = Callable[[str, int, int], None]
 
 SHOWN = 60
 """Characters of what is asked or waited for."""
-LONGEST = 240.0
-"""Seconds that one probe may take, its waiting for the steady state included."""
 
 MISSING = {
     "upstream": "needs the scripted upstream, which is there when the sandbox starts the gateway (target.launch)",
@@ -62,7 +60,7 @@ async def run(
         await _afresh(target, probe, evidence[-1])
     clean = target.redactor.clean
     ended = (Skipped(clean(subject), clean(watch.ill)),) if watch.ill else ()
-    return Run(Kind.LIVE, clean(subject), tuple(evidence), ended)
+    return Run(Kind.LIVE, clean(subject), tuple(evidence), ended, measurements=tuple(target.measured))
 
 
 def _tell(progress: Progress, probe: str, evidence: Sequence[Evidence], total: int, doing: str) -> None:
@@ -86,9 +84,10 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk, watch: Watch)
     faults = target.parts.nats.faults if target.parts.nats is not None else []
     earlier = len(faults)
     target.timeline = Timeline(frozenset(path for path in (*READY, target.settings.paths.ready) if path))
-    target.budget.allot(rule.requests)
+    requests, seconds = rule.bounds(target.settings)
+    target.budget.allot(requests)
     try:
-        async with asyncio.timeout(LONGEST) as bound, watch.over(rule.id, bound):
+        async with asyncio.timeout(seconds) as bound, watch.over(rule.id, bound):
             wrong = await target.settle() if rule.settles and _risk(rule) > Risk.READ else None
             if wrong:
                 probe.leave(wrong)
@@ -98,7 +97,7 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk, watch: Watch)
         probe.leave(str(reason))
     except Exception as problem:  # noqa: BLE001  a broken probe is evidence, never the end of the run
         if isinstance(problem, TimeoutError) and bound.expired():
-            probe.leave(watch.ill or f"the probe took longer than {LONGEST:g} s")
+            probe.leave(watch.ill or f"the probe took longer than {seconds:g} s")
         else:
             error = f"{type(problem).__name__}: {problem}"
     finally:

@@ -9,9 +9,13 @@ from readiness.model import Evidence, Exchange, Finding, Kind
 from readiness.probe.redaction import Redactor
 from readiness.probe.reply import Reply
 from readiness.probe.target import Target, unique
+from readiness.settings import TargetSettings
 
 if TYPE_CHECKING:
     from readiness.probe.toy import Toy
+
+LONGEST = 240.0
+"""Seconds that one probe may usually take."""
 
 
 class Risk(IntEnum):
@@ -45,6 +49,12 @@ class Probe:
     """Toys that are examined and clear."""
     bad: ClassVar["list[Toy]"] = []
     """Toys that are flagged, or of which an advisory one finds something to say."""
+
+    @classmethod
+    def bounds(cls, settings: TargetSettings) -> tuple[int, float]:
+        """Requests, and seconds with its waiting for the steady state included, that it may take at such a target."""
+        del settings
+        return cls.requests, LONGEST
 
     def __init__(self) -> None:
         self.examined = 0

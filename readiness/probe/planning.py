@@ -21,8 +21,9 @@ def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, mos
     probes = [(rule, rule.load()) for rule in rules if rule.language == "live"]
     for rule, probe in sorted(probes, key=lambda each: (Risk[each[1].risk.upper()], each[0].info.id)):
         why = left_out(probe, offers, allowed)
-        total += 0 if why else probe.requests
-        count = "-" if why else f"{probe.requests:,}"
+        requests, _ = probe.bounds(target)
+        total += 0 if why else requests
+        count = "-" if why else f"{requests:,}"
         lines.append(f"{count:>6}  {rule.info.id} ({probe.risk}): {why or rule.info.title}")
     again = " A gateway that the sandbox starts is also asked whether it is up." if target.launch else ""
     bound = f", and no more than {most:,} by --max-requests" if most < total else ""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from readiness.model import Exchange, Piece, Sent
+from readiness.model import Exchange, Measurement, Piece, Sent
 from readiness.probe.budget import Budget
 from readiness.probe.bus import Bus
 from readiness.probe.keeping import Recorder, text_of
@@ -57,6 +57,8 @@ class Target:
         self.parts = parts or Parts()
         self.client = Client(settings.headers)
         self.transcript: list[Exchange] = []
+        self.measured: list[Measurement] = []
+        """Tables of figures that probes brought."""
         self.timeline = Timeline()
         self.says: Callable[[str], None] = lambda what: None
         """Told what is asked or waited for, for who looks on."""
@@ -102,7 +104,7 @@ class Target:
         view.__dict__.update(self.__dict__)
         headers = self.settings.other_headers if other and self.settings.other_headers else self.settings.headers
         plain = urlsplit(self.url).hostname == "127.0.0.1"
-        view.client = Client(headers, f"127.1.{number // 250}.{number % 250 + 1}" if plain else None)
+        view.client = Client(headers, loopback(number) if plain else None)
         return view
 
     def at(self, url: str) -> Target | None:
@@ -290,6 +292,11 @@ def pause(reply: Reply, default: float = 0.5) -> float:
     """How long an answer asks to wait: Retry-After in seconds, else the default."""
     asked = reply.headers.get("retry-after", "")
     return min(float(asked), 65.0) if reply.status in {429, 503} and asked.isdigit() else default
+
+
+def loopback(number: int) -> str:
+    """The address of a client on loopback, by its number below 64,000."""
+    return f"127.1.{number // 250}.{number % 250 + 1}"
 
 
 def is_loopback(url: str) -> bool:

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "readiness probe http://127.0.0.1:8080": "tests/probe/test_cli_probe.py",
     "readiness probe http://127.0.0.1:8080 --risk write": "tests/probe/test_cli_probe.py",
     'readiness probe --launch "my-gateway --port {port} --upstream {upstream}/v1"': "tests/probe/test_cli_probe.py",
+    "readiness load": "tests/test_loadtest.py",
     "readiness gateway --port 8080": "tests/gateway/test_process.py",
     "curl -s localhost:8080/v1/chat/completions": "tests/gateway/test_http.py",
 }

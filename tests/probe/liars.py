@@ -61,5 +61,7 @@ LIARS = {
     "an unknown model that is sent on": Liar(Toy(models="forward"), "unknown-provider"),
     "a key file that everybody may read": Liar(Toy(key_file="any-mode"), "credential-files-private"),
     "answers that are mixed up": Liar(Toy(timeout=10.0, burst="mixes"), "burst-stable"),
+    "chats that wait for each other": Liar(Toy(load="one-by-one"), "load-stable", slow=True),
+    "memory that each chat leaves behind": Liar(Toy(load="leaks"), "load-stable", slow=True),
     "log lines that can be forged": Liar(Toy(inputs="log"), "input-sanitised"),
 }

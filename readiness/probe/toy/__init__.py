@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from readiness.load.asked import Load
 from readiness.settings import Limits, Nats, Paths, Rate, TargetSettings
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DECLARED = Rate(60, 3)
 KEY = "toy-client-key-2f6d8a"
 """What clients of a toy carry that asks for a key."""
+ASKED = Load(users=12, rate=40.0, duration=1.0, p50=0.6, p95=2.0, p99=4.0)
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class Toy:
     fixed (never asks)."""
     burst: str = "apart"
     """apart, mixes (answers of one for another), breaks (500), one-by-one."""
+    load: str = "holds"
+    """holds, fails (500 where more than two chats are open), one-by-one, leaks (memory, with each chat)."""
     inputs: str = "text"
     """text, header (a line break splits a header), log (writes what it got as it is), markup (HTML as it came), files
     (any path is a file)."""
@@ -117,7 +121,8 @@ class Toy:
         limits = Limits(body=1_000_000, rate=DECLARED, timeout=3.0, recovery=4.0, client=6.0, shutdown=5.0)
         nats = Nats(subject="toy.chat", tools="toy.tools") if self.nats else Nats()
         headers = {"Authorization": f"Bearer {KEY}"} if self.auth else {}
-        return TargetSettings(limits=limits, nats=nats, paths=Paths(metrics="/metrics"), headers=headers)
+        metrics = Paths(metrics="/metrics")
+        return TargetSettings(limits=limits, nats=nats, paths=metrics, headers=headers, load=ASKED)
 
     def launched(self) -> TargetSettings:
         """The same, started as a process by the sandbox."""

@@ -21,6 +21,7 @@ from readiness.probe.toy.bus import Bus
 from readiness.probe.toy.hop import Hop
 from readiness.probe.toy.metering import page
 from readiness.probe.toy.refusal import Refused, error, worded, write
+from readiness.probe.toy.strain import Strain
 from readiness.probe.toy.wrong import WRONG
 
 PLAIN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
@@ -67,7 +68,7 @@ class Gateway:
 
     def __init__(self, toy: Toy, hop: Hop, *, logs: bool) -> None:
         self.toy, self.hop, self.logs = toy, hop, logs
-        self.bus = Bus(toy, hop)
+        self.bus, self.strain = Bus(toy, hop), Strain(toy.load)
         self.leaving = False
         self.in_flight = 0
         self.admitted: dict[str, deque[float]] = defaultdict(deque)
@@ -145,7 +146,8 @@ class Gateway:
             return web.Response(text="OK")
         match request.path, request.method:
             case "/v1/chat/completions", "POST":
-                return await self._chat(request)
+                async with self.strain.borne():
+                    return await self._chat(request)
             case "/v1/chat/completions", _:
                 raise edge.wrong_method(self.toy)
             case "/v1/models", _:
