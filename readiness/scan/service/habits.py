@@ -26,7 +26,7 @@ KINDS = {
     "degrades": "a call whose failure is answered with nothing: whoever asked goes on without",
     "wrapped": "a function that is decorated with `what`",
     "breaker": "a check that holds back until the time has passed that a failure set; `what` sets it",
-    "cools": "a function that asks the clock and by its name tells what is out of order for a while",
+    "cools": "a function that by its name tells what rests for a while, and asks the clock, or what is healthy",
     "kept": "an answer is looked up and kept under a digest",
     "digest": "a digest is made",
     "traceparent": "it names the header of a trace",
@@ -171,6 +171,9 @@ class Habits(Look):
             function = self.outer(call)
             if function is not None and COOLING.search(function.name):
                 yield self.habit("cools", call)
+        for function in self.tree.functions if b"healthy" in self.file.data else ():
+            if "healthy" in function.name:
+                yield Habit("cools", self.names.key(function), (), self.file.location(function))
 
     @cached_property
     def timed(self) -> set[tuple[FunctionDef | None, str]]:
