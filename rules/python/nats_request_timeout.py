@@ -92,6 +92,10 @@ class Rule(PythonRule):
         "import nats\nfrom nats.errors import TimeoutError as Late\nfrom transports import Transport\n\nclass NatsTransport(Transport):\n    def __init__(self, nc: nats.NATS):\n        self.nc = nc\n\n    async def ask(self, data):\n        try:\n            return await self.nc.request('llm.chat', data, timeout=60)\n        except Late as problem:\n            raise TimeoutError('no answer in a minute') from problem\n",
     ]
     silent = [
+        {
+            "bus/client.py": "import nats\n\nclass Client:\n    async def ask(self, subject):\n        nc = await nats.connect()\n        return await nc.request(subject, b'', timeout=5)\n",
+            "bus/cli.py": "import asyncio\nfrom bus.client import Client\n\nasync def ask(subject):\n    print(await Client().ask(subject))\n\ndef main():\n    asyncio.get_event_loop().run_until_complete(ask('jobs'))\n",
+        },
         "import nats, requests\nrequests.request('GET', url, timeout=5)\n",
         "import nats\n\nasync def ask(session, url):\n    return await session.request('GET', url)\n",
         "# await nc.request('nats.subject', b'')\n",

@@ -34,6 +34,7 @@ class Rule(ServiceRule):
         "import time\nimport httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\ndef is_cooling_down(row):\n    return time.time() < row['until']\n\n@app.post('/ask')\ndef ask():\n    return httpx.post('https://up/x').json()\n",
     ]
     silent = [
+        "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\nclass Servers:\n    def __init__(self, servers):\n        self.servers = servers\n\n    def healthy_ones(self):\n        return [each for each in self.servers if each.answered_lately]\n\nservers = Servers([])\n\n@app.post('/ask')\ndef ask(body: dict):\n    return httpx.post(servers.healthy_ones()[0].url, json=body).json()\n",
         "import sqlite3\nimport time\nimport httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\nclass Store:\n    def __init__(self):\n        self.db = sqlite3.connect('state')\n\n    def is_circuit_open(self, name):\n        row = self.db.execute('SELECT until FROM state WHERE name = ?', (name,)).fetchone()\n        return row is not None and time.time() < row[0]\n\nstore = Store()\n\n@app.post('/ask')\ndef ask(name: str):\n    if store.is_circuit_open(name):\n        return {}\n    return httpx.post('https://up/x').json()\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import requests\nprint(requests.get('https://up/x', timeout=5).json())\n",
@@ -54,12 +55,17 @@ class Rule(ServiceRule):
             self.clear(at)
         if found or upkeep.used(BREAKERS):
             return
+        beyond = {each.function for each in upkeep.beyond}
+        for each in upkeep.habits("breaker"):
+            if beyond & upkeep.below(each.function).keys() or each.function in beyond:
+                self.leave(f"{each.at.path}:{each.at.line}: whether requests come this way cannot be read")
+                return
         for each in upkeep.habits("cools"):
             if is_asked(each, upkeep):
                 self.leave(f"{each.at.path}:{each.at.line}: whether this holds requests back cannot be read")
                 return
         self.flag(
-            upkeep.requests[0].at,
+            (upkeep.beyond or upkeep.requests)[0].at,
             "an upstream that keeps failing is asked by every request all the same: stop asking for a while, then try once",
         )
 

@@ -44,7 +44,7 @@ class Rule(PythonRule):
     ]
     silent = [
         "import asyncio\nimport nats\n\nasync def main(stop: asyncio.Event | None = None):\n    nc = await nats.connect()\n    try:\n        await stop.wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",
-        "import asyncio\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n@app.on_event('startup')\nasync def start():\n    async def register():\n        await registry.upsert('me')\n    asyncio.create_task(register())\n",
+        "import asyncio\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n@app.on_event('startup')\nasync def start():\n    async def register():\n        await registry.upsert(RuntimeNode('me'))\n    asyncio.create_task(register())\n",
         "import asyncio, nats\n\nasync def main():\n    nc = await nats.connect()\n    async def show(msg):\n        print(msg.subject)\n    try:\n        await nc.subscribe('>', cb=show)\n        await asyncio.Event().wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",
         "from http.server import HTTPServer\n\ndef main():\n    server = HTTPServer(('', 80), Page)\n    try:\n        server.serve_forever()\n    except KeyboardInterrupt:\n        server.server_close()\n\nmain()\n",
         "import nats\n\nasync def answer(msg):\n    await msg.respond(b'yes')\n\nasync def serve(nc):\n    await nc.subscribe('ask', cb=answer)\n\nasync def send(text):\n    nc = await nats.connect()\n    await nc.publish('say', text)\n    await nc.close()\n",

@@ -46,6 +46,10 @@ class Rule(ServiceRule):
     ]
     silent = [
         {
+            "bus/services.py": "import nats\n\nclass Services:\n    def __init__(self):\n        self.made = {}\n\n    async def serve(self, subject, cb):\n        self.nc = await nats.connect()\n        await self.nc.subscribe(subject, cb=cb)\n\n    async def start(self):\n        for each in self.made.values():\n            await each()\n",
+            "bus/cli.py": "import asyncio\nfrom importlib import import_module\nfrom bus.services import Services\n\nasync def start(name):\n    services = Services()\n    import_module(name).declare(services)\n    await services.serve('own', cb=getattr(services, name))\n    await asyncio.Event().wait()\n\nif __name__ == '__main__':\n    asyncio.run(start('mine'))\n",
+        },
+        {
             "peers/meet.py": "from aiohttp import web\n\nclass Meeting:\n    def __init__(self):\n        self.app = web.Application()\n        self.app.router.add_post('/hello', self.hello)\n\n    async def hello(self, request):\n        return web.json_response({})\n",
             "peers/__init__.py": "from peers.meet import Meeting\n",
         },

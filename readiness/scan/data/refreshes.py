@@ -29,8 +29,8 @@ MAKING = {"spawn", "open", "create", "launch", "start", "acquire"}
 DEEPEST = 4
 """Names of names that are followed."""
 BEGINNING = {
-    "__init__", "__post_init__", "__new__", "__enter__", "__aenter__", "setUp", "reset", "clear", "__next__",
-    "__anext__",
+    "__init__", "__post_init__", "model_post_init", "__attrs_post_init__", "__new__", "__enter__", "__aenter__",
+    "setUp", "reset", "clear", "__next__", "__anext__",
 }  # fmt: skip
 """Functions before which there is nothing to lose, or that are there to lose it, or to go on to the next page."""
 PREPARING = ("init", "setup", "set_up")

@@ -72,8 +72,12 @@ def replacements(state: State) -> Iterator[Replacement]:
 
 
 def _is_read(state: State, node: ast.AST) -> bool:
+    """Whether anybody uses what is kept; what is only compared, as a fingerprint is, nobody misses."""
+    tree = state.file.tree
     return any(
-        isinstance(getattr(use, "ctx", None), ast.Load) and node not in state.file.tree.ancestors(use)
+        isinstance(getattr(use, "ctx", None), ast.Load)
+        and node not in tree.ancestors(use)
+        and not isinstance(tree.parents[use], ast.Compare)
         for use, _ in state.uses()
     )
 

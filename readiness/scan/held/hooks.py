@@ -121,7 +121,8 @@ def _is_over_soon(file: PythonFile, call: ast.Call) -> bool:
 
 
 def _stays(call: ast.Call) -> bool:
-    return any(word in last_name(call.func).lower() for word in STAYING)
+    name = last_name(call.func)
+    return not name[:1].isupper() and any(word in name.lower() for word in STAYING)
 
 
 def _is_closed_here(file: PythonFile, call: ast.Call) -> bool:

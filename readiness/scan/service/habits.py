@@ -15,8 +15,8 @@ from readiness.scan.code.endless import Endless
 from readiness.scan.code.frameworks import DECLARING
 from readiness.scan.code.names import PARAMETER
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, text_of
-from readiness.scan.service.assembly import Look
 from readiness.scan.service.facts import Fact, Habit
+from readiness.scan.service.holding import Holding
 
 KINDS = {
     "retry": "a loop that tries a call again; `what` is called in it",
@@ -26,7 +26,7 @@ KINDS = {
     "degrades": "a call whose failure is answered with nothing: whoever asked goes on without",
     "wrapped": "a function that is decorated with `what`",
     "breaker": "a check that holds back until the time has passed that a failure set; `what` sets it",
-    "cools": "a function that asks the clock and by its name tells what is out of order for a while",
+    "cools": "a function that by its name tells what rests for a while, and asks the clock, or what is healthy",
     "kept": "an answer is looked up and kept under a digest",
     "digest": "a digest is made",
     "traceparent": "it names the header of a trace",
@@ -40,12 +40,6 @@ KINDS = {
     "unread-format": "logs are set up by something that cannot be read",
 }
 """The kinds of habits, and what each says."""
-CLOCKS = {"time", "monotonic", "now", "utcnow", "perf_counter", "clock", "_clock", "_now", "_monotonic"}
-"""Names of what tells the time, those of a clock that is passed included."""
-COOLING = re.compile(
-    r"(?i)cool(?:s|ing|_?down)|circuit|breaker|quarantin|black_?list|unhealthy|unavailable|unreachable"
-)
-"""In names of functions that hold something back; they only leave open what their structure does not show."""
 STATUSES = {"status", "status_code"}
 SETTING_UP = re.compile(
     r"(?i)_*(?:set_?up|configure|init|initiali[sz]e|enable|install|instrument|start|add|register)_?(?:[a-z]+_)*"
@@ -56,8 +50,6 @@ SETTING_UP = re.compile(
 LOGGING = re.compile(r"(?i)(?:set_?up|configure|init|install)_?(?:from|by|with|as|for)?_?(?:\w*)")
 """The same of a module that is about logs: `logging_config.configure_from_file`."""
 OF_LOGS = re.compile(r"(?i)[.~_]log(?:s|ging|gers?)?(?:_\w+)?$")
-FAILING = ("fail", "error", "trip", "open")
-"""In the names of functions that note a failure; they decide only beside the structure of a breaker."""
 RUNNING = {"asyncio.run", "anyio.run", "trio.run", "uvloop.run", "asyncio.Runner().run"}
 STAYING = re.compile(rb"nats|asyncio\.run|run_until_complete|__main__")
 """What stands in a file that may start something, or take messages in: only there it matters what waits."""
@@ -72,7 +64,7 @@ ASKING_AWAY = {"post", "put", "patch", "request", "send", "stream"}
 Loop = ast.For | ast.AsyncFor | ast.While
 
 
-class Habits(Look):
+class Habits(Holding):
     """The habits of one file."""
 
     def facts(self) -> Iterator[Fact]:
@@ -87,16 +79,6 @@ class Habits(Look):
         yield from self.set_ups()
         yield from self.starts()
         yield from self.staying() if STAYING.search(self.file.data) is not None else ()
-
-    def habit(self, kind: str, node: ast.AST, what: tuple[str, ...] = ()) -> Habit:
-        return Habit(kind, self.around(node), what, self.file.location(node))
-
-    def around(self, node: ast.AST) -> str:
-        function = self.outer(node)
-        return self.names.key(function) if function is not None else ""
-
-    def outer(self, node: ast.AST) -> FunctionDef | None:
-        return next((each for each in self.tree.ancestors(node) if isinstance(each, FunctionDef)), None)
 
     # ---- trying again
 
@@ -142,79 +124,6 @@ class Habits(Look):
                 refs = tuple(ref for ref in self.refs(func) if ref[0] in "<~")
                 if refs and last_name(func) not in DECLARING:
                     yield Habit("wrapped", self.names.key(function), refs, self.file.location(decorator))
-
-    # ---- holding back
-
-    def breakers(self) -> Iterator[Fact]:
-        """A time that is set where something failed, and compared with the clock elsewhere."""
-        if not self.timed:
-            return
-        stored: dict[tuple[ast.AST | None, str], str] = {}
-        assigns: list[ast.Assign | ast.AnnAssign] = [*self.tree.all(ast.Assign), *self.tree.all(ast.AnnAssign)]
-        for node in assigns:
-            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            name = _held(target)
-            if name and node.value is not None and self.tells_time(node.value) and self.is_of_failure(node):
-                stored[self.tree.class_of(node), name] = self.around(node)
-        for compare in self.tree.all(ast.Compare) if stored else ():
-            if self.tells_time(compare):
-                owner = self.tree.class_of(compare)
-                setters = {
-                    stored[owner, name] for each in below(compare) if (name := _held(each)) and (owner, name) in stored
-                }
-                if setters:
-                    yield self.habit("breaker", compare, tuple(sorted(setters - {""})))
-
-    def cooling(self) -> Iterator[Fact]:
-        """What may be a breaker whose times stand in a file, a database or a cache."""
-        for call in self.file.calls.named(*CLOCKS):
-            function = self.outer(call)
-            if function is not None and COOLING.search(function.name):
-                yield self.habit("cools", call)
-
-    @cached_property
-    def timed(self) -> set[tuple[FunctionDef | None, str]]:
-        """Names that hold the time, by the function around; empty where the file never asks for it."""
-        found: set[tuple[FunctionDef | None, str]] = set()
-        for call in self.file.calls.named(*CLOCKS):
-            found.add((self.outer(call), ""))
-            parent = self.tree.parents.get(call)
-            while isinstance(parent, ast.BinOp | ast.IfExp | ast.BoolOp):
-                parent = self.tree.parents.get(parent)
-            if isinstance(parent, ast.Assign):
-                found |= {(self.outer(call), each.id) for each in parent.targets if isinstance(each, ast.Name)}
-        return found
-
-    def tells_time(self, node: ast.expr) -> bool:
-        outer = self.outer(node)
-        return any(
-            (isinstance(each, ast.Call) and last_name(each.func) in CLOCKS)
-            or (isinstance(each, ast.Name) and (outer, each.id) in self.timed)
-            for each in below(node)
-        )
-
-    def is_of_failure(self, node: ast.AST) -> bool:
-        """Whether a statement runs when something failed: in a handler, or once failures were counted up to a bound."""
-        function = self.outer(node)
-        if function is None:
-            return False
-        for parent in self.tree.ancestors(node):
-            if isinstance(parent, ast.ExceptHandler):
-                return True
-            if isinstance(parent, ast.If) and any(_held(each) in self.counters for each in below(parent.test)):
-                return True
-            if parent is function:
-                break
-        return any(word in function.name.lower() for word in FAILING)
-
-    @cached_property
-    def counters(self) -> set[str]:
-        """Attributes and entries that are counted up by one."""
-        return {
-            _held(each.target)
-            for each in self.tree.all(ast.AugAssign)
-            if isinstance(each.op, ast.Add) and isinstance(each.value, ast.Constant) and each.value.value == 1
-        } - {""}
 
     # ---- keeping answers
 
@@ -395,10 +304,3 @@ def _gives_nothing(statement: ast.stmt) -> bool:
 def _is_counted(loop: Loop) -> bool:
     """`for attempt in range(3)`."""
     return isinstance(loop, ast.For) and isinstance(loop.iter, ast.Call) and last_name(loop.iter.func) == "range"
-
-
-def _held(node: ast.AST) -> str:
-    """The attribute, or the table, that keeps something beyond a call."""
-    if isinstance(node, ast.Subscript):
-        return _held(node.value) or last_name(node.value)
-    return node.attr if isinstance(node, ast.Attribute) else ""

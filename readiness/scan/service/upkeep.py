@@ -9,6 +9,8 @@ from functools import cached_property
 
 from readiness.model import Location
 from readiness.scan.service.facts import Deeds, Habit, Message, Use
+from readiness.scan.service.reaching import COMMON
+from readiness.scan.service.resolving import is_parameter, split
 from readiness.scan.service.service import ASKING, App, Function, Service
 from readiness.scan.service.traffic import CLIENTS, MODELS, begins
 
@@ -90,6 +92,8 @@ class Upkeep:
 
         What a command of it passes is defined inside of that command: it prints, or waits for one answer.
         """
+        if message.handlers and all(is_parameter(split(each)[0]) for each in message.handlers):
+            return True  # whoever passes it is not known
         called = {ref for key in message.handlers for ref in self.service.called_parameters(key)}
         given = {each for ref in called for each in self.service.followed(ref)}
         return bool(called) and not any(self.is_outermost(each) for each in given)
@@ -190,6 +194,14 @@ class Upkeep:
         found = (each for each in self.service.upstream if is_request(each.origin) and each.function in steps)
         told = (each for each in found if each.function in asked or leading[each.function] * FEW >= len(self.work))
         return tuple(sorted(told, key=order))
+
+    @cached_property
+    def beyond(self) -> tuple[Use, ...]:
+        """Upstream calls behind methods that the work calls by a name which too many classes have to be followed."""
+        called = {ref for each in self.led_to.values() for ref in each.to if ref[0] == "." and ref[1:] not in COMMON}
+        meant = (key for key in self.functions if self.is_method(key) and f".{key[:-1].rpartition('.')[2]}" in called)
+        keys = self.reached(meant).keys() - self.led_to.keys()
+        return tuple(each for each in self.service.upstream if is_request(each.origin) and each.function in keys)
 
     @cached_property
     def work(self) -> list[set[str]]:
