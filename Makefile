@@ -49,8 +49,9 @@ hooks: $(READY)
 	$(BIN)/python -m pytest tests/daily/prove_hooks.py
 
 # The reference gateway beside a bare pass-through of the same libraries (wants wrk): make bench-gateway REPEAT=1 PARTS=1
+# PEERS=1: beside LiteLLM and Portkey too, fetched once (wants node and npm).
 bench-gateway: $(READY)
-	@$(BIN)/python -m tests.bench.gateway $(if $(REPEAT),--repeat $(REPEAT)) $(if $(PARTS),--parts)
+	@$(BIN)/python -m tests.bench.gateway $(if $(REPEAT),--repeat $(REPEAT)) $(if $(PARTS),--parts) $(if $(PEERS),--peers)
 
 # The pages as a browser shows them, on a phone and on a desk: pictures in .audit/. Needs chromium.
 look: $(READY)

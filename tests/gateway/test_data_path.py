@@ -109,15 +109,16 @@ def test_an_alarm_can_be_brought_forward() -> None:
 
 @pytest.mark.parametrize("stop", [lambda alarm: alarm.set(None), Alarm.stop])
 def test_an_alarm_that_is_off_does_not_ring(stop: Callable[[Alarm], None]) -> None:
-    async def run() -> bool:
-        rang = asyncio.Event()
-        alarm = Alarm(asyncio.get_running_loop(), rang.set)
+    async def run() -> tuple[bool, list[str]]:
+        loop, rang, faults = asyncio.get_running_loop(), asyncio.Event(), list[str]()
+        loop.set_exception_handler(lambda _, context: faults.append(context["message"]))
+        alarm = Alarm(loop, rang.set)
         alarm.set(0.01)
         stop(alarm)
         await asyncio.sleep(0.1)
-        return rang.is_set()
+        return rang.is_set(), faults
 
-    assert not asyncio.run(run())
+    assert asyncio.run(run()) == (False, [])
 
 
 class Wire(asyncio.Transport):
