@@ -198,6 +198,13 @@ def test_a_store_that_is_not_there_is_told(bao: OpenBao, token_file: Path) -> No
     assert "cannot be reached" in refusal(vault(bao, token_file, address=f"http://127.0.0.1:{free_port()}"))
 
 
+def test_a_missing_ca_file_is_told(bao: OpenBao, token_file: Path, tmp_path: Path) -> None:
+    address = bao.address.replace("http", "https")
+    assert "ca_file cannot be read" in refusal(vault(bao, token_file, address=address, ca_file=tmp_path / "nix"))
+    # It speaks no TLS.
+    assert "ca_file names who vouches" in refusal(vault(bao, token_file, address=address))
+
+
 def test_a_store_that_is_silent_is_told(bao: OpenBao, token_file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
