@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from opentelemetry.context import Context
@@ -115,7 +115,7 @@ class Spans:
     def _child(self, name: str, attributes: Attributes) -> "_Child":
         parent = tracing.current.get() or tracing.begun({})
         flags = parent.flags if parent.parent_id else self._decided(parent)
-        span = replace(parent, span_id=secrets.token_hex(8), parent_id=parent.span_id, flags=flags)
+        span = Span(parent.trace_id, secrets.token_hex(8), parent.span_id, flags, parent.state)
 
         def tell(seconds: float, error: str | None) -> None:
             told = {**attributes, "error.type": error} if error else attributes
