@@ -99,7 +99,7 @@ class Gateway:
             (cache.ITEM, cache.guard(settings.cache_bytes, settings.cache_seconds, self._metrics.looked_up)),
         ]
         kept = [guard for item, guard in guards if item not in without]
-        handler = chat.handler(self._catalog, self._dispatch.asks, self._tools())
+        handler = chat.handler(self._catalog, self._dispatch.asks, self._tools(), settings.upstream_first_byte_seconds)
         answer = chain([answered, callers.introduce, *kept], handler)
 
         self._nats = self._nats_port(answer, without)

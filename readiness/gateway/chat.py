@@ -14,14 +14,17 @@ from readiness.gateway.upstreams import JSON_HEADERS, Ask, Order
 from readiness.gateway.upstreams.fallback import first_answer
 
 
-def handler(catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None) -> Handler:
-    """What stands behind all guards: one function for every route. `asks` holds what asks each upstream, by name."""
+def handler(catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None, first_byte: float | None = None) -> Handler:
+    """What stands behind all guards: one function for every route.
+
+    `asks` holds what asks each upstream, by name; `first_byte` is how long it is waited for where there is another.
+    """
     started = int(time.time())
 
     async def answer(call: Call) -> Reply:
         match call.route:
             case Route.CHAT:
-                return await _chat(call, catalog, asks, tools)
+                return await _chat(call, catalog, asks, tools, first_byte)
             case Route.MODELS:
                 return _models(catalog, started)
 
@@ -36,10 +39,12 @@ def _models(catalog: Catalog, created: int) -> Reply:
     return Reply(json.dumps({"object": "list", "data": data}).encode(), headers=JSON_HEADERS)
 
 
-async def _chat(call: Call, catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None) -> Reply:
+async def _chat(
+    call: Call, catalog: Catalog, asks: Mapping[str, Ask], tools: Tools | None, first_byte: float | None
+) -> Reply:
     request = chat_request(call.document, call.raw)
     if request.stream and not call.can_stream:
         raise BadRequest("Streaming is not offered over this transport; leave `stream` out.", param="stream")
     upstreams = [asks[name] for name in catalog.upstreams_of(request.model)]
-    ask = partial(first_answer, upstreams)
+    ask = partial(first_answer, upstreams, longest=first_byte)
     return await (tools.running(ask) if tools else ask)(Order(request, call.deadline))

@@ -28,6 +28,7 @@ from readiness.gateway.served import Served, Watch
 from readiness.gateway.tables import WorkQueue
 from readiness.gateway.upstreams.retry import asked_pause
 
+LONGEST_ID = 200  # bytes of the header that names an answer in a stream
 LONGEST_REST = 60  # seconds until a message is delivered again
 SIGNS_OF_LIFE = 3  # in the time after which the server would give the work to another
 TOO_SLOW, TOO_MANY, FAULT = 408, 429, 500
@@ -116,8 +117,9 @@ class Deliveries:
         if passing and (leaving or delivered < self.queue.max_deliver):
             await message.nak(None if leaving else _rest(delivered))
             return Outcome.RETURNED
-        await self._tell(client, to, message, fitted(reply, client))
-        if reply.status == OK:
+        answer = fitted(reply, client, spare=LONGEST_ID)
+        await self._tell(client, to, message, answer)
+        if answer.status == OK:
             await message.ack()
             return Outcome.ANSWERED
         await message.term()

@@ -31,10 +31,10 @@ def call_of(body: bytes, headers: Mapping[str, str]) -> Call:
     return Call(Route.CHAT, CLIENT, {"content-type": JSON_TYPE, **headers}, _once(body), len(body))
 
 
-def fitted(reply: Reply, client: Client) -> Reply:
-    """The reply, or that it is larger than a message may be."""
+def fitted(reply: Reply, client: Client, spare: int = 0) -> Reply:
+    """The reply, or that it is larger than a message may be; `spare` bytes are left for further headers."""
     # The client counts the body alone, the server the headers too: it would end the connection for all.
-    if len(reply.body) + _length(told(reply)) <= client.max_payload:
+    if len(reply.body) + _length(told(reply)) + spare <= client.max_payload:
         return reply
     return BadUpstream("The answer is larger than a NATS message may be.").reply()
 

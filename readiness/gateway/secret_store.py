@@ -30,7 +30,7 @@ class SecretStore:
         """The newest version of a secret; raises UsageError if it cannot be had, and never tells a value."""
         try:
             answer = self._read(path)
-        except (exceptions.VaultError, RequestException) as error:
+        except (exceptions.VaultError, OSError) as error:  # what requests raises is an OSError
             raise UsageError(
                 f"The secret {path} cannot be read from the store {self._settings.address}: {_fault(error)}."
             ) from None
@@ -94,5 +94,7 @@ def _fault(error: Exception) -> str:
             return "it does not answer in time"
         case exceptions.VaultError():
             return f"the store failed ({type(error).__name__})"
-        case _:
+        case RequestException():
             return "it cannot be reached"
+        case _:
+            return "ca_file cannot be read"

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     max_connections_per_client: Annotated[int, Field(gt=0)] = 256  # from one address; trusted_proxies are not bounded
     max_in_flight: Annotated[int, Field(gt=0)] = 512  # calls over both ports; beyond it the answer is `busy`
     upstream_attempts: Annotated[int, Field(ge=1, le=10)] = 3  # how often an upstream is asked for one answer, in all
+    # How long the first byte of an upstream is waited for, tries included, where the model has another upstream.
+    upstream_first_byte_seconds: Seconds | None = None  # None: an equal share of what is left of the request's time
     retry_first_wait_seconds: Seconds = 0.2  # the longest pause before the second try; it doubles with each one
     retry_longest_wait_seconds: Seconds = 5  # an upstream whose Retry-After is longer is not asked again
     breaker_failures: Annotated[int, Field(ge=1)] = 5  # in a row, then the upstream is left alone

@@ -114,7 +114,7 @@ class Spans:
     def _child(self, name: str, attributes: Attributes) -> "_Child":
         parent = tracing.current.get() or tracing.begun({})
         flags = parent.flags if parent.parent_id else self._decided(parent)
-        span = parent._replace(span_id=tracing.random_id(64), parent_id=parent.span_id, flags=flags)
+        span = Span(parent.trace_id, tracing.random_id(64), parent.span_id, flags, parent.state)
 
         def tell(seconds: float, error: str | None) -> None:
             told = {**attributes, "error.type": error} if error else attributes

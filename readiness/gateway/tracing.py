@@ -1,6 +1,6 @@
 """Traces go through: W3C Trace Context in, a span of our own, and out again to upstreams and over NATS.
 
-A span is told in the log line of its request, with its parent; nothing is exported.
+A span is told in the log line of its request, with its parent, and exported where a collector is named (`spans.py`).
 """
 
 import random

@@ -34,6 +34,7 @@ class WorkPort:
         self._check_period = check_period
         self._places = asyncio.Semaphore(self._queue.max_ack_pending)
         self._taking = asyncio.Lock()
+        self._pull: JetStreamContext.PullSubscription | None = None
         self._fault: str | None = "not connected"
 
     def start(self) -> None:
@@ -47,6 +48,8 @@ class WorkPort:
     async def leave(self) -> None:
         """Take no new messages, and give back those that are only held; returns when none is on its way to us."""
         self._leaving.set()
+        # At once: what is given back from now on must not come to us again.
+        await _end(self._pull)
         async with self._taking:
             pass
 
@@ -64,15 +67,14 @@ class WorkPort:
     async def _take(self, client: Client) -> None:
         if self._leaving.is_set():
             return
-        pull = await self._consumer(client)
+        pull = self._pull = await self._consumer(client)
         self._note(None)
         try:
             while not self._leaving.is_set() and self._connection.client() is client:
                 await self._take_one(client, pull)
         finally:
             # A drain would wait for it in vain: nats-py counts what a pull leaves over as not yet dealt with.
-            with suppress(Error):
-                await pull.unsubscribe()
+            await _end(pull)
 
     async def _consumer(self, client: Client) -> JetStreamContext.PullSubscription:
         queue, stream = self._queue, client.jetstream()
@@ -128,3 +130,9 @@ class WorkPort:
             level = logging.WARNING if fault else logging.INFO
             log.log(level, "work queue changed", extra={"fault": fault, "detail": detail})
         self._fault = fault
+
+
+async def _end(pull: JetStreamContext.PullSubscription | None) -> None:
+    with suppress(Error):
+        if pull:
+            await pull.unsubscribe()

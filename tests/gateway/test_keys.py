@@ -18,7 +18,7 @@ from tests.gateway.test_auth import ALICE, BOB, key_file
 from tests.gateway.test_observability import numbers
 from tests.gateway.upstream import Upstream
 
-SOON: dict[str, Any] = {"keys_period_seconds": 0.1}
+SOON: dict[str, Any] = {"keys_period_seconds": 0.05}
 
 
 def replace(path: Path, text: str, mode: int = 0o600) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -12,6 +14,7 @@ from aiohttp import web
 from readiness.gateway.upstreams.retry import asked_pause
 from readiness.probe.sockets import free_port
 from tests.gateway.harness import BOTH, PATIENCE, body
+from tests.gateway.test_observability import numbers
 from tests.gateway.test_upstreams import cut_before_headers, says
 from tests.gateway.upstream import Upstream, answer, chunk, first, hang, stream
 
@@ -155,3 +158,59 @@ def test_the_failure_of_the_last_upstream_is_told(start: Any, upstream: Upstream
         running = start(upstreams=upstreams)
         upstream.script = says(500)
         assert running.chat(body("m1")).error["code"] == "upstream_rate_limited"
+
+
+@contextmanager
+def both_serving(upstream: Upstream) -> Iterator[tuple[Upstream, list[dict[str, Any]]]]:
+    """A second upstream of the same model, and the settings that name both."""
+    with Upstream().running() as second:
+        yield (
+            second,
+            [{"name": name, "base_url": each.url} for name, each in {"up": upstream, "second": second}.items()],
+        )
+
+
+@BOTH
+def test_an_upstream_that_hangs_leaves_time_for_the_next(start: Any, upstream: Upstream, port: str) -> None:
+    with both_serving(upstream) as (second, upstreams):
+        running = start(upstreams=upstreams, request_timeout_seconds=3, upstream_attempts=3, breaker_failures=1)
+        upstream.script = hang
+        assert running.ask(port, body("m1")).status == 200
+        assert (len(upstream.seen), len(second.seen)) == (1, 1)
+        # A turn that is over is a failure of its upstream.
+        assert numbers(running, "gateway_upstream_left_alone") == {("up",): 1, ("second",): 0}
+        assert running.ask(port, body("m1")).status == 200
+        assert len(upstream.seen) == 1
+
+
+def test_a_stream_that_hangs_before_its_first_chunk_leaves_time_too(start: Any, upstream: Upstream) -> None:
+    with both_serving(upstream) as (_, upstreams):
+        running = start(upstreams=upstreams, upstream_first_byte_seconds=0.3)
+        upstream.script = hang
+        assert running.chat(body("m1", stream=True)).events[-1] == "[DONE]"
+        # One that has begun takes as long as it needs.
+        upstream.script = slow_stream
+        assert len(running.chat(body("m1", stream=True)).events) == 3
+        assert len(upstream.seen) == 2
+
+
+def test_the_last_upstream_has_all_the_time_that_is_left(start: Any, upstream: Upstream) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(1)
+        return await answer(request)
+
+    with both_serving(upstream) as (second, upstreams):
+        running = start(upstreams=upstreams, upstream_first_byte_seconds=0.2)
+        upstream.script, second.script = hang, slow
+        assert running.chat(body("m1")).status == 200
+        second.script = hang
+        running = start(upstreams=upstreams, request_timeout_seconds=0.5, nats_subject="late.chat")
+        found = running.chat(body("m1"))
+        assert (found.status, found.error["code"]) == (504, "upstream_timeout")
+
+
+async def slow_stream(request: web.Request) -> web.StreamResponse:
+    response = await stream(request, chunk("one"))
+    await asyncio.sleep(0.8)
+    await response.write(f"data: {chunk('two')}\n\ndata: [DONE]\n\n".encode())
+    return response

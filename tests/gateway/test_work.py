@@ -142,6 +142,23 @@ def test_an_answer_may_be_kept_in_a_stream(at_work: AtWork) -> None:
     assert outcomes == {"answered": 1}
 
 
+def test_an_answer_that_fits_only_without_its_headers_is_told(at_work: AtWork) -> None:
+    async def long(_: web.Request) -> web.StreamResponse:
+        empty = json.dumps({"id": "", "choices": []})
+        return web.json_response({"id": "x" * (1_048_576 - len(empty) - 100), "choices": []})
+
+    async def ask(queue: Queue) -> Any:
+        await queue.stream.add_stream(name="LONG", subjects=["long"])
+        await queue.put(body("m1"), "long")
+        answers = await queue.stream.subscribe("long")
+        return await answers.next_msg(PATIENCE)
+
+    at_work.upstream.script = long
+    found, outcomes = at_work.came_of(ask)
+    assert error_of(found) == "upstream_error"
+    assert outcomes == {"refused": 1}
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [(b"{", "invalid_request"), (body("nix"), "model_not_found"), (body("m1", stream=True), "invalid_request")],

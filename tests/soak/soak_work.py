@@ -3,12 +3,14 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from readiness.gateway.work import PULL_SECONDS
 from tests.gateway.harness import PATIENCE, NatsServer, body, gateway, wait_for
 from tests.gateway.test_auth import ALICE, key_file
 from tests.gateway.test_upstreams import says
@@ -39,6 +41,11 @@ def upstream() -> Iterator[Upstream]:
 def test_work_at_which_gateways_die_is_given_up_and_told(server: NatsServer, upstream: Upstream) -> None:
     assert after_a_kill(server, upstream, max_deliver=1) == "given_up"
     assert len(upstream.seen) == 1
+
+
+def test_an_idle_queue_holds_up_no_shutdown(server: NatsServer, upstream: Upstream) -> None:
+    with gateway(**working(server, upstream, shutdown_grace_seconds=600)):
+        time.sleep(5 * PULL_SECONDS)
 
 
 def test_long_work_is_given_to_nobody_else(server: NatsServer, upstream: Upstream) -> None:
