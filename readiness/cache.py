@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import time
 import zlib
 from collections.abc import Iterable, Mapping
@@ -35,6 +36,17 @@ TABLE = (
 HALVE = """
 DELETE FROM kept WHERE used <= (SELECT used FROM kept ORDER BY used LIMIT 1 OFFSET (SELECT count(*) / 2 FROM kept))
 """
+
+
+def usual_folder() -> Path | None:
+    """Where tools of this user keep what can be made again; None where the user has no home."""
+    told = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(told).is_absolute():
+        return Path(told) / "readiness"
+    try:
+        return Path.home() / ".cache" / "readiness"
+    except RuntimeError:
+        return None
 
 
 def digest(*parts: bytes | str) -> bytes:

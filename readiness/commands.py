@@ -12,6 +12,7 @@ from typing import NoReturn
 from readiness import audit as stages
 from readiness import console, settings, signals
 from readiness.baseline import NAME, Old, failing, load
+from readiness.cache import usual_folder
 from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
 from readiness.model import Run, Skipped
@@ -40,7 +41,7 @@ def scan(
     if "" in paths:
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]
-    kept = settings.cache_folder() if cache else None
+    kept = usual_folder() if cache else None
     chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept, comments=comments)
     known = stages.knowledge(chosen)
     old = old_findings(chosen, wanted=baseline)

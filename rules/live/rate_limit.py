@@ -8,7 +8,7 @@ import asyncio
 import time
 
 from readiness.probe import Probe, Reply, Target, pause, toy
-from readiness.settings import Rate
+from readiness.units import Rate
 
 SANE = Rate(500, 60)
 """A burst that any limit should notice, where the settings declare none (target.limits.rate)."""

@@ -15,7 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from readiness.settings import Limits, Nats, Rate, TargetSettings
+from readiness.settings import Limits, Nats, TargetSettings
+from readiness.units import Rate
 
 if TYPE_CHECKING:
     from readiness.probe.target import Parts

@@ -1,0 +1,46 @@
+"""The values that flow through the tool. All frozen; nothing here imports anything of ours."""
+
+from readiness.model.evidence import (
+    NO_PLACE,
+    Edit,
+    Evidence,
+    Exchange,
+    Finding,
+    Handler,
+    Item,
+    Kind,
+    Lane,
+    Location,
+    Measurement,
+    Outcome,
+    RuleInfo,
+    Run,
+    Sample,
+    Skipped,
+    Tier,
+)
+from readiness.model.report import Lapsed, Report, Sides, Verdict
+
+__all__ = [
+    "NO_PLACE",
+    "Edit",
+    "Evidence",
+    "Exchange",
+    "Finding",
+    "Handler",
+    "Item",
+    "Kind",
+    "Lane",
+    "Lapsed",
+    "Location",
+    "Measurement",
+    "Outcome",
+    "Report",
+    "RuleInfo",
+    "Run",
+    "Sample",
+    "Sides",
+    "Skipped",
+    "Tier",
+    "Verdict",
+]
