@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from readiness import looks
-from readiness.cache import Cache, digest, users_folder
+from readiness.cache import Cache, digest, usual_folder
 
 GRAIN = 2.0
 """Seconds. What changed this short before a scan may change again without another time: file systems count in steps,
@@ -40,7 +40,7 @@ class Answers:
     """Of one command: asked before the scan, and told after it."""
 
     def __init__(self, words: Sequence[str]) -> None:
-        self._folder = users_folder()
+        self._folder = usual_folder()
         today = date.today().isoformat()  # noqa: DTZ011  as waivers end
         here = os.getcwd()  # noqa: PTH109
         self._key = digest("answer", here, str(os.geteuid()), today, sys.version, sys.prefix, *words)

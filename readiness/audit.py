@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from readiness import __version__, baseline, checklist, pack
 from readiness.baseline import Old
@@ -54,8 +54,7 @@ def knowledge(settings: Settings) -> Knowledge:
         known = _recalled(packs, kept) if kept else Knowledge(packs, checklist.load(packs), pack.rule_files(packs))
         checklist.check(known.items, (rule.info for rule in known.rules), settings)
         if not kept:
-            items = [astuple(each) for each in known.items]
-            cache.put(key, [items, [[*astuple(each.info), each.language] for each in known.rules]])
+            cache.put(key, [known.items, [[*each.info, each.language] for each in known.rules]])
     return known
 
 
@@ -87,8 +86,7 @@ def fixes(paths: Sequence[Path], settings: Settings, known: Knowledge, found: Ru
     return static.fixes(paths, found, known.rules, settings, known.packs)
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(NamedTuple):
     """How far a run of probes may go."""
 
     risk: str | None = None

@@ -40,7 +40,7 @@ DELETE FROM kept WHERE used <= (SELECT used FROM kept ORDER BY used LIMIT 1 OFFS
 """
 
 
-def users_folder() -> Path | None:
+def usual_folder() -> Path | None:
     """Where tools of this user keep what can be made again; None where the user has no home."""
     told = os.environ.get("XDG_CACHE_HOME", "")
     if Path(told).is_absolute():

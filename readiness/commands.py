@@ -13,7 +13,7 @@ from readiness import audit as stages
 from readiness import console, settings, signals
 from readiness.answers import Answer, Answers
 from readiness.baseline import NAME, Old, failing, load
-from readiness.cache import users_folder
+from readiness.cache import usual_folder
 from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
 from readiness.looks import looked_at
@@ -47,7 +47,7 @@ def scan(
     if "" in paths:
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]
-    kept = users_folder() if cache else None
+    kept = usual_folder() if cache else None
     chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept, comments=comments)
     known = stages.knowledge(chosen)
     old = old_findings(chosen, wanted=baseline)

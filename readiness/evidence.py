@@ -69,7 +69,7 @@ def to_contract(report: Report) -> ReportJson:
                 each.left_out,
                 each.note,
                 each.error,
-                [SampleJson(**asdict(sample)) for sample in each.timeline],
+                [SampleJson(*sample) for sample in each.timeline],
             )
             for each in report.evidence
         ],

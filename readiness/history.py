@@ -11,7 +11,7 @@ from typing import NoReturn
 from readiness import audit as stages
 from readiness import baseline as files
 from readiness import commands, console, settings
-from readiness.cache import users_folder
+from readiness.cache import usual_folder
 from readiness.errors import UsageError
 from readiness.gate import FailOn
 from readiness.model import Report, Run
@@ -25,7 +25,7 @@ def baseline(
     if not paths and not saved:
         raise UsageError("nothing to accept: name the code, or reports with --saved")
     named = [Path(path) for path in paths]
-    chosen = replace(settings.load(named[0] if named else Path(), config), cache=users_folder())
+    chosen = replace(settings.load(named[0] if named else Path(), config), cache=usual_folder())
     known = stages.knowledge(chosen)
     runs = commands.scanned(named, chosen, known) if named else []
     runs += commands.saved(saved)[0] if saved else []

@@ -11,7 +11,7 @@ from typing import Any
 
 from readiness import console, settings
 from readiness.baseline import NAME
-from readiness.cache import users_folder
+from readiness.cache import usual_folder
 from readiness.masking import MASK, masked
 from readiness.settings import OF_THE_CALL, Settings
 
@@ -66,7 +66,7 @@ def _text(value: Any, table: str) -> str:
 
 def _of_the_call(chosen: Settings) -> Iterator[tuple[str, str, str]]:
     """What is no setting, and bears on a run all the same."""
-    cache = users_folder()
+    cache = usual_folder()
     told = "environment XDG_CACHE_HOME" if os.environ.get("XDG_CACHE_HOME") else "default"
     yield "cache", str(cache) if cache else "-", told
     if chosen.baseline is None and (chosen.base / NAME).is_file():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from readiness import audit as stages
-from readiness import commands, console, settings
+from readiness import commands, console, settings, units
 from readiness.errors import MissingExtra, UsageError
 from readiness.gate import FailOn
 from readiness.load import installed
@@ -81,8 +81,8 @@ def load(
 def _asked(own: Load, wanted: Wanted) -> Load:
     """The load of the settings with what the command line says in its place. Raises UsageError."""
     given: dict[str, Any] = {"users": wanted.users, "workers": wanted.workers}
-    given["rate"] = _parsed("--rate", wanted.rate, settings.per_second)
-    given["duration"] = _parsed("--duration", wanted.duration, settings.span)
+    given["rate"] = _parsed("--rate", wanted.rate, units.per_second)
+    given["duration"] = _parsed("--duration", wanted.duration, units.span)
     if wanted.bind and not wanted.master:
         raise UsageError("--bind says where a master waits for its workers: give --master too")
     if wanted.master and wanted.worker:
@@ -106,7 +106,7 @@ def _parsed(option: str, text: str | None, parse: Callable[[str], float]) -> flo
 
 def _only(known: stages.Knowledge) -> stages.Knowledge:
     """The item alone, which here must be known: a load test that did not come about is no pass."""
-    items = tuple(replace(each, tier=Tier.MUST) for each in known.items if each.id == ITEM)
+    items = tuple(each._replace(tier=Tier.MUST) for each in known.items if each.id == ITEM)
     rules = tuple(each for each in known.rules if each.info.item == ITEM and each.info.kind is Kind.LIVE)
     return replace(known, items=items, rules=rules)
 

@@ -9,10 +9,9 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from readiness.errors import UsageError
 from readiness.looks import looked_at
@@ -22,8 +21,7 @@ PLAIN = re.compile(rb'"""([^\\\r]+?)"""\n.*?\n\nclass Rule\(\w+\):\n    item = "
 """How a rule of ours begins. To make syntax trees of them all takes longer than to scan a small file."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleFile:
+class RuleFile(NamedTuple):
     """A rule on disk, and what it says of itself; read without running it."""
 
     info: RuleInfo

@@ -4,7 +4,6 @@ Nobody else reads configuration. Unknown keys are errors that name the nearest k
 """
 
 import datetime
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -16,10 +15,10 @@ from readiness.errors import UsageError
 from readiness.load.asked import Load
 from readiness.looks import asked_for, looked_at
 from readiness.model import Location
+from readiness.reader import Reader
+from readiness.units import Rate, per_second, rate, share, size, span
 
 MARKERS = (".git", "pyproject.toml", "readiness.toml")
-SIZES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
-SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
 SECRET_HEADER = re.compile(
     r"authorization|cookie|token|secret|password|credential|signature|keys?([-_]?(id|value|\d+))?$", re.IGNORECASE
@@ -38,14 +37,6 @@ class Waiver:
 
     reason: str
     until: datetime.date
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """At most `count` requests in `seconds`."""
-
-    count: int
-    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +205,7 @@ def _from(path: Path, table: Mapping[str, Any], root: Path, base: Path, origin: 
 
 def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
     """Settings from a table as it stands in the file; `origin` names it in errors."""
-    read = _Reader(origin)
+    read = Reader(origin)
     read.keys(table, {each.name for each in fields(Settings)} - OF_THE_CALL, "")
     return Settings(
         root=root,
@@ -229,7 +220,7 @@ def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Sett
     )
 
 
-def _pack(read: "_Reader", base: Path, named: str) -> Path:
+def _pack(read: Reader, base: Path, named: str) -> Path:
     """A folder, or `package:NAME` for an installed package, which is found without being imported."""
     if not named.startswith(INSTALLED):
         return base / named
@@ -242,7 +233,7 @@ def _pack(read: "_Reader", base: Path, named: str) -> Path:
     return Path(next(iter(found.submodule_search_locations)))
 
 
-def _target(read: "_Reader", table: Mapping[str, Any], base: Path) -> TargetSettings:
+def _target(read: Reader, table: Mapping[str, Any], base: Path) -> TargetSettings:
     read.keys(table, {each.name for each in fields(TargetSettings)}, "target")
     limits = read.table(table, "limits")
     read.keys(limits, {each.name for each in fields(Limits)}, "target.limits")
@@ -275,7 +266,7 @@ def _target(read: "_Reader", table: Mapping[str, Any], base: Path) -> TargetSett
     return target
 
 
-def _waiver(read: "_Reader", name: str, value: object) -> Waiver:
+def _waiver(read: Reader, name: str, value: object) -> Waiver:
     if not isinstance(value, dict) or set(value) != {"reason", "until"} or not str(value["reason"]).strip():
         raise read.wrong(f'waive.{name} needs a reason and a last day: {{ reason = "...", until = 2027-01-31 }}')
     until = value["until"]
@@ -300,55 +291,7 @@ def header(text: str) -> tuple[str, str]:
     return name, value
 
 
-def size(text: str) -> int:
-    """Bytes in "1 MB", "64 KiB", "1000". Raises ValueError."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
-    if not match or match[2] not in SIZES:
-        raise ValueError('a size is written like "1 MB" or "64 KiB"')
-    try:
-        return int(float(match[1]) * SIZES[match[2]])
-    except OverflowError as problem:
-        raise ValueError("a size is smaller than that") from problem
-
-
-def rate(text: str) -> Rate:
-    """The rate in "60/min", "5/s", "30/10s". Raises ValueError."""
-    match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{0,9})\s*([a-z]+)\s*", text.lower())
-    unit = match[3] if match and match[3] in SPANS else match[3].removesuffix("s") if match else ""
-    if not match or unit not in SPANS or int(match[1]) < 1:
-        raise ValueError('a rate is written like "60/min" or "30/10s"')
-    seconds = int(match[2] or 1) * SPANS[unit]
-    if not seconds:
-        raise ValueError('a rate is written like "60/min" or "30/10s"')
-    return Rate(int(match[1]), seconds)
-
-
-def per_second(text: str) -> float:
-    """Requests a second in "40/s", "600/min". Raises ValueError."""
-    given = rate(text)
-    return given.count / given.seconds
-
-
-def share(text: str) -> float:
-    """The share in "1%", "0.5 %", "0". Raises ValueError."""
-    match = re.fullmatch(r"\s*(\d{1,3}(?:\.\d{1,9})?)\s*%\s*", text) or re.fullmatch(r"\s*(0)\s*", text)
-    if not match or not float(match[1]) <= 100:
-        raise ValueError('a share is written like "1%"')
-    return float(match[1]) / 100
-
-
-def span(text: str) -> float:
-    """Seconds in "30 s", "500 ms", "2 min". Raises ValueError."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
-    if not match or (match[2] or "s") not in SPANS:
-        raise ValueError('a time is written like "30 s" or "2 min"')
-    seconds = float(match[1]) * SPANS[match[2] or "s"]
-    if not math.isfinite(seconds):
-        raise ValueError("a time is shorter than that")
-    return seconds
-
-
-def _consent(read: "_Reader", table: Mapping[str, Any]) -> Consent | None:
+def _consent(read: Reader, table: Mapping[str, Any]) -> Consent | None:
     if "consent" not in table:
         return None
     given = read.known(table, "consent", Consent)
@@ -359,7 +302,7 @@ def _consent(read: "_Reader", table: Mapping[str, Any]) -> Consent | None:
     return Consent(**given)
 
 
-def _load(read: "_Reader", target: Mapping[str, Any], base: Path) -> Load:
+def _load(read: Reader, target: Mapping[str, Any], base: Path) -> Load:
     table = read.table(target, "load")
     read.keys(table, {each.name for each in fields(Load)}, "target.load")
     times = dict.fromkeys(("duration", "deadline", "p50", "p95", "p99", "patience"), span)
@@ -377,7 +320,7 @@ def _load(read: "_Reader", target: Mapping[str, Any], base: Path) -> Load:
     return load
 
 
-def _wait(read: "_Reader", table: Mapping[str, Any]) -> float:
+def _wait(read: Reader, table: Mapping[str, Any]) -> float:
     given = read.plain(table, "start_timeout", (int, float), default=60)
     if not 0 < given <= LONGEST_START:  # nan is neither
         raise read.wrong(f"target.start_timeout is a number of seconds, more than 0 and a day at most, not {given!r}")
@@ -393,59 +336,3 @@ def _toml(path: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: no such configuration file") from problem
     except (OSError, ValueError) as problem:
         raise UsageError(f"{path}: {problem}") from problem
-
-
-class _Reader:
-    """Takes typed values out of a table, with errors that say where and what was wanted."""
-
-    def __init__(self, origin: str) -> None:
-        self.origin = origin
-
-    def wrong(self, what: str) -> UsageError:
-        return UsageError(f"{self.origin}: {what}")
-
-    def keys(self, table: Mapping[str, Any], known: set[str], where: str) -> None:
-        for key in table:
-            if key not in known:
-                import difflib
-
-                near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0)
-                name = f"{where}.{key}" if where else key
-                raise self.wrong(f"unknown key {name}; the nearest known one is {near[0]}")
-
-    def plain(self, table: Mapping[str, Any], key: str, kind: Any, default: Any = None) -> Any:
-        value = table.get(key, default)
-        if value is not default and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
-            raise self.wrong(f"{key} has the wrong type: {value!r}")
-        return value
-
-    def table(self, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-        value: Mapping[str, Any] = self.plain(table, key, dict, default={})
-        return value
-
-    def strings(self, table: Mapping[str, Any], key: str) -> list[str]:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise self.wrong(f'{key} is a list of strings, as in ["vendor/*"]')
-        return value
-
-    def texts(self, table: Mapping[str, Any], key: str) -> Mapping[str, str]:
-        value = self.table(table, key)
-        for name, each in value.items():
-            if not isinstance(each, str) or not each.strip():
-                raise self.wrong(f"{key}.{name} needs a text that is not empty")
-        return value
-
-    def known(self, table: Mapping[str, Any], key: str, shape: type[Any]) -> dict[str, Any]:
-        value = self.texts(table, key)
-        self.keys(value, {each.name for each in fields(shape)}, f"target.{key}")
-        return dict(value)
-
-    def parsed(self, table: Mapping[str, Any], key: str, parse: Any, where: str = "limits") -> Any:
-        value = table.get(key)
-        if value is None:
-            return None
-        try:
-            return parse(str(value))
-        except ValueError as problem:
-            raise self.wrong(f"target.{where}.{key}: {problem}, not {value!r}") from problem

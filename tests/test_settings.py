@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readiness import settings
+from readiness import settings, units
 from readiness.errors import UsageError
 from readiness.load.asked import Load
-from readiness.settings import Limits, Nats, Paths, Rate, Settings, TargetSettings, Waiver
+from readiness.settings import Limits, Nats, Paths, Settings, TargetSettings, Waiver
+from readiness.units import Rate
 from tests.report.values import laws
 
 FULL = """
@@ -199,32 +200,32 @@ SPANS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "m": 60, "Min": 60, "minute
 @laws
 @given(st.integers(0, 10**9), blanks, st.sampled_from(sorted(SIZES)), blanks)
 def test_a_size_is_its_number_of_bytes(count: int, before: str, unit: str, after: str) -> None:
-    assert settings.size(f"{before}{count}{after}{unit}{before}") == count * SIZES[unit]
+    assert units.size(f"{before}{count}{after}{unit}{before}") == count * SIZES[unit]
 
 
 @laws
 @given(st.integers(0, 10**6), blanks, st.sampled_from(sorted(SPANS)), blanks)
 def test_a_time_is_its_number_of_seconds(count: int, before: str, unit: str, after: str) -> None:
-    assert settings.span(f"{before}{count}{after}{unit}{before}") == count * SPANS[unit]
+    assert units.span(f"{before}{count}{after}{unit}{before}") == count * SPANS[unit]
 
 
 @laws
 @given(st.integers(1, 10**6), st.integers(1, 10**4) | st.just(""), st.sampled_from(sorted(set(SPANS) - {""})), blanks)
 def test_a_rate_is_its_count_in_its_seconds(count: int, every: int | str, unit: str, blank: str) -> None:
     wanted = Rate(count, int(every or 1) * SPANS[unit])
-    assert settings.rate(f"{count}{blank}/{blank}{every}{blank}{unit}") == wanted
+    assert units.rate(f"{count}{blank}/{blank}{every}{blank}{unit}") == wanted
     if len(unit) > 2:
-        assert settings.rate(f"{count}/{every}{unit}s") == wanted
+        assert units.rate(f"{count}/{every}{unit}s") == wanted
 
 
 @pytest.mark.parametrize(
     ("parse", "text", "value"),
     [
-        (settings.size, "1.5 MB", 1_500_000),
-        (settings.size, "0.5KiB", 512),
-        (settings.span, "0.25", 0.25),
-        (settings.span, "1.5 min", 90.0),
-        (settings.rate, "30/10s", Rate(30, 10)),
+        (units.size, "1.5 MB", 1_500_000),
+        (units.size, "0.5KiB", 512),
+        (units.span, "0.25", 0.25),
+        (units.span, "1.5 min", 90.0),
+        (units.rate, "30/10s", Rate(30, 10)),
     ],
 )
 def test_parts_are_read(parse: Callable[[str], object], text: str, value: object) -> None:
@@ -233,20 +234,20 @@ def test_parts_are_read(parse: Callable[[str], object], text: str, value: object
 
 def test_a_size_beyond_all_sizes_is_refused() -> None:
     with pytest.raises(ValueError, match="a size is"):
-        settings.size("9" * 400)
+        units.size("9" * 400)
 
 
 @pytest.mark.parametrize("text", ["9" * 400, "9" * 308 + " h"])
 def test_a_time_beyond_all_times_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a time is shorter"):
-        settings.span(text)
+        units.span(text)
 
 
 WRONG = ["", " ", "-1", "+1", "1e3", "MB", "s", "1 2", "1 XB", "1,5", ".5", "1.", "nan", "inf", "1 MB!", "0x10", "1\0"]
 
 
 @pytest.mark.parametrize("text", WRONG)
-@pytest.mark.parametrize("parse", [settings.size, settings.span, settings.rate], ids=lambda parse: parse.__name__)
+@pytest.mark.parametrize("parse", [units.size, units.span, units.rate], ids=lambda parse: parse.__name__)
 def test_what_is_no_figure_is_refused(parse: Callable[[str], object], text: str) -> None:
     with pytest.raises(ValueError, match="is written like"):
         parse(text)
@@ -255,18 +256,18 @@ def test_what_is_no_figure_is_refused(parse: Callable[[str], object], text: str)
 @pytest.mark.parametrize("text", ["0/s", "10/0s", "60", "60/", "/s", "60/10", "60/-1s", "1.5/s", "60/s/s", "60/day"])
 def test_what_is_no_rate_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="a rate is written like"):
-        settings.rate(text)
+        units.rate(text)
 
 
 @laws
 @given(st.text(max_size=12))
 def test_any_text_is_a_figure_or_refused_and_never_negative(text: str) -> None:
-    for parse in (settings.size, settings.span):
+    for parse in (units.size, units.span):
         try:
             assert parse(text) >= 0
         except ValueError as problem:
             assert "is written like" in str(problem)  # noqa: PT017  either way is right
     try:
-        assert settings.rate(text).count >= 1
+        assert units.rate(text).count >= 1
     except ValueError as problem:
         assert "is written like" in str(problem)  # noqa: PT017

@@ -9,7 +9,7 @@ import time
 
 from readiness.probe import Probe, Reply, Target, pause, toy
 from readiness.probe.volley import at_once
-from readiness.settings import Rate
+from readiness.units import Rate
 
 SANE = Rate(500, 60)
 """A burst that any limit should notice, where the settings declare none (target.limits.rate)."""

@@ -16,7 +16,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from readiness.load.asked import Load
-from readiness.settings import Limits, Nats, Paths, Rate, TargetSettings
+from readiness.settings import Limits, Nats, Paths, TargetSettings
+from readiness.units import Rate
 
 if TYPE_CHECKING:
     from readiness.probe.target import Parts
