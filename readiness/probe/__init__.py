@@ -81,7 +81,7 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk, watch: Watch)
         return probe.evidence(target.redactor)
     error = None
     began = target.parts.process
-    target.budget.allot(rule.requests)
+    target.budget.allot(rule.requests, rule.asks)
     try:
         async with asyncio.timeout(LONGEST) as bound, watch.over(rule.id, bound):
             wrong = await target.settle() if rule.settles and _risk(rule) > Risk.READ else None

@@ -28,6 +28,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "read"
     requests = 700
+    asks = {"GET": 700, "chat": 200}
     good = [toy.Toy()]
     bad = [
         toy.Toy(health="none"),

@@ -20,6 +20,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 160
+    asks = {"GET": 60, "chat": 28}
     good = [toy.Toy()]
     bad = [
         toy.Toy(metrics="none"),

@@ -25,6 +25,7 @@ class Rule(Probe):
     risk = "write"
     stains = True
     requests = 120
+    asks = {"chat": 60, "GET": 60, "NATS": 10}
     good = [toy.Toy()]
     bad = [
         toy.Toy(errors="relays"),

@@ -25,6 +25,7 @@ class Rule(Probe):
     needs = {"http", "logs"}
     risk = "write"
     requests = 60
+    asks = {"chat": 50, "GET": 10}
     good = [toy.Toy()]
     bad = [
         toy.Toy(logs="text"),
