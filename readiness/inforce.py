@@ -15,8 +15,9 @@ from readiness.cache import usual_folder
 from readiness.masking import MASK, masked
 from readiness.settings import OF_THE_CALL, Settings
 
-SECRET = {"target.env", "target.headers", "target.other_headers"}
-"""Tables whose values may be secrets; a placeholder is none."""
+SECRET = {"target.env", "target.headers", "target.other_headers", "target.nats.password", "target.nats.system_password"}
+SECRET |= {"target.consent.token"}
+"""Settings, and tables of them, whose values may be secrets; a placeholder is none."""
 SECTION = re.compile(r"\s*\[([^\[\]]+)\]")
 KEY = re.compile(r"\s*([\w\"'.-]+)\s*=")
 
@@ -59,7 +60,8 @@ def _text(value: Any, table: str) -> str:
     if isinstance(value, tuple):
         return ", ".join(_text(each, table) for each in value)
     if is_dataclass(value):
-        return ", ".join(f"{each.name} {getattr(value, each.name)}" for each in fields(value))
+        inside = ((each.name, getattr(value, each.name)) for each in fields(value))
+        return ", ".join(f"{name} {_text(one, f'{table}.{name}')}" for name, one in inside)
     text = str(value).lower() if isinstance(value, bool) else masked(str(value))
     return console.plain(text)
 

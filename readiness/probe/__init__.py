@@ -85,7 +85,7 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk, watch: Watch)
     earlier = len(faults)
     target.timeline = Timeline(frozenset(path for path in (*READY, target.settings.paths.ready) if path))
     requests, seconds = rule.bounds(target.settings)
-    target.budget.allot(requests)
+    target.budget.allot(requests, rule.asks)
     try:
         async with asyncio.timeout(seconds) as bound, watch.over(rule.id, bound):
             wrong = await target.settle() if rule.settles and _risk(rule) > Risk.READ else None

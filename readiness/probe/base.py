@@ -1,5 +1,6 @@
 """What a probe is: one class that looks at a target, clears what is right and flags what is wrong."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
@@ -45,6 +46,9 @@ class Probe:
     """Whether it only advises: what it finds is shown, and neither that nor its silence bears on the item."""
     requests: ClassVar[int] = 300
     """How many it may make at most; `--plan` prints it, and the run holds it to that."""
+    asks: ClassVar[Mapping[str, int]] = {}
+    """Of these, how many of each kind at most: a method, chat (a POST to the chat path), bytes (on a socket of its
+    own), NATS, TLS. Kinds that are not named are then not asked. Empty: only the sum is known."""
     good: ClassVar["list[Toy]"] = []
     """Toys that are examined and clear."""
     bad: ClassVar["list[Toy]"] = []

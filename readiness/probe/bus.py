@@ -32,7 +32,7 @@ class Bus:
         self, payload: bytes, label: str, *, seconds: float = 5.0, headers: Mapping[str, str] | None = None
     ) -> Reply:
         """One request and its answer. 200 stands for a JSON object without `error`, 500 for any other."""
-        self._target.budget.take()
+        self._target.budget.take(kind="NATS")
         self._target.says(f"NATS request {self.subject} {label}")
         started = time.monotonic()
         try:
@@ -43,7 +43,7 @@ class Bus:
 
     async def flood(self, payloads: Sequence[bytes], label: str, seconds: float) -> list[Reply]:
         """All of them at once on one connection, each waiting so many seconds for its answer."""
-        self._target.budget.take(len(payloads))
+        self._target.budget.take(len(payloads), "NATS")
         self._target.says(f"{len(payloads)} NATS requests {label}")
         try:
             async with asyncio.timeout(seconds + 10), self.connected() as connection:

@@ -27,7 +27,7 @@ class Handshake:
 
 async def handshake(target: Target, *, outdated: bool = False) -> Handshake:
     """Shake hands as any client does, or offer nothing newer than TLS 1.1. Raises BudgetSpent."""
-    target.budget.take()
+    target.budget.take(kind="TLS")
     context = _outdated() if outdated else target.parts.trust or ssl.create_default_context()
     parts = urlsplit(target.url)
     host, port = parts.hostname or "", parts.port or 443

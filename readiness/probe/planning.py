@@ -12,7 +12,7 @@ FIRST = 1
 
 
 def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, most: int) -> str:
-    """One line a probe, in the order in which they run, with the most requests that each may make."""
+    """One line a probe, in the order in which they run, with the most requests that each may make, of each kind too."""
     offers = offered(target)
     lines, total = [f"{FIRST:>6}  GET /  to see that somebody is there"], FIRST
     if not target.launch:
@@ -24,10 +24,12 @@ def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, mos
         requests, _ = probe.bounds(target)
         total += 0 if why else requests
         count = "-" if why else f"{requests:,}"
-        lines.append(f"{count:>6}  {rule.info.id} ({probe.risk}): {why or rule.info.title}")
+        kinds = "" if why else "".join(f", {most} {kind}" for kind, most in probe.asks.items())
+        lines.append(f"{count:>6}  {rule.info.id} ({probe.risk}{kinds}): {why or rule.info.title}")
     again = " A gateway that the sandbox starts is also asked whether it is up." if target.launch else ""
     bound = f", and no more than {most:,} by --max-requests" if most < total else ""
-    return "\n".join([*lines, f"{total:>6,}  requests at most{bound}.{again}", ""])
+    said = "What a probe needs beyond its kinds is asked to see that the target is in its steady state."
+    return "\n".join([*lines, said, f"{total:>6,}  requests at most{bound}.{again}", ""])
 
 
 def offered(target: TargetSettings) -> set[str]:

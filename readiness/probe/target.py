@@ -134,7 +134,7 @@ class Target:
         label: str | None = None,
     ) -> Reply:
         """One request and its answer, read up to 2 MB and never decompressed. Raises BudgetSpent."""
-        self.budget.take()
+        self.budget.take(kind="chat" if (method, path) == ("POST", self.settings.paths.chat) else method)
         shown = label or f"{method} {path}"
         self.says(shown)
         given = {"accept-encoding": "identity", **({} if anonymous else self.client.headers), **(headers or {})}
@@ -211,7 +211,7 @@ class Target:
         self, label: str, pieces: AsyncIterator[bytes], *, seconds: float = SECONDS, linger: float = 0.0
     ) -> Reply:
         """What the caller likes on a connection of its own, request line and all, and the first answer to it."""
-        self.budget.take()
+        self.budget.take(kind="bytes")
         self.says(label)
         recorder = Recorder()
         where = Endpoint.of(self.url, self.client.address)
@@ -248,7 +248,8 @@ class Target:
         """
         until = time.monotonic() + (seconds if self.budget.settled else min(seconds, AGAIN))
         while True:
-            reply = await self._usual()
+            with self.budget.any_kind():
+                reply = await self._usual()
             self.budget.settled = reply.ok
             if reply.ok:
                 return None

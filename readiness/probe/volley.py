@@ -11,8 +11,8 @@ SECONDS = 30.0
 
 async def at_once(target: Target, text: str, count: int) -> list[Reply]:
     """So many chats of one client, or requests for its models where a chat would cost money. Raises BudgetSpent."""
-    target.budget.take(count)
     free = target.parts.upstream is not None
+    target.budget.take(count, "chat" if free else "GET")
     paths, body = target.settings.paths, target.chat_body(text) if free else b""
     line = f"POST {paths.chat}" if free else f"GET {paths.models}"
     given = {"host": urlsplit(target.url).netloc, **target.client.headers, "connection": "close"}

@@ -102,7 +102,8 @@ class _Beside(Budget):
         super().__init__(of.requests, of.seconds, of.concurrency, of.started)
         self._of = of
 
-    def take(self, count: int = 1) -> None:
+    def take(self, count: int = 1, kind: str = "") -> None:
+        del kind
         share = self._of.share
         self._of.share = None
         try:

@@ -20,6 +20,7 @@ class Rule(Probe):
     risk = "write"
     advisory = True
     requests = 20
+    asks = {"chat": 20}
     good = [toy.Toy(auth="checked"), toy.Toy(auth="passes")]
     bad = [toy.Toy(auth="ignored"), toy.Toy(auth="any"), toy.Toy(auth="crash")]
 

@@ -34,6 +34,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 20
+    asks = {"GET": 1}
     good = [toy.Toy()]
     bad = [toy.Toy(catalog="dies"), toy.Toy(catalog="stuck")]
 

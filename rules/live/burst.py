@@ -24,6 +24,7 @@ class Rule(Probe):
     risk = "load"
     stains = True
     requests = 170
+    asks = {"chat": 100}
     good = [toy.Toy(timeout=10.0)]
     bad = [
         toy.Toy(timeout=10.0, burst="mixes"),

@@ -32,6 +32,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 400
+    asks = {"GET": 380, "chat": 20}
     good = [toy.Toy()]
     bad = [toy.Toy(catalog="live"), toy.Toy(catalog="clears"), toy.Toy(catalog="stuck")]
 

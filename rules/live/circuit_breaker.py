@@ -25,6 +25,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 300
+    asks = {"chat": 300}
     good = [toy.Toy(), toy.Toy(retry="none")]
     bad = [toy.Toy(breaker="none"), toy.Toy(breaker="stuck")]
 

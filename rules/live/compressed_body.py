@@ -18,6 +18,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 40
+    asks = {"chat": 40}
     good = [toy.Toy(), toy.Toy(body_check="count")]
     bad = [toy.Toy(body_limit=None), toy.Toy(body_check="declared")]
 

@@ -22,6 +22,7 @@ class Rule(Probe):
     needs = {"http", "process"}
     risk = "write"
     requests = 400
+    asks = {"GET": 400}
     good = [toy.Toy(key_file="checked")]
     bad = [toy.Toy(key_file="any-mode"), toy.Toy(key_file="silent")]
 

@@ -16,6 +16,7 @@ class Rule(Probe):
     risk = "read"
     advisory = True
     requests = 10
+    asks = {"GET": 10, "OPTIONS": 10}
     good = [toy.Toy()]
     bad = [toy.Toy(origins="any"), toy.Toy(origins="echoes")]
 

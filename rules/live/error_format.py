@@ -21,6 +21,7 @@ class Rule(Probe):
     risk = "write"
     stains = True
     requests = 160
+    asks = {"chat": 60, "GET": 24, "PUT": 24, "NATS": 2}
     good = [toy.Toy(), toy.Toy(nats="recovers")]
     bad = [
         toy.Toy(errors="two-shapes"),

@@ -29,6 +29,7 @@ class Rule(Probe):
     risk = "read"
     stains = True
     requests = 700
+    asks = {"GET": 700, "chat": 200}
     good = [toy.Toy()]
     bad = [
         toy.Toy(health="none"),

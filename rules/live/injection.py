@@ -23,6 +23,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 90
+    asks = {"bytes": 30, "chat": 15, "GET": 1}
     good = [toy.Toy()]
     bad = [toy.Toy(inputs="header", models="forward"), toy.Toy(inputs="markup"), toy.Toy(inputs="files")]
 

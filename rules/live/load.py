@@ -33,6 +33,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "load"
     stains = True
+    asks = {"chat": BEFORE}  # beside those of the load itself
     good = [toy.Toy()]
     bad = [toy.Toy(load="fails"), toy.Toy(load="one-by-one")]
 

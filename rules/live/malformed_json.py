@@ -15,6 +15,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 260
+    asks = {"chat": 260}
     good = [toy.Toy()]
     bad = [
         toy.Toy(malformed="crash"),

@@ -15,6 +15,7 @@ class Rule(Probe):
     risk = "write"
     advisory = True
     requests = 20
+    asks = {"GET": 5, "PUT": 5, "PATCH": 5, "DELETE": 5}
     good = [toy.Toy()]
     bad = [toy.Toy(methods="nameless"), toy.Toy(methods="missing"), toy.Toy(methods="any")]
 

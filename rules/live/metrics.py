@@ -20,6 +20,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 160
+    asks = {"GET": 120, "chat": 80}
     good = [toy.Toy()]
     bad = [
         toy.Toy(metrics="none"),

@@ -33,6 +33,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 600
+    asks = {"GET": 400, "NATS": 300, "chat": 1}
     good = [toy.Toy(nats="recovers")]
     bad = [toy.Toy(nats="gives-up"), toy.Toy(nats="lies")]
 

@@ -22,6 +22,7 @@ class Rule(Probe):
     risk = "load"
     stains = True
     requests = 450
+    asks = {"NATS": 401, "chat": 4}
     good = [toy.Toy(nats="recovers")]
     bad = [
         toy.Toy(nats="recovers", nats_fault="drops"),

@@ -29,6 +29,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 500
+    asks = {"GET": 400, "NATS": 200, "chat": 1}
     good = [toy.Toy(nats="recovers")]
     bad = [toy.Toy(nats="lies"), toy.Toy(nats="recovers", health="flush")]
 

@@ -23,6 +23,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 700
+    asks = {"NATS": 350, "GET": 350, "chat": 4}
     good = [toy.Toy(nats="recovers")]
     bad = [toy.Toy(nats="gives-up"), toy.Toy(nats="recovers", nats_fault="arity")]
 

@@ -33,6 +33,7 @@ class Rule(Probe):
     risk = "write"
     stains = True
     requests = 30
+    asks = {"NATS": 30}
     good = [toy.Toy(nats="recovers")]
     bad = [
         toy.Toy(nats="recovers", nats_fault="silent"),

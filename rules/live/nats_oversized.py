@@ -15,6 +15,7 @@ class Rule(Probe):
     needs = {"http", "nats", "faults"}
     risk = "write"
     requests = 10
+    asks = {"NATS": 10}
     good = [toy.Toy(nats="recovers")]
     bad = [
         toy.Toy(nats="recovers", nats_fault="any-size"),

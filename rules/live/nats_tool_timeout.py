@@ -18,6 +18,7 @@ class Rule(Probe):
     risk = "write"
     stains = True
     requests = 12
+    asks = {"NATS": 12}
     good = [toy.Toy(nats="recovers")]
     bad = [
         toy.Toy(nats="recovers", nats_fault="stuck-tool"),

@@ -23,6 +23,7 @@ class Rule(Probe):
     item = "body-size-limited"
     needs = {"http"}
     risk = "write"
+    asks = {"bytes": 4, "chat": 2}
     good = [toy.Toy(), toy.Toy(body_limit=1_000_000, body_check="count")]
     bad = [toy.Toy(body_limit=None), toy.Toy(body_check="declared"), toy.Toy(body_check="afterwards")]
 

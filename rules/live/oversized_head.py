@@ -23,6 +23,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 20
+    asks = {"chat": 20, "bytes": 3}
     good = [toy.Toy()]
     bad = [toy.Toy(head="long"), toy.Toy(head="many")]
 

@@ -31,6 +31,7 @@ class Rule(Probe):
     settles = False
     stains = True
     requests = 6000
+    asks = {"chat": 6000, "GET": 6000}
     good = [toy.Toy()]
     bad = [
         toy.Toy(rate=None),

@@ -18,6 +18,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 60
+    asks = {"chat": 20, "bytes": 8}
     good = [toy.Toy()]
     bad = [toy.Toy(framing="first-length"), toy.Toy(framing="chunks-win")]
 

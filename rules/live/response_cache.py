@@ -17,6 +17,7 @@ class Rule(Probe):
     needs = {"http", "upstream"}
     risk = "write"
     requests = 30
+    asks = {"chat": 30}
     good = [toy.Toy()]
     bad = [
         toy.Toy(cache="none"),

@@ -21,6 +21,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 130
+    asks = {"chat": 130}
     good = [toy.Toy()]
     bad = [
         toy.Toy(schema="forward"),

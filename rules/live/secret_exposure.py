@@ -26,6 +26,7 @@ class Rule(Probe):
     risk = "write"
     stains = True
     requests = 1200
+    asks = {"chat": 1000, "GET": 100, "NATS": 100}
     good = [toy.Toy()]
     bad = [
         toy.Toy(errors="relays"),

@@ -13,6 +13,7 @@ class Rule(Probe):
     risk = "read"
     advisory = True
     requests = 10
+    asks = {"GET": 10}
     good = [toy.Toy(), toy.Toy(tls="current")]
     bad = [toy.Toy(headers="bare"), toy.Toy(headers="good-only"), toy.Toy(tls="current", headers="plain")]
 

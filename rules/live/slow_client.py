@@ -29,6 +29,7 @@ class Rule(Probe):
     risk = "write"
     stains = True
     requests = 20
+    asks = {"chat": 20, "bytes": 2}
     good = [toy.Toy()]
     bad = [toy.Toy(client_timeout=None), toy.Toy(leaving="goes-on", timeout=20.0)]
 

@@ -17,6 +17,7 @@ class Rule(Probe):
     needs = {"http", "upstream"}
     risk = "write"
     stains = True
+    asks = {"chat": 300}
     good = [toy.Toy()]
     bad = [toy.Toy(timeout=None), toy.Toy(stream_timeout=None), toy.Toy(timeout="hides")]
 

@@ -22,6 +22,7 @@ class Rule(Probe):
     risk = "write"
     stains = True
     requests = 20
+    asks = {"chat": 20}
     good = [toy.Toy(), toy.Toy(streams="refused")]
     bad = [
         toy.Toy(streams="ignored"),

@@ -29,6 +29,7 @@ class Rule(Probe):
     needs = {"http", "logs"}
     risk = "write"
     requests = 60
+    asks = {"chat": 50, "GET": 10}
     good = [toy.Toy(), toy.Toy(logs="named")]
     bad = [
         toy.Toy(logs="text"),

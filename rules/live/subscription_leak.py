@@ -36,6 +36,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 200
+    asks = {"chat": 200, "NATS": 140}
     good = [toy.Toy(), toy.Toy(nats="recovers")]
     bad = [toy.Toy(leaks="clients"), toy.Toy(nats="recovers", leaks="subscriptions")]
 

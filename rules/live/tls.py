@@ -17,6 +17,7 @@ class Rule(Probe):
     risk = "read"
     advisory = True
     requests = 5
+    asks = {"TLS": 2}
     good = [toy.Toy(tls="current")]
     bad = [toy.Toy(tls="outdated"), toy.Toy(tls="ending")]
 

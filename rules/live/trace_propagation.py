@@ -22,6 +22,7 @@ class Rule(Probe):
     needs = {"http", "upstream"}
     risk = "write"
     requests = 20
+    asks = {"chat": 20, "NATS": 20}
     good = [toy.Toy(), toy.Toy(nats="recovers")]
     bad = [
         toy.Toy(tracing="none"),

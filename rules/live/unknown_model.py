@@ -16,6 +16,7 @@ class Rule(Probe):
     needs = {"http"}
     risk = "write"
     requests = 60
+    asks = {"chat": 60}
     good = [toy.Toy()]
     bad = [toy.Toy(models="forward"), toy.Toy(models="crash")]
 

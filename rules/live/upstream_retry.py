@@ -24,6 +24,7 @@ class Rule(Probe):
     risk = "write"
     stains = True
     requests = 40
+    asks = {"chat": 40}
     good = [toy.Toy()]
     bad = [
         toy.Toy(retry="none"),

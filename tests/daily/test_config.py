@@ -16,6 +16,8 @@ url = "http://me:hunter2@127.0.0.1:8080"
 headers = { Authorization = "Bearer abcdefghijkl", X-Plain = "{env:KEY}" }
 paths = { ready = "/up" }
 limits = { body = "1 MB" }
+consent = { host = "staging.example", token = "tok-1" }
+nats = { subject = "chat", password = "nats-1", system_password = "{env:SYSTEM}" }
 """
 
 
@@ -45,6 +47,9 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     assert told["target.headers.Authorization"] == ("***", "readiness.toml:8")
     assert told["target.headers.X-Plain"] == ("{env:KEY}", "readiness.toml:8")
     assert told["target.url"][0] == "http://me:***@127.0.0.1:8080"
+    assert told["target.consent"][0] == "host staging.example, allowed_by , token ***"
+    assert told["target.nats.password"][0] == "***"
+    assert told["target.nats.system_password"][0] == "{env:SYSTEM}"
 
 
 def test_the_table_of_a_pyproject_is_told_as_well(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ ELSEWHERE = {
     "readiness probe http://127.0.0.1:8080 --risk write": "tests/probe/test_cli_probe.py",
     'readiness probe --launch "my-gateway --port {port} --upstream {upstream}/v1"': "tests/probe/test_cli_probe.py",
     "readiness load": "tests/test_loadtest.py",
+    "readiness replay probe.json 3f2a9c81d0b7": "tests/probe/test_replay.py",
     "readiness gateway --port 8080": "tests/gateway/test_process.py",
     "curl -s localhost:8080/v1/chat/completions": "tests/gateway/test_http.py",
 }

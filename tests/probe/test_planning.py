@@ -7,10 +7,11 @@ import pytest
 
 from readiness.model import Outcome
 from readiness.probe import Risk
-from readiness.probe.budget import Budget
+from readiness.probe.budget import Budget, BudgetSpent
 from readiness.probe.planning import listed
 from readiness.probe.toy import Toy
 from readiness.settings import TargetSettings
+from tests.probe.asking import nothing
 from tests.probe.harness import PROBES, listening, run, serving, target
 from tests.probe.hostile import answer
 from tests.probe.test_run import only
@@ -20,13 +21,15 @@ from tests.running import run as run_tool
 @pytest.mark.parametrize("risk", Risk)
 def test_each_probe_has_a_line_with_its_count_or_why_it_is_not_run(risk: Risk) -> None:
     lines = listed(PROBES, TargetSettings(launch="x"), risk, 10).splitlines()
-    assert len(lines) == len(PROBES) + 2
+    assert len(lines) == len(PROBES) + 3
     total = 1
     for rule in PROBES:
         (line,) = [each for each in lines if f" {rule.info.id} " in each]
         probe = rule.load()
         runs = Risk[probe.risk.upper()] <= risk and not {"nats", "faults"} & probe.needs
         assert ("not run" in line) is not runs
+        assert probe.asks
+        assert all((f", {most} {kind}" in line) is runs for kind, most in probe.asks.items())
         total += probe.bounds(TargetSettings(launch="x"))[0] if runs else 0
     assert f"{total:,}  requests at most" in lines[-1]
     assert "no more than 10 by --max-requests" in lines[-1]
@@ -60,7 +63,7 @@ def test_a_plan_sends_nothing(tmp_path: Path) -> None:
         async with listening(count) as port:
             return run_tool("probe", f"http://127.0.0.1:{port}", "--plan", cwd=tmp_path).stdout
 
-    assert "live/health (read)" in run(work())
+    assert "live/health (read, " in run(work())
     assert asked == []
 
 
@@ -124,5 +127,35 @@ def test_an_audit_has_the_plan_and_the_budgets_of_a_probe(tmp_path: Path) -> Non
             )
             done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
             assert "the budget of 3 requests is spent" in done.stdout
+
+    run(work())
+
+
+def test_a_probe_asks_no_more_of_a_kind_than_its_plan_says_and_no_other_kind() -> None:
+    budget = Budget()
+    budget.allot(10, {"GET": 2, "NATS": 3})
+    budget.take(kind="GET")
+    budget.take(kind="GET")
+    budget.take(3, "NATS")
+    for kind in ("GET", "NATS", "chat"):
+        with pytest.raises(BudgetSpent, match=f"all the {kind} requests"):
+            budget.take(kind=kind)
+    with budget.any_kind():
+        budget.take(kind="chat")
+    assert budget.made == 6
+
+
+def test_what_is_sent_is_counted_by_its_kind() -> None:
+    of = target("http://127.0.0.1:9")
+    of.budget.allot(10, {"HEAD": 1, "chat": 1, "bytes": 1})
+
+    async def work() -> None:
+        await of.send("HEAD", "/")
+        await of.chat("hello")
+        await of.raw("raw", {}, nothing())
+        assert of.budget.kinds == {"HEAD": 0, "chat": 0, "bytes": 0}
+        with pytest.raises(BudgetSpent, match="all the GET requests"):
+            await of.get("/")
+        await of.settle(0.0)
 
     run(work())

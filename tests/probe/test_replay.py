@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -108,13 +109,16 @@ def with_key(url: str) -> Target:
 @pytest.mark.parametrize("ask", ["chat", "raw"])
 def test_every_byte_and_header_comes_again_and_the_key_is_nowhere_in_what_was_kept(ask: str) -> None:
     came: list[bytes] = []
+    took: list[float] = []
 
     async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
             int(line.split()[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
         )
+        began = time.monotonic()
         came.append(head + await reader.readexactly(length))
+        took.append(time.monotonic() - began)
         writer.write(answer(200))
 
     async def work() -> Sent:
@@ -132,6 +136,7 @@ def test_every_byte_and_header_comes_again_and_the_key_is_nowhere_in_what_was_ke
     assert b"Bearer sk-0123456789abc" in came[1]
     if ask == "raw":
         assert sent.pieces[-1] == Piece("tick", 3, 0.2)
+        assert min(took) >= 0.5, "three pauses of 0.2 s"
 
 
 def test_a_key_that_the_settings_do_not_give_is_named() -> None:
