@@ -62,4 +62,5 @@ LIARS = {
     "a key file that everybody may read": Liar(Toy(key_file="any-mode"), "credential-files-private"),
     "answers that are mixed up": Liar(Toy(timeout=10.0, burst="mixes"), "burst-stable"),
     "log lines that can be forged": Liar(Toy(inputs="log"), "input-sanitised"),
+    "log lines that an upstream can forge": Liar(Toy(inputs="quotes"), "input-sanitised"),
 }
