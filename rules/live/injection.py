@@ -4,6 +4,7 @@ A line break in a value that becomes a header splits it; one that becomes a log 
 page runs in a browser; `..` in a path leaves the folder. All of them stay text, or are refused.
 """
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 
@@ -22,8 +23,8 @@ class Rule(Probe):
     item = "input-sanitised"
     needs = {"http"}
     risk = "write"
-    requests = 90
-    asks = {"bytes": 30, "chat": 15, "GET": 1}
+    requests = 120
+    asks = {"bytes": 40, "chat": 60, "GET": 20}
     good = [toy.Toy()]
     bad = [toy.Toy(inputs="header", models="forward"), toy.Toy(inputs="markup"), toy.Toy(inputs="files")]
 
@@ -57,9 +58,11 @@ class Rule(Probe):
     async def bodies(self, target: Target, forged: str) -> list[Reply]:
         """Text in a model's name and in a message."""
         split = f"x\r\nX-{forged}: yes"
-        texts = (split, f"x\n{forged}", MARKUP, ESCAPE, "\u202e\u0000\ufeff")
+        texts = (split, f"x\n{forged}", MARKUP, f"{ESCAPE}{forged}", "\u202e\u0000\ufeff")
         named = [await target.chat(unique("odd"), model=text) for text in texts]
-        return named + [await target.chat(unique(text)) for text in texts]
+        plain = [await target.chat(unique(text)) for text in texts]
+        answers = (target.chat(unique(f"{text} [[upstream:echo]]")) for text in texts)  # they come from outside as well
+        return [*named, *plain, *await asyncio.gather(*answers)]
 
     async def heads(self, target: Target, forged: str) -> list[Reply]:
         """Bytes in header values that no header may hold."""
@@ -90,7 +93,7 @@ class Rule(Probe):
         written = process.written()
         if any(line.startswith((forged, f"X-{forged}")) for line in written.splitlines()):
             self.flag(reply, "a line break in what was sent begins a line of the log: entries can be forged")
-        elif ESCAPE in written:
+        elif f"{ESCAPE}{forged}" in written:
             self.flag(
                 reply, "an escape sequence that was sent is in the log as it was: it acts on the reader's terminal"
             )

@@ -64,4 +64,5 @@ LIARS = {
     "chats that wait for each other": Liar(Toy(load="one-by-one"), "load-stable", slow=True),
     "memory that each chat leaves behind": Liar(Toy(load="leaks"), "load-stable", slow=True),
     "log lines that can be forged": Liar(Toy(inputs="log"), "input-sanitised"),
+    "log lines that an upstream can forge": Liar(Toy(inputs="quotes"), "input-sanitised"),
 }

@@ -92,8 +92,8 @@ class Toy:
     load: str = "holds"
     """holds, fails (500 where more than two chats are open), one-by-one, leaks (memory, with each chat)."""
     inputs: str = "text"
-    """text, header (a line break splits a header), log (writes what it got as it is), markup (HTML as it came), files
-    (any path is a file)."""
+    """text, header (a line break splits a header), log (writes what it got as it is), quotes (writes what the upstream
+    answered), markup (HTML as it came), files (any path is a file)."""
     auth: str = ""
     """"" (no key is asked for), checked, ignored, any (whatever it is), crash (500), passes (it goes on upstream)."""
     methods: str = "refused"

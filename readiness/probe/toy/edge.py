@@ -59,6 +59,12 @@ def dressing(toy: Toy) -> Callable[[web.Request, web.StreamResponse], Awaitable[
     return dress
 
 
+def split(model: str) -> dict[str, str]:
+    """A header as it comes out where a line break in a value is not noticed."""
+    name, _, value = model.partition("\r\n")[2].partition(": ")
+    return {name: value} if name else {}
+
+
 def bounds(toy: Toy) -> dict[str, Any]:
     """How much head is taken, in the words of aiohttp's server."""
     return {
