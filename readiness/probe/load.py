@@ -20,7 +20,7 @@ from readiness.load import installed
 from readiness.load.asked import Load
 from readiness.load.order import Order, Plan, Role
 from readiness.load.schedule import GRACE, LEAD
-from readiness.load.tally import Tally, loaded, median, percentile
+from readiness.load.tally import Cell, Tally, loaded, median, percentile
 from readiness.probe.sockets import free_port
 from readiness.probe.target import Target, loopback
 from readiness.settings import TargetSettings
@@ -51,13 +51,17 @@ class Loaded:
     memory: Sequence[tuple[float, int]]
     """Seconds since the first request was due, and resident bytes of the target's processes; empty if not ours."""
 
-    def total(self, share: float) -> float:
-        """Seconds from when a request was due to its last byte, within which that share of requests was answered."""
-        return percentile(self.tally.whole.total, share) or 0.0
+    def cell(self, model: str | None = None) -> Cell:
+        """What was counted for one model, or for all."""
+        return self.tally.whole if model is None else self.tally.of_model(model)
 
-    def served(self, share: float) -> float:
+    def total(self, share: float, model: str | None = None) -> float:
+        """Seconds from when a request was due to its last byte, within which that share of requests was answered."""
+        return percentile(self.cell(model).total, share) or 0.0
+
+    def served(self, share: float, model: str | None = None) -> float:
         """The same from when a request was sent."""
-        return percentile(self.tally.whole.served, share) or 0.0
+        return percentile(self.cell(model).served, share) or 0.0
 
     @property
     def first(self) -> float | None:
