@@ -19,7 +19,7 @@ DELIVERED = 0.95
 BEFORE = 150
 """Requests, and seconds, before the first run: waiting for the steady state, and a chat to see how it is answered."""
 AGAIN = 2
-"""A run that fails is made again: a fault is what both show."""
+"""A run that fails, or is in doubt, is made again: a fault is what both show."""
 ROUNDS = 4
 """Runs in which memory may become level: that of a healthy runtime grows for hundreds of requests and then stays."""
 BLAME = 0.1
@@ -41,7 +41,7 @@ class Rule(Probe):
         load = asked(settings)
         if load is None:
             return BEFORE, BEFORE
-        requests, seconds = bounds(load, ROUNDS if settings.launch else AGAIN)
+        requests, seconds = bounds(load, ROUNDS + 1 if settings.launch else AGAIN)
         return BEFORE + requests, BEFORE + seconds
 
     async def look(self, target: Target) -> None:
@@ -58,17 +58,18 @@ class Rule(Probe):
             return
         limits = load.limits(scripted=target.parts.upstream is not None)
         ran = await run(target, plan, load)
-        wrong = self.faults(ran, load, limits)
-        if wrong and load.bind:  # workers from elsewhere come once
-            self.judge(reply, ran, wrong, wrong)
-        elif wrong:
+        wrong = again = self.faults(ran, load, limits)
+        doubtful = self.doubts(ran, load, limits) and not (ran.lost or limited(ran))
+        if (wrong or doubtful) and not load.bind:  # workers from elsewhere come once
             ran = await run(target, plan, load)
-            self.judge(reply, ran, wrong, self.faults(ran, load, limits))
+            again = self.faults(ran, load, limits)
+        if wrong or again:
+            self.judge(reply, ran, wrong, again)
         doubt = self.doubts(ran, load, limits)
         target.measured.extend(tables(ran, limits, self.verdicts(ran, load, limits, doubt)))
         if doubt:
             self.leave(doubt)
-        elif not wrong:
+        elif not wrong and not again:
             self.clear(reply, passed(ran, load, limits))
             await self.level(target, reply, ran, load)
 
@@ -79,7 +80,8 @@ class Rule(Probe):
             shown = next(iter(ran.tally.samples.items()), None) if kind.startswith("errors") else None
             self.flag(answer(reply, *shown) if shown else reply, again[kind])
         if not both:
-            self.leave(f"one run failed ({'; '.join(wrong.values())}) and another did not: run it again")
+            said = "; ".join([*wrong.values(), *again.values()])
+            self.leave(f"one run showed what another did not ({said}): run it again")
 
     async def prepared(self, target: Target, load: Load) -> tuple[Reply, Plan]:
         """One chat as the load will ask it: as a stream with token counts, as a stream, or in one piece."""
@@ -153,7 +155,7 @@ class Rule(Probe):
             return (
                 f"{ran.lost} of {load.workers} workers did not come or were lost: what they asked and saw is not known"
             )
-        if whole.refused > count * (1 - DELIVERED):
+        if limited(ran):
             return (
                 f"{whole.refused} of {count} requests met a rate limit (429), so the load was not put on what is behind it: "
                 "give the users keys of their own (target.load.keys), take more users, or ask for less (--rate)"
@@ -183,6 +185,11 @@ class Rule(Probe):
             model: ", ".join(kind for kind in ("errors", "times") if f"{kind} of {model}" in found) or held
             for model in ran.tally.models
         }
+
+
+def limited(ran: Loaded) -> bool:
+    """Whether so many requests were refused that the load was not put on what is behind the limit."""
+    return ran.cell().refused > ran.plan.count * (1 - DELIVERED)
 
 
 def passed(ran: Loaded, load: Load, limits: dict[str, float]) -> str:

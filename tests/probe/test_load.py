@@ -24,7 +24,7 @@ from readiness.probe.load_tables import tables
 from readiness.probe.toy import Toy
 from readiness.probe.upstream import Upstream
 from readiness.report.html import render
-from readiness.settings import TargetSettings
+from readiness.settings import Rate, TargetSettings
 from tests.probe.harness import MODEL, PROBES, alive, examined, listening, looked, run, serving, target, until
 from tests.probe.hostile import answer, read_request
 from tests.report.values import report
@@ -105,7 +105,7 @@ def told(toy: Toy, asked: Load) -> Evidence:
 
 
 def test_a_load_that_only_meets_a_limit_is_no_pass_and_says_what_to_do() -> None:
-    evidence = told(Toy(rate_fault="everybody"), replace(ASKED, rate=300.0, users=10))
+    evidence = told(Toy(rate=Rate(10, 3), rate_fault="everybody"), replace(ASKED, rate=80.0))
     assert evidence.outcome is Outcome.UNKNOWN
     assert "(429)" in (evidence.left_out or "")
     assert "target.load.keys" in (evidence.left_out or "")
