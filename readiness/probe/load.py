@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median_low
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
@@ -87,9 +88,9 @@ class Loaded:
     def growth(self) -> int | None:
         """Bytes by which memory grew from the middle of the run to its end. None where it was not seen often enough."""
         ago = [(at / self.plan.seconds, size) for at, size in self.memory]
-        middle = sorted(size for part, size in ago if MIDDLE[0] <= part <= MIDDLE[1])
-        last = sorted(size for part, size in ago if LAST[0] <= part <= LAST[1])
-        return last[len(last) // 2] - middle[len(middle) // 2] if middle and last else None
+        middle = [size for part, size in ago if MIDDLE[0] <= part <= MIDDLE[1]]
+        last = [size for part, size in ago if LAST[0] <= part <= LAST[1]]
+        return median_low(last) - median_low(middle) if middle and last else None
 
 
 def asked(settings: TargetSettings) -> Load | None:

@@ -251,6 +251,23 @@ def test_the_tables_of_a_run_are_drawn() -> None:
     assert "a&lt;b&gt;" in page
 
 
+@pytest.mark.parametrize(
+    ("sizes", "growth"),
+    [
+        ([50] * 11, 0),
+        ([10, 20, 30, 40, 50, 50, 50, 50, 50, 50, 50], 0),  # a runtime that becomes warm
+        ([50, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150], 40),
+        ([50, 10, 90, 50, 10, 90, 50, 90, 10, 50, 90], 0),  # collections of garbage
+        ([50, 50], None),
+        ([], None),
+    ],
+)
+def test_memory_is_compared_between_the_middle_of_a_run_and_its_end(sizes: list[int], growth: int | None) -> None:
+    memory = [(number / 10, size) for number, size in enumerate(sizes)]
+    ran = Loaded(plan(target("http://x"), replace(ASKED, rate=10.0, duration=1.0)), Tally(), 0, memory)
+    assert ran.growth == growth
+
+
 # ---- the command
 
 
