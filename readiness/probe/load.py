@@ -8,12 +8,13 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median_low
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from readiness.errors import MissingExtra, ReadinessError, UsageError
@@ -25,6 +26,9 @@ from readiness.load.tally import Cell, Tally, loaded, median, percentile
 from readiness.probe.sockets import free_port
 from readiness.probe.target import Target, loopback
 from readiness.settings import TargetSettings
+
+if TYPE_CHECKING:
+    from readiness.probe.process import Process
 
 __all__ = ["Load", "Loaded", "Plan", "asked", "bounds", "installed", "planned", "run"]
 
@@ -126,29 +130,17 @@ async def run(target: Target, plan: Plan, load: Load) -> Loaded:
     Raises MissingExtra without the load extra, BudgetSpent for more requests than are left, UsageError for keys that
     cannot be read, and ReadinessError when the generator fails.
     """
-    if not installed():
-        raise MissingExtra("load", "a load test")
-    from readiness.probe import process
-
     order = _order(target, plan, load)
     target.budget.take(plan.count)
     memory: list[tuple[float, int]] = []
-    async with AsyncExitStack() as stack:
-        work = Path(stack.enter_context(TemporaryDirectory(prefix="readiness-load-")))
-        guard = process.Guard()
-        stack.callback(guard.close)
-        guard.remove_at_the_end(work)
-        result = work / "tally.json"
-        started = []
-        for number, each in enumerate(_roles(replace(order, result=str(result)), load)):
-            words = command(each, work / f"{number}.order")
-            block = process.running(words, guard, work / f"{number}.log", environment(), work, grace=1.0)
-            started.append(await stack.enter_async_context(block))
+    async with _children(_roles(order, load)) as (children, result):
         watching = asyncio.ensure_future(_watch(target, memory))
-        stack.callback(watching.cancel)
-        await started[0].ended(bounds(load, 1)[1])
-        said = target.redactor.clean("\n".join(each.tail() for each in started))
+        try:
+            await children[0].ended(bounds(load, 1)[1])
+        finally:
+            watching.cancel()
         if not result.is_file():
+            said = target.redactor.clean("\n".join(each.tail() for each in children))
             raise ReadinessError(f"the load generator left no result. The end of what it wrote:\n{said or '(nothing)'}")
         table = json.loads(result.read_text("utf-8"))
     tally = loaded(table)
@@ -161,25 +153,43 @@ async def join(target: Target, plan: Plan, load: Load, master: str, seconds: flo
 
     Raises MissingExtra, UsageError and ReadinessError as `run` does; the last also where no master gave a share.
     """
-    if not installed():
-        raise MissingExtra("load", "a load test")
-    from readiness.probe import process
-
     host, port = address(master)
     order = replace(_order(target, plan, load), role=Role.WORKER, host=host, port=port, patience=seconds)
-    async with AsyncExitStack() as stack:
-        work = Path(stack.enter_context(TemporaryDirectory(prefix="readiness-load-")))
-        guard = process.Guard()
-        stack.callback(guard.close)
-        guard.remove_at_the_end(work)
-        words = command(order, work / "worker.order")
-        block = process.running(words, guard, work / "worker.log", environment(), work, grace=1.0)
-        worker = await stack.enter_async_context(block)
+    async with _children([order]) as ((worker,), _):
         ended = await worker.ended(seconds)
         if ended != 0:
             why = f"did not end within {seconds:g} s" if ended is None else f"ended with exit code {ended}"
             said = target.redactor.clean(worker.tail())
             raise ReadinessError(f"the worker {why}. The end of what it wrote:\n{said or '(nothing)'}")
+
+
+@asynccontextmanager
+async def _children(orders: Sequence[Order]) -> AsyncIterator[tuple[list[Process], Path]]:
+    """The processes of the generator, and the file in which the first leaves its result; all ended with the block."""
+    if not installed():
+        raise MissingExtra("load", "a load test")
+    from readiness.probe import process
+
+    async with AsyncExitStack() as stack:
+        work = Path(stack.enter_context(TemporaryDirectory(prefix="readiness-load-")))
+        guard = process.Guard()
+        stack.callback(guard.close)
+        guard.remove_at_the_end(work)
+        result = work / "tally.json"
+        children = []
+        for number, order in enumerate(orders):
+            path = work / f"{number}.order"
+            replace(order, result=str(result)).write(path)
+            words = [sys.executable, "-m", "readiness.load", str(path)]
+            block = process.running(words, guard, work / f"{number}.log", _environment(), work, grace=1.0)
+            children.append(await stack.enter_async_context(block))
+        yield children, result
+
+
+def _environment() -> dict[str, str]:
+    """Ours, and where the tool itself is found."""
+    here = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))}
 
 
 def _order(target: Target, plan: Plan, load: Load) -> Order:
@@ -227,18 +237,6 @@ def address(text: str) -> tuple[str, int]:
     if not host or (colon and not (port.isdigit() and 0 < int(port) < 65_536)):
         raise UsageError(f"{text}: a master is named like 10.0.0.5 or 10.0.0.5:{PORT}")
     return host, int(port) if colon else PORT
-
-
-def command(order: Order, path: Path) -> list[str]:
-    """What starts one process of the generator; its order is written for it."""
-    order.write(path)
-    return [sys.executable, "-m", "readiness.load", str(path)]
-
-
-def environment() -> dict[str, str]:
-    """Ours, and where the tool itself is found."""
-    here = str(Path(__file__).parents[2])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))}
 
 
 async def _watch(target: Target, memory: list[tuple[float, int]]) -> None:
