@@ -11,11 +11,13 @@ from tempfile import TemporaryDirectory
 READINESS = [sys.executable, "-m", "readiness"]
 
 
-def run(*words: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *words: str | Path, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = 150
+) -> subprocess.CompletedProcess[str]:
     """`readiness WORDS` in a folder; output as text."""
     command = [*READINESS, *map(str, words)]
     full = {**os.environ, "XDG_CACHE_HOME": str(cwd / ".cache"), **(env or {})}
-    return subprocess.run(command, cwd=cwd, env=full, capture_output=True, text=True, timeout=150, check=False)
+    return subprocess.run(command, cwd=cwd, env=full, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 KEPT = TemporaryDirectory(prefix="readiness-tests-")

@@ -58,7 +58,7 @@ def test_the_readme_shows_the_committed_reports() -> None:
 def test_an_audit_of_today_says_what_is_committed(tmp_path: Path) -> None:
     saved = tmp_path / "audit.json"
     transcript = tmp_path / "transcript.jsonl"
-    done = run("audit", "--format", "json", "--output", saved, "--transcript", transcript, cwd=ROOT)
+    done = run("audit", "--format", "json", "--output", saved, "--transcript", transcript, cwd=ROOT, seconds=290)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     jsonschema.Draft202012Validator(schema()).validate(json.loads(saved.read_text("utf-8")))

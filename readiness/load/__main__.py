@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ SLACK = 3.0
 def main(path: Path) -> int:
     order = Order.read(path)
     Client.order = order
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a user has a connection
     match order.role:
         case Role.ALONE:
             return _alone(order)

@@ -16,7 +16,7 @@ class Load:
     """Requests that are open at the same time, at most; each user is a client of its own."""
     rate: float = 20.0
     """Requests that begin in a second, of all users together, whether or not earlier ones are answered."""
-    duration: float = 15.0
+    duration: float = 12.0
     deadline: float = 30.0
     """For one request; what takes longer is a timeout."""
     errors: float = 0.01

@@ -8,11 +8,13 @@ import math
 import os
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median_low
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from readiness.errors import MissingExtra, ReadinessError, UsageError
@@ -20,10 +22,13 @@ from readiness.load import installed
 from readiness.load.asked import Load
 from readiness.load.order import Order, Plan, Role
 from readiness.load.schedule import GRACE, LEAD
-from readiness.load.tally import Tally, loaded, median, percentile
+from readiness.load.tally import Cell, Tally, loaded, median, percentile
 from readiness.probe.sockets import free_port
 from readiness.probe.target import Target, loopback
 from readiness.settings import TargetSettings
+
+if TYPE_CHECKING:
+    from readiness.probe.process import Process
 
 __all__ = ["Load", "Loaded", "Plan", "asked", "bounds", "installed", "planned", "run"]
 
@@ -51,13 +56,17 @@ class Loaded:
     memory: Sequence[tuple[float, int]]
     """Seconds since the first request was due, and resident bytes of the target's processes; empty if not ours."""
 
-    def total(self, share: float) -> float:
-        """Seconds from when a request was due to its last byte, within which that share of requests was answered."""
-        return percentile(self.tally.whole.total, share) or 0.0
+    def cell(self, model: str | None = None) -> Cell:
+        """What was counted for one model, or for all."""
+        return self.tally.whole if model is None else self.tally.of_model(model)
 
-    def served(self, share: float) -> float:
+    def total(self, share: float, model: str | None = None) -> float:
+        """Seconds from when a request was due to its last byte, within which that share of requests was answered."""
+        return percentile(self.cell(model).total, share) or 0.0
+
+    def served(self, share: float, model: str | None = None) -> float:
         """The same from when a request was sent."""
-        return percentile(self.tally.whole.served, share) or 0.0
+        return percentile(self.cell(model).served, share) or 0.0
 
     @property
     def first(self) -> float | None:
@@ -83,9 +92,9 @@ class Loaded:
     def growth(self) -> int | None:
         """Bytes by which memory grew from the middle of the run to its end. None where it was not seen often enough."""
         ago = [(at / self.plan.seconds, size) for at, size in self.memory]
-        middle = sorted(size for part, size in ago if MIDDLE[0] <= part <= MIDDLE[1])
-        last = sorted(size for part, size in ago if LAST[0] <= part <= LAST[1])
-        return last[len(last) // 2] - middle[len(middle) // 2] if middle and last else None
+        middle = [size for part, size in ago if MIDDLE[0] <= part <= MIDDLE[1]]
+        last = [size for part, size in ago if LAST[0] <= part <= LAST[1]]
+        return median_low(last) - median_low(middle) if middle and last else None
 
 
 def asked(settings: TargetSettings) -> Load | None:
@@ -121,29 +130,17 @@ async def run(target: Target, plan: Plan, load: Load) -> Loaded:
     Raises MissingExtra without the load extra, BudgetSpent for more requests than are left, UsageError for keys that
     cannot be read, and ReadinessError when the generator fails.
     """
-    if not installed():
-        raise MissingExtra("load", "a load test")
-    from readiness.probe import process
-
     order = _order(target, plan, load)
     target.budget.take(plan.count)
     memory: list[tuple[float, int]] = []
-    async with AsyncExitStack() as stack:
-        work = Path(stack.enter_context(TemporaryDirectory(prefix="readiness-load-")))
-        guard = process.Guard()
-        stack.callback(guard.close)
-        guard.remove_at_the_end(work)
-        result = work / "tally.json"
-        started = []
-        for number, each in enumerate(_roles(replace(order, result=str(result)), load)):
-            words = command(each, work / f"{number}.order")
-            block = process.running(words, guard, work / f"{number}.log", environment(), work, grace=1.0)
-            started.append(await stack.enter_async_context(block))
+    async with _children(_roles(order, load)) as (children, result):
         watching = asyncio.ensure_future(_watch(target, memory))
-        stack.callback(watching.cancel)
-        await started[0].ended(bounds(load, 1)[1])
-        said = target.redactor.clean("\n".join(each.tail() for each in started))
+        try:
+            await children[0].ended(bounds(load, 1)[1])
+        finally:
+            watching.cancel()
         if not result.is_file():
+            said = target.redactor.clean("\n".join(each.tail() for each in children))
             raise ReadinessError(f"the load generator left no result. The end of what it wrote:\n{said or '(nothing)'}")
         table = json.loads(result.read_text("utf-8"))
     tally = loaded(table)
@@ -156,25 +153,43 @@ async def join(target: Target, plan: Plan, load: Load, master: str, seconds: flo
 
     Raises MissingExtra, UsageError and ReadinessError as `run` does; the last also where no master gave a share.
     """
-    if not installed():
-        raise MissingExtra("load", "a load test")
-    from readiness.probe import process
-
     host, port = address(master)
     order = replace(_order(target, plan, load), role=Role.WORKER, host=host, port=port, patience=seconds)
-    async with AsyncExitStack() as stack:
-        work = Path(stack.enter_context(TemporaryDirectory(prefix="readiness-load-")))
-        guard = process.Guard()
-        stack.callback(guard.close)
-        guard.remove_at_the_end(work)
-        words = command(order, work / "worker.order")
-        block = process.running(words, guard, work / "worker.log", environment(), work, grace=1.0)
-        worker = await stack.enter_async_context(block)
+    async with _children([order]) as ((worker,), _):
         ended = await worker.ended(seconds)
         if ended != 0:
             why = f"did not end within {seconds:g} s" if ended is None else f"ended with exit code {ended}"
             said = target.redactor.clean(worker.tail())
             raise ReadinessError(f"the worker {why}. The end of what it wrote:\n{said or '(nothing)'}")
+
+
+@asynccontextmanager
+async def _children(orders: Sequence[Order]) -> AsyncIterator[tuple[list[Process], Path]]:
+    """The processes of the generator, and the file in which the first leaves its result; all ended with the block."""
+    if not installed():
+        raise MissingExtra("load", "a load test")
+    from readiness.probe import process
+
+    async with AsyncExitStack() as stack:
+        work = Path(stack.enter_context(TemporaryDirectory(prefix="readiness-load-")))
+        guard = process.Guard()
+        stack.callback(guard.close)
+        guard.remove_at_the_end(work)
+        result = work / "tally.json"
+        children = []
+        for number, order in enumerate(orders):
+            path = work / f"{number}.order"
+            replace(order, result=str(result)).write(path)
+            words = [sys.executable, "-m", "readiness.load", str(path)]
+            block = process.running(words, guard, work / f"{number}.log", _environment(), work, grace=1.0)
+            children.append(await stack.enter_async_context(block))
+        yield children, result
+
+
+def _environment() -> dict[str, str]:
+    """Ours, and where the tool itself is found."""
+    here = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))}
 
 
 def _order(target: Target, plan: Plan, load: Load) -> Order:
@@ -222,18 +237,6 @@ def address(text: str) -> tuple[str, int]:
     if not host or (colon and not (port.isdigit() and 0 < int(port) < 65_536)):
         raise UsageError(f"{text}: a master is named like 10.0.0.5 or 10.0.0.5:{PORT}")
     return host, int(port) if colon else PORT
-
-
-def command(order: Order, path: Path) -> list[str]:
-    """What starts one process of the generator; its order is written for it."""
-    order.write(path)
-    return [sys.executable, "-m", "readiness.load", str(path)]
-
-
-def environment() -> dict[str, str]:
-    """Ours, and where the tool itself is found."""
-    here = str(Path(__file__).parents[2])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH"))))}
 
 
 async def _watch(target: Target, memory: list[tuple[float, int]]) -> None:

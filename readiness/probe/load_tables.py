@@ -12,10 +12,10 @@ SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 Row = dict[str, str | float | int]
 
 
-def tables(ran: Loaded, limits: Mapping[str, float]) -> tuple[Measurement, ...]:
+def tables(ran: Loaded, limits: Mapping[str, float], verdicts: Mapping[str, str]) -> tuple[Measurement, ...]:
     """Times by model and over time in milliseconds, requests by model, and the memory of a launched target.
 
-    Below the times by model stands what is allowed, which `limits` gives in seconds by percentile.
+    Below the times by model stands what is allowed: `limits`, in seconds by percentile. `verdicts` are by model.
     """
     allowed: Row = {"model": "allowed", **{f"total {name}": _ms(limit) for name, limit in limits.items()}}
     models = [(model, ran.tally.of_model(model)) for model in ran.tally.models]
@@ -24,7 +24,9 @@ def tables(ran: Loaded, limits: Mapping[str, float]) -> tuple[Measurement, ...]:
         Measurement(
             "Load: times by model", "ms", (*({"model": name, **_times(cell)} for name, cell in models), allowed)
         ),
-        Measurement("Load: requests by model", "requests", tuple(_requests(name, cell) for name, cell in models)),
+        Measurement(
+            "Load: requests by model", "requests", tuple(_requests(name, cell, verdicts[name]) for name, cell in models)
+        ),
         Measurement("Load: total time over the run", "ms", tuple(_over_time(ran, *each) for each in parts)),
     ]
     if ran.memory:
@@ -39,9 +41,10 @@ def _times(cell: Cell) -> Row:
     return {name: _ms(value) for name, value in {**first, **total}.items() if value is not None}
 
 
-def _requests(model: str, cell: Cell) -> Row:
+def _requests(model: str, cell: Cell, verdict: str) -> Row:
     row: Row = {
         "model": model,
+        "verdict": verdict,
         "begun": cell.begun,
         "answered": cell.answered,
         "refused with 429": cell.refused,

@@ -19,13 +19,13 @@ DELIVERED = 0.95
 BEFORE = 150
 """Requests, and seconds, before the first run: waiting for the steady state, and a chat to see how it is answered."""
 AGAIN = 2
-"""A run that fails is made again: a fault is what both show."""
+"""A run that fails, or is in doubt, is made again: a fault is what both show."""
 ROUNDS = 4
 """Runs in which memory may become level: that of a healthy runtime grows for hundreds of requests and then stays."""
 BLAME = 0.1
 """Part of a limit by which requests may begin late before it is the machine's fault and not the target's."""
 Faults = dict[str, str]
-"""What is wrong, by kind: errors, times."""
+"""What is wrong, by kind and model."""
 
 
 class Rule(Probe):
@@ -42,7 +42,7 @@ class Rule(Probe):
         load = asked(settings)
         if load is None:
             return BEFORE, BEFORE
-        requests, seconds = bounds(load, ROUNDS if settings.launch else AGAIN)
+        requests, seconds = bounds(load, ROUNDS + 1 if settings.launch else AGAIN)
         return BEFORE + requests, BEFORE + seconds
 
     async def look(self, target: Target) -> None:
@@ -59,17 +59,18 @@ class Rule(Probe):
             return
         limits = load.limits(scripted=target.parts.upstream is not None)
         ran = await run(target, plan, load)
-        wrong = self.faults(ran, load, limits)
-        if wrong and load.bind:  # workers from elsewhere come once
-            self.judge(reply, ran, wrong, wrong)
-        elif wrong:
+        wrong = again = self.faults(ran, load, limits)
+        doubtful = self.doubts(ran, load, limits) and not (ran.lost or limited(ran))
+        if (wrong or doubtful) and not load.bind:  # workers from elsewhere come once
             ran = await run(target, plan, load)
-            self.judge(reply, ran, wrong, self.faults(ran, load, limits))
-        target.measured.extend(tables(ran, limits))
+            again = self.faults(ran, load, limits)
+        if wrong or again:
+            self.judge(reply, ran, wrong, again)
         doubt = self.doubts(ran, load, limits)
+        target.measured.extend(tables(ran, limits, self.verdicts(ran, load, limits, doubt)))
         if doubt:
             self.leave(doubt)
-        elif not wrong:
+        elif not wrong and not again:
             self.clear(reply, passed(ran, load, limits))
             await self.level(target, reply, ran, load)
 
@@ -77,10 +78,11 @@ class Rule(Probe):
         """Flag what two runs showed, with an answer that shows it where one was kept."""
         both = [kind for kind in again if kind in wrong]
         for kind in both:
-            shown = next(iter(ran.tally.samples.items()), None) if kind == "errors" else None
+            shown = next(iter(ran.tally.samples.items()), None) if kind.startswith("errors") else None
             self.flag(answer(reply, *shown) if shown else reply, again[kind])
         if not both:
-            self.leave(f"one run failed ({'; '.join(wrong.values())}) and another did not: run it again")
+            said = "; ".join([*wrong.values(), *again.values()])
+            self.leave(f"one run showed what another did not ({said}): run it again")
 
     async def prepared(self, target: Target, load: Load) -> tuple[Reply, Plan]:
         """One chat as the load will ask it: as a stream with token counts, as a stream, or in one piece."""
@@ -90,7 +92,7 @@ class Rule(Probe):
         for way in ways:
             ask = partial(target.chat, unique(mark), seconds=load.deadline, **{**way, "model": models[0]})
             reply = await target.patiently(ask)
-            streams = "data:" in reply.text
+            streams = reply.headers.get("content-type", "").startswith("text/event-stream")
             if reply.ok and streams is bool(way):
                 break
         plan = planned(load, target.settings, target.url, mark, stream=streams, usage="stream_options" in way)
@@ -122,25 +124,27 @@ class Rule(Probe):
 
     @staticmethod
     def faults(ran: Loaded, load: Load, limits: dict[str, float]) -> Faults:
-        """What a run shows against the target: errors, and times that nothing else is to blame for."""
-        whole, found = ran.tally.whole, {}
-        judged = whole.begun - whole.refused
-        if judged and whole.errors / judged > load.errors:
-            worst, count = whole.failed.most_common(1)[0]
-            early = ", and the run was ended early" if ran.tally.stopped else ""
-            found["errors"] = (
-                f"{whole.errors} of {judged} requests failed at {load.rate:g} a second, allowed {load.errors:.2%}"
-                f"; most often ({count}): {worst}{early}"
-            )
+        """What a run shows against the target, model by model: errors, and times that nothing else is to blame for."""
+        found = {}
         crowded = ran.wanted > ran.plan.users
-        for name, limit in limits.items():
-            own = ran.served(SHARES[name]) > limit
-            if ran.total(SHARES[name]) > limit and (own or not crowded) and ran.lag < limit * BLAME:
-                found["times"] = (
-                    f"{name} of the total time is {ran.total(SHARES[name]):.2f} s at {load.rate:g} a second, "
-                    f"allowed {limit:g} s"
+        for model in ran.tally.models:
+            cell = ran.cell(model)
+            judged = cell.begun - cell.refused
+            if judged and cell.errors / judged > load.errors:
+                worst, count = cell.failed.most_common(1)[0]
+                early = ", and the run was ended early" if ran.tally.stopped else ""
+                found[f"errors of {model}"] = (
+                    f"{cell.errors} of {judged} requests for {model} failed at {load.rate:g} a second, "
+                    f"allowed {load.errors:.2%}; most often ({count}): {worst}{early}"
                 )
-                break
+            for name, limit in limits.items():
+                total, own = ran.total(SHARES[name], model), ran.served(SHARES[name], model) > limit
+                if total > limit and (own or not crowded) and ran.lag < limit * BLAME:
+                    found[f"times of {model}"] = (
+                        f"{name} of the total time for {model} is {total:.2f} s at {load.rate:g} a second, "
+                        f"allowed {limit:g} s"
+                    )
+                    break
         return found
 
     @staticmethod
@@ -149,13 +153,17 @@ class Rule(Probe):
         whole, count = ran.tally.whole, ran.plan.count
         sent = whole.begun - whole.refused
         if ran.lost:
-            return f"{ran.lost} of {load.workers} workers were lost: what they asked and saw is not known"
-        if whole.refused > count * (1 - DELIVERED):
+            return (
+                f"{ran.lost} of {load.workers} workers did not come or were lost: what they asked and saw is not known"
+            )
+        if limited(ran):
             return (
                 f"{whole.refused} of {count} requests met a rate limit (429), so the load was not put on what is behind it: "
                 "give the users keys of their own (target.load.keys), take more users, or ask for less (--rate)"
             )
-        slow = any(ran.total(SHARES[name]) > limit for name, limit in limits.items())
+        slow = any(
+            ran.total(SHARES[name], model) > limit for name, limit in limits.items() for model in ran.tally.models
+        )
         if ran.tally.stopped or (sent >= count * DELIVERED and not slow):
             return None
         reached = f"{sent} of {count} requests were sent in time"
@@ -168,6 +176,21 @@ class Rule(Probe):
             f"{reached}, and 5% of them more than {ran.lag:.2f} s late: this machine could not deliver the load; share it "
             "(--workers, --master), or ask for less (--rate)"
         )
+
+    @classmethod
+    def verdicts(cls, ran: Loaded, load: Load, limits: dict[str, float], doubt: str | None) -> dict[str, str]:
+        """What this run alone says of each model."""
+        found = cls.faults(ran, load, limits)
+        held = "unknown" if doubt else "within its limits"
+        return {
+            model: ", ".join(kind for kind in ("errors", "times") if f"{kind} of {model}" in found) or held
+            for model in ran.tally.models
+        }
+
+
+def limited(ran: Loaded) -> bool:
+    """Whether so many requests were refused that the load was not put on what is behind the limit."""
+    return ran.cell().refused > ran.plan.count * (1 - DELIVERED)
 
 
 def passed(ran: Loaded, load: Load, limits: dict[str, float]) -> str:

@@ -24,7 +24,7 @@ from readiness.probe.load_tables import tables
 from readiness.probe.toy import Toy
 from readiness.probe.upstream import Upstream
 from readiness.report.html import render
-from readiness.settings import TargetSettings
+from readiness.settings import Rate, TargetSettings
 from tests.probe.harness import MODEL, PROBES, alive, examined, listening, looked, run, serving, target, until
 from tests.probe.hostile import answer, read_request
 from tests.report.values import report
@@ -105,7 +105,7 @@ def told(toy: Toy, asked: Load) -> Evidence:
 
 
 def test_a_load_that_only_meets_a_limit_is_no_pass_and_says_what_to_do() -> None:
-    evidence = told(Toy(rate_fault="everybody"), replace(ASKED, rate=300.0, users=10))
+    evidence = told(Toy(rate=Rate(10, 3), rate_fault="everybody"), replace(ASKED, rate=80.0))
     assert evidence.outcome is Outcome.UNKNOWN
     assert "(429)" in (evidence.left_out or "")
     assert "target.load.keys" in (evidence.left_out or "")
@@ -136,14 +136,22 @@ QUICK = {"begun": 100, "answered": 100, "total": times(*[0.05] * 100), "served":
         ({"begun": 94}, "", "94 of 100 requests were sent in time"),
         ({"refused": 5}, "", ""),
         ({"refused": 6}, "", "6 of 100 requests met a rate limit (429)"),
-        ({"lost": 1}, "", "1 of 0 workers were lost"),
+        ({"lost": 1}, "", "1 of 0 workers did not come or were lost"),
         ({"failed": Counter({"status 500": 1})}, "", ""),
-        ({"failed": Counter({"status 500": 2})}, "2 of 100 requests failed", ""),
-        ({"failed": Counter({"status 500": 2}), "refused": 60}, "2 of 40 requests failed", "rate limit (429)"),
+        ({"failed": Counter({"status 500": 2})}, "2 of 100 requests for gpt-4o-mini failed", ""),
+        (
+            {"failed": Counter({"status 500": 2}), "refused": 60},
+            "2 of 40 requests for gpt-4o-mini failed",
+            "rate limit (429)",
+        ),
         # slow by itself
-        ({"total": times(*[1.5] * 100), "served": times(*[1.5] * 100)}, "p50 of the total time is 1.50 s", "too few"),
+        (
+            {"total": times(*[1.5] * 100), "served": times(*[1.5] * 100)},
+            "p50 of the total time for gpt-4o-mini is 1.50 s",
+            "too few",
+        ),
         # a stall holds back those that follow: few are slow from when they were sent, and many from when they were due
-        ({"total": times(*[0.05] * 90, *[3.0] * 10)}, "p95 of the total time is 3.00 s", "late"),
+        ({"total": times(*[0.05] * 90, *[3.0] * 10)}, "p95 of the total time for gpt-4o-mini is 3.00 s", "late"),
         # the same where the generator itself came late
         ({"total": times(*[0.05] * 90, *[3.0] * 10), "lag": 0.5}, "", "this machine could not deliver"),
         # the users are too few for a gateway that is within its limits
@@ -156,6 +164,16 @@ def test_what_is_the_targets_fault_and_what_is_not(counted: dict[str, Any], wron
     assert wrong in "; ".join(faults.values())
     assert bool(doubts) is bool(doubt)
     assert doubt in doubts
+
+
+def test_a_slow_model_is_not_hidden_among_quick_ones() -> None:
+    slow = {**QUICK, "begun": 4, "answered": 4, "total": times(*[1.5] * 4), "served": times(*[1.5] * 4)}
+    tally = Tally({("quick", 0): Cell(**QUICK), ("slow", 0): Cell(**slow)})  # type: ignore[arg-type]
+    ran = Loaded(plan(target("http://127.0.0.1:9"), HUNDRED), tally, 0, ())
+    limits = HUNDRED.limits(scripted=True)
+    assert list(RULE.load().faults(ran, HUNDRED, limits)) == ["times of slow"]
+    assert RULE.load().verdicts(ran, HUNDRED, limits, None) == {"quick": "within its limits", "slow": "times"}
+    assert ran.total(0.95) < 1.0
 
 
 def test_a_url_is_put_under_load_only_where_that_is_asked_for() -> None:
@@ -220,7 +238,7 @@ def test_the_tables_of_a_run_are_drawn() -> None:
     cell.total[1500] = 2
     cell.first[500] = 1
     ran = Loaded(plan(target("http://x"), asked), Tally({("a<b>", 0): cell}), 0, ((0.0, 5_000_000),))
-    found = tables(ran, asked.limits(scripted=True))
+    found = tables(ran, asked.limits(scripted=True), {"a<b>": "within its limits"})
     assert [each.unit for each in found] == ["ms", "requests", "ms", "MB"]
     assert found[0].rows[0] == {
         "model": "a<b>",
@@ -231,6 +249,23 @@ def test_the_tables_of_a_run_are_drawn() -> None:
     page = render(replace(report(), measurements=found))
     assert page.count("<svg") == 2
     assert "a&lt;b&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("sizes", "growth"),
+    [
+        ([50] * 11, 0),
+        ([10, 20, 30, 40, 50, 50, 50, 50, 50, 50, 50], 0),  # a runtime that becomes warm
+        ([50, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150], 40),
+        ([50, 10, 90, 50, 10, 90, 50, 90, 10, 50, 90], 0),  # collections of garbage
+        ([50, 50], None),
+        ([], None),
+    ],
+)
+def test_memory_is_compared_between_the_middle_of_a_run_and_its_end(sizes: list[int], growth: int | None) -> None:
+    memory = [(number / 10, size) for number, size in enumerate(sizes)]
+    ran = Loaded(plan(target("http://x"), replace(ASKED, rate=10.0, duration=1.0)), Tally(), 0, memory)
+    assert ran.growth == growth
 
 
 # ---- the command

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DECLARED = Rate(60, 3)
 KEY = "toy-client-key-2f6d8a"
 """What clients of a toy carry that asks for a key."""
-ASKED = Load(users=12, rate=40.0, duration=1.0, p50=0.6, p95=2.0, p99=4.0)
+ASKED = Load(users=20, rate=30.0, duration=1.0, p50=1.2, p95=3.0, p99=5.0)
 
 
 @dataclass(frozen=True)
