@@ -24,7 +24,8 @@ from readiness.probe.load_tables import tables
 from readiness.probe.toy import Toy
 from readiness.probe.upstream import Upstream
 from readiness.report.html import render
-from readiness.settings import Rate, TargetSettings
+from readiness.settings import TargetSettings
+from readiness.units import Rate
 from tests.probe.harness import MODEL, PROBES, alive, examined, listening, looked, run, serving, target, until
 from tests.probe.hostile import answer, read_request
 from tests.report.values import report
