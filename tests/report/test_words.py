@@ -136,6 +136,10 @@ def test_a_ready_report_says_what_could_be_asked_next() -> None:
     assert "1 finding worth" in steps[1]
 
 
+def test_a_report_that_is_not_ready_is_not_to_be_kept_so() -> None:
+    assert not any(each.startswith("Keep") for each in words.next_steps(report(static(failed()), BOTH[1])))
+
+
 def test_open_questions_wait_until_both_sides_were_looked_at() -> None:
     assert not any(each.startswith(("Find", "Keep")) for each in words.next_steps(report(static(passed()))))
 
