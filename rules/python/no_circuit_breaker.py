@@ -55,17 +55,12 @@ class Rule(ServiceRule):
             self.clear(at)
         if found or upkeep.used(BREAKERS):
             return
-        beyond = {each.function for each in upkeep.beyond}
-        for each in upkeep.habits("breaker"):
-            if beyond & upkeep.below(each.function).keys() or each.function in beyond:
-                self.leave(f"{each.at.path}:{each.at.line}: whether requests come this way cannot be read")
-                return
         for each in upkeep.habits("cools"):
             if is_asked(each, upkeep):
                 self.leave(f"{each.at.path}:{each.at.line}: whether this holds requests back cannot be read")
                 return
         self.flag(
-            (upkeep.beyond or upkeep.requests)[0].at,
+            upkeep.requests[0].at,
             "an upstream that keeps failing is asked by every request all the same: stop asking for a while, then try once",
         )
 
