@@ -11,7 +11,6 @@ route in ten lead to.
 """
 
 from readiness.scan import Service, ServiceRule
-from readiness.scan.service.facts import Habit
 from readiness.scan.service.traffic import BREAKERS, begins
 from readiness.scan.service.upkeep import Upkeep
 
@@ -55,25 +54,11 @@ class Rule(ServiceRule):
             self.clear(at)
         if found or upkeep.used(BREAKERS):
             return
-        beyond = {each.function for each in upkeep.beyond}
-        for each in upkeep.habits("breaker"):
-            if beyond & upkeep.below(each.function).keys() or each.function in beyond:
-                self.leave(f"{each.at.path}:{each.at.line}: whether requests come this way cannot be read")
-                return
-        for each in upkeep.habits("cools"):
-            if is_asked(each, upkeep):
-                self.leave(f"{each.at.path}:{each.at.line}: whether this holds requests back cannot be read")
-                return
+        vague = next((each.at for each in upkeep.habits("cools") if each.function in upkeep.led_to), None)
+        if vague is not None:
+            self.leave(f"{vague.path}:{vague.line}: whether this holds requests back cannot be read")
+            return
         self.flag(
-            (upkeep.beyond or upkeep.requests)[0].at,
+            upkeep.requests[0].at,
             "an upstream that keeps failing is asked by every request all the same: stop asking for a while, then try once",
         )
-
-
-def is_asked(habit: Habit, upkeep: Upkeep) -> bool:
-    """Whether the work leads to a function, or calls a method of something unknown that is called like one beside it."""
-    if habit.function in upkeep.led_to:
-        return True
-    owner, dot, _ = habit.function.rpartition(".")
-    beside = {f".{each[:-1].rpartition('.')[2]}" for each in upkeep.functions if dot and each.startswith(f"{owner}.")}
-    return any(beside & each.to for each in upkeep.led_to.values())

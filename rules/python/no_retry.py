@@ -51,7 +51,6 @@ class Rule(ServiceRule):
         "import nats\n\nclass Worker:\n    async def start(self):\n        self.nc = await nats.connect()\n        await self.nc.subscribe('work', cb=self.handle)\n\n    async def handle(self, msg):\n        answer = await self.nc.request('tool', msg.data, timeout=5)\n        await msg.respond(answer.data)\n",
     ]
     silent = [
-        "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\nclass One:\n    async def complete(self, body):\n        async with httpx.AsyncClient() as client:\n            return (await client.post('https://one/x', json=body)).json()\n\nclass Two:\n    async def complete(self, body):\n        async with httpx.AsyncClient() as client:\n            return (await client.post('https://two/x', json=body)).json()\n\nclass Three:\n    async def complete(self, body):\n        async with httpx.AsyncClient() as client:\n            return (await client.post('https://three/x', json=body)).json()\n\nasync def is_allowed(body):\n    async with httpx.AsyncClient() as client:\n        return (await client.post('http://policy', json=body)).is_success\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    if not await is_allowed(body):\n        return {}\n    return await app.state.providers[body['provider']].complete(body)\n",
         "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\nasync def first_of(clients, body):\n    for name in body['backends']:\n        try:\n            return (await clients[name].post('/chat/completions', json=body)).json()\n        except httpx.HTTPError:\n            continue\n    raise RuntimeError('nobody answers')\n\nasync def is_ready(url):\n    async with httpx.AsyncClient() as client:\n        return (await client.get(url)).is_success\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    if not await is_ready('http://local'):\n        raise RuntimeError('not ready')\n    return await first_of(app.state.clients, body)\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import requests\nprint(requests.get('https://up/x', timeout=5).json())\n",
@@ -72,10 +71,7 @@ class Rule(ServiceRule):
             self.clear(each.at)
         bare = [each for each in requests if each not in again and tries.are_missing(each)]
         unseen = next((each for each in upkeep.habits("tries-unseen") if each.function in upkeep.led_to), None)
-        if bare and len(bare) >= MOST * len(requests) and len(upkeep.beyond) >= len(requests):
-            at = upkeep.beyond[0].at
-            self.leave(f"{at.path}:{at.line}: whether this is asked again by who leads to it cannot be read")
-        elif bare and len(bare) >= MOST * len(requests) and unseen is not None:
+        if bare and len(bare) >= MOST * len(requests) and unseen is not None:
             self.leave(
                 f"{unseen.at.path}:{unseen.at.line}: whose requests are tried one after the other here cannot be read"
             )

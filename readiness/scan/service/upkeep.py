@@ -9,7 +9,6 @@ from functools import cached_property
 
 from readiness.model import Location
 from readiness.scan.service.facts import Deeds, Habit, Message, Use
-from readiness.scan.service.reaching import COMMON
 from readiness.scan.service.resolving import is_parameter, split
 from readiness.scan.service.service import ASKING, App, Function, Service
 from readiness.scan.service.traffic import CLIENTS, MODELS, begins
@@ -194,14 +193,6 @@ class Upkeep:
         found = (each for each in self.service.upstream if is_request(each.origin) and each.function in steps)
         told = (each for each in found if each.function in asked or leading[each.function] * FEW >= len(self.work))
         return tuple(sorted(told, key=order))
-
-    @cached_property
-    def beyond(self) -> tuple[Use, ...]:
-        """Upstream calls behind methods that the work calls by a name which too many classes have to be followed."""
-        called = {ref for each in self.led_to.values() for ref in each.to if ref[0] == "." and ref[1:] not in COMMON}
-        meant = (key for key in self.functions if self.is_method(key) and f".{key[:-1].rpartition('.')[2]}" in called)
-        keys = self.reached(meant).keys() - self.led_to.keys()
-        return tuple(each for each in self.service.upstream if is_request(each.origin) and each.function in keys)
 
     @cached_property
     def work(self) -> list[set[str]]:
