@@ -32,6 +32,7 @@ from readiness.gateway.logs import accept_request_id, request_id
 from readiness.gateway.served import Served, Watch
 from readiness.gateway.wire import Incoming, response, send_reply
 
+CHAT, MODELS = "/v1/chat/completions", "/v1/models"
 FIELDS = "readiness.fields"  # in the scope of a request: its header fields, parsed
 SECURITY_FIELDS = [(name.encode("ascii"), value.encode("ascii")) for name, value in SECURITY.items()]
 ELSEWHERE = "other"  # the route of what is asked for at paths that do not exist
@@ -98,12 +99,14 @@ def application(
     traced: bool,
 ) -> ASGIApp:
     """The whole port as one ASGI application; `more` routes are for those who run it."""
-    calls = {
-        ("POST", "/v1/chat/completions"): Endpoint(Route.CHAT, answer, wiring),
-        ("GET", "/v1/models"): Endpoint(Route.MODELS, answer, wiring),
-    }
+    chat, models = Endpoint(Route.CHAT, answer, wiring), Endpoint(Route.MODELS, answer, wiring)
+    calls = {("POST", CHAT): chat, ("GET", MODELS): models}
     # Starlette refuses other methods, and answers HEAD.
-    routes = [*(HttpRoute(path, endpoint, methods=[method]) for (method, path), endpoint in calls.items()), *more]
+    routes = [
+        HttpRoute(CHAT, chat, methods=["POST"]),
+        HttpRoute(MODELS, models, methods=["GET"]),
+        *more,
+    ]
     routes.append(openapi.route(routes, keyed=wiring.keyed))
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _refuse, 500: _fail})
     app.router.redirect_slashes = False

@@ -20,7 +20,6 @@ MAX_PATH = 200  # characters of a path that are logged
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
-_json = json.JSONEncoder(default=str).encode
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
 
 
@@ -32,7 +31,7 @@ class JsonFormatter(logging.Formatter):
         event |= {key: value for key, value in vars(record).items() if key not in _PLAIN and value is not None}
         if record.exc_info:
             event["exception"] = self.formatException(record.exc_info)
-        return _json(event)
+        return json.dumps(event, default=str)
 
 
 def served(request: Served) -> None:
@@ -45,7 +44,7 @@ def served(request: Served) -> None:
     if request.method:
         event["method"] = request.method
     with suppress(OSError, ValueError):  # as logging has it: nobody who reads is no reason to fail
-        sys.stderr.write(_json(event) + "\n")
+        sys.stderr.write(json.dumps(event) + "\n")
 
 
 def _event(at: float, level: str, logger: str, message: str) -> dict[str, Any]:

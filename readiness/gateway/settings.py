@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     header_timeout_seconds: Seconds = 10  # for the head of a request, from its first byte
     body_timeout_seconds: Seconds = 30  # for the body of a request, from the end of its head
     max_connections: Annotated[int, Field(gt=0)] = 1000
-    max_connections_per_client: Annotated[int, Field(gt=0)] = 256  # from one address; trusted_proxies are not bounded
+    max_connections_per_client: Annotated[int, Field(gt=0)] = 500  # from one address; trusted_proxies are not bounded
     max_in_flight: Annotated[int, Field(gt=0)] = 512  # calls over both ports; beyond it the answer is `busy`
     upstream_attempts: Annotated[int, Field(ge=1, le=10)] = 3  # how often an upstream is asked for one answer, in all
     # How long the first byte of an upstream is waited for, tries included, where the model has another upstream.
