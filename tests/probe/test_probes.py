@@ -18,7 +18,7 @@ from tests.probe.harness import PROBES, examined, listening, looked, parts_for, 
 from tests.probe.hostile import QUICK, SLOW
 
 pytestmark = [
-    pytest.mark.timeout(600),  # the first test of all waits until everything was seen
+    pytest.mark.timeout(1200),  # the first test of all waits until everything was seen
     # nats-py leaves the writer of a server that was killed to the garbage collector.
     pytest.mark.filterwarnings("ignore:.*StreamWriter.__del__:pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -146,7 +146,7 @@ def seen(request: pytest.FixtureRequest) -> Seen:
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     asking = [item for item in items if item.path == request.path]
     wanted = [item.callspec.params["rule"] for item in asking if "seen" in item.fixturenames]
-    return run(look_at_all([rule for rule in PROBES if rule in wanted]), 4 * DEADLINE)
+    return run(look_at_all([rule for rule in PROBES if rule in wanted]), 8 * DEADLINE)
 
 
 @each_probe
