@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from readiness.probe.upstream import Upstream
 from readiness.report.html import render
 from readiness.settings import TargetSettings
 from readiness.units import Rate
-from tests.probe.harness import MODEL, PROBES, alive, examined, listening, looked, run, serving, target, until
+from tests.probe.harness import MODEL, PROBES, Handler, alive, examined, listening, looked, run, serving, target, until
 from tests.probe.hostile import answer, read_request
 from tests.report.values import report
 from tests.running import READINESS
@@ -41,23 +42,30 @@ def plan(at: Target, asked: Load) -> load.Plan:
     return planned(asked, at.settings, at.url, "mark", stream=True, usage=False)
 
 
-async def scripted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Head and an empty chunk at once, content later."""
-    while True:
-        await read_request(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for wait, said in ((0.0, {"role": "assistant"}), (FIRST, {"content": "a"}), (BETWEEN, {"content": "b"})):
-            await asyncio.sleep(wait)
-            event = b"data: " + json.dumps({"choices": [{"delta": said}]}).encode() + b"\n\n"
-            writer.write(b"%x\r\n%s\r\n" % (len(event), event))
-        end = b"data: [DONE]\n\n"
-        writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(end), end))
-        await writer.drain()
+def scripted(seen: list[float] | None = None) -> Handler:
+    """Head and an empty chunk at once, content later; notes the seconds that the first content took."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_request(reader)
+            began = time.monotonic()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for wait, said in ((0.0, {"role": "assistant"}), (FIRST, {"content": "a"}), (BETWEEN, {"content": "b"})):
+                await asyncio.sleep(wait)
+                event = b"data: " + json.dumps({"choices": [{"delta": said}]}).encode() + b"\n\n"
+                writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+                if seen is not None and wait == FIRST:
+                    seen.append(time.monotonic() - began)
+            end = b"data: [DONE]\n\n"
+            writer.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(end), end))
+            await writer.drain()
+
+    return handle
 
 
 def test_the_first_token_is_timed_by_its_content_not_by_the_head_nor_by_the_end() -> None:
     async def work() -> Loaded:
-        async with listening(scripted) as port:
+        async with listening(scripted()) as port:
             at = target(f"http://127.0.0.1:{port}")
             return await load.run(at, plan(at, replace(ASKED, rate=8.0)), ASKED)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ from readiness.probe import load
 from readiness.probe.load import Loaded
 from readiness.probe.toy import Toy
 from tests.probe.harness import examined, listening, run, sandboxed, serving, target, until
-from tests.probe.test_load import BETWEEN, FIRST, RULE, generators, plan, scripted
+from tests.probe.test_load import RULE, generators, plan, scripted
 from tests.running import READINESS
 
 NEAR = 0.01
@@ -23,18 +24,18 @@ NEAR = 0.01
 
 
 def test_the_first_token_is_timed_within_ten_milliseconds() -> None:
+    seen: list[float] = []
+
     async def work() -> Loaded:
-        async with listening(scripted) as port:
+        async with listening(scripted(seen)) as port:
             at = target(f"http://127.0.0.1:{port}")
             asked = Load(users=10, rate=10.0, duration=20.0)
             return await load.run(at, plan(at, asked), asked)
 
-    whole = run(work(), 120.0).tally.whole
-    assert whole.answered == 200
-    for counted, true in ((whole.first, FIRST), (whole.total, FIRST + BETWEEN)):
-        late = sorted(time * UNIT - true for time in counted.elements())
-        assert late[0] >= -UNIT
-        assert late[100] < NEAR, late
+    ran = run(work(), 120.0)
+    assert ran.tally.whole.answered == len(seen) == 200
+    late = (ran.first or 0.0) - median(seen)
+    assert -UNIT <= late < NEAR
 
 
 def test_a_lost_worker_is_no_pass() -> None:
@@ -78,7 +79,7 @@ def test_workers_come_from_elsewhere(tmp_path: Path) -> None:
                 out, err = await one.communicate()
                 return one.returncode, out, err
 
-            master = tool("--duration", "3s", "--workers", "2", "--master", "--format", "json")
+            master = tool("--rate", "40/s", "--duration", "3s", "--workers", "2", "--master", "--format", "json")
             worker = ("--worker", "127.0.0.1")
             (code, out, err), *workers = await asyncio.gather(master, tool(*worker), tool(*worker))
             assert code == 0, err

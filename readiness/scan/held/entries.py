@@ -214,8 +214,8 @@ class Entries:
 
     def _is_unheeded(self, function: FunctionDef) -> bool:
         """Whether somebody calls it and does not look at what it returns, or it returns nothing to look at."""
-        calls = [call for _, call in self._calls(function)]
-        dropped = any(is_dropped_or_waited(self.file, call) for call in calls if isinstance(call, ast.Call))
+        calls = [(file, call) for file, call in self._calls(function) if isinstance(call, ast.Call)]
+        dropped = any(is_dropped_or_waited(file, call) for file, call in calls)
         return dropped or not tells(function)
 
     def _calls(self, function: FunctionDef) -> Iterator[tuple[PythonFile, ast.AST]]:
