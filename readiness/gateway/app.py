@@ -162,6 +162,8 @@ class Gateway:
     async def _stop(self) -> None:
         try:
             await self._tasks.finish(self._grace_left())
+            # What looks after the connection would open it again while it is being closed.
+            await self._tasks.stop()
             if self._nats:
                 await self._nats.close(self._grace_left())
         finally:
