@@ -17,7 +17,14 @@ ADVISORY = {rule.info.id for rule in STATIC if rule.constants.get("advisory")}
 ITEMS = checklist.load([BUILTIN])
 CODE = {"version.py": "VERSION = 1\n"}
 """Beside an example without code, so that the folder holds any at all."""
-SEEN_BY_RULES = ("readiness.scan", "readiness.probe", "readiness.settings", "readiness.model")
+SEEN_BY_RULES = (
+    "readiness.scan",
+    "readiness.probe",
+    "readiness.settings",
+    "readiness.units",
+    "readiness.model",
+    "readiness.errors",
+)
 
 
 VERBS = {
