@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: audit test soak check bench bench-gateway format reports hooks look clean
+.PHONY: audit test test-servers test-code soak check bench bench-gateway format reports hooks look clean
 .DEFAULT_GOAL := audit
 
 $(READY): pyproject.toml constraints.txt
@@ -23,11 +23,18 @@ audit: .audit/gateway.json
 	@mkdir -p .audit
 	@$(BIN)/readiness audit --format json --output $@ --fail-on none
 
-# Tests that look at code run side by side. Those that start servers mostly wait: two files of them at a time.
+# Tests that start servers mostly wait: three files of them at a time, those that take longest first. Tests that look at
+# code take what they leave of the processors.
 CODE := tests/scan tests/report tests/test_rules.py
+LONGEST := tests/test_matrix.py tests/probe/test_probes.py tests/test_reports.py
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses logical $(CODE)
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(CODE:%=--ignore=%)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-servers test-code
+
+test-servers: $(READY)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(CODE:%=--ignore=%) $(LONGEST) tests
+
+test-code: $(READY)
+	nice $(BIN)/python -m pytest --numprocesses logical $(CODE)
 
 # What takes long: load with faults for ten minutes, and absolute limits: make soak SECONDS=60
 soak: $(READY)

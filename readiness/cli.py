@@ -163,9 +163,9 @@ def probe(
     )
 
 
-@app.command(epilog="Example: readiness load http://127.0.0.1:8080 --users 50 --rate 100/s --duration 1min")
+@app.command(epilog="Example: readiness load http://127.0.0.1:8080 --rate 100/s")
 def load(
-    url: Annotated[str | None, typer.Argument(help="The address of a running gateway.", metavar="URL")] = None,
+    url: Annotated[str | None, typer.Argument(metavar="URL", hidden=True)] = None,
     launch: Annotated[
         str | None, typer.Option("--launch", metavar="COMMAND", help="Start this in the sandbox.")
     ] = None,
@@ -186,11 +186,11 @@ def load(
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")] = False,
     form: Format = "terminal",
     output: Output = None,
-    also: Also = None,
+    also: Annotated[list[str] | None, typer.Option("--also", metavar="FORMAT=FILE", hidden=True)] = None,
     config: Config = None,
     fail_on: Fail = FailOn.MUST,
 ) -> None:
-    """Put a load on a gateway and judge errors, times and memory under it. At a URL its chats may cost money."""
+    """Put a load on a gateway, and judge errors, times and memory. Chats may cost."""
     from readiness import loadtest
 
     wanted = loadtest.Wanted(users, rate, duration, workers, master, bind, worker)
@@ -200,7 +200,7 @@ def load(
 
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")
 def audit(
-    path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
+    path: Annotated[Path, typer.Argument(metavar="PATH", hidden=True)] = Path(),
     risk: Risk = None,
     max_requests: MaxRequests = 20_000,
     max_seconds: MaxSeconds = 900,
@@ -216,7 +216,7 @@ def audit(
     no_baseline: NoBaseline = False,
     since: Since = None,
 ) -> None:
-    """Look at the code and at the gateway of the settings; both sides, one verdict."""
+    """Look at the code of a project, and at the gateway of its settings."""
     from readiness import audit as stages
     from readiness import commands
 

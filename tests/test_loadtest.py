@@ -65,7 +65,7 @@ def test_a_plan_counts_the_requests_and_sends_none(tmp_path: Path, capsys: pytes
         asked(tmp_path, Wanted(rate="10/s", duration="1min"), plan=True)
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    assert "1,350  live/load (load)" in out
+    assert "1,350  live/load (load, 150 chat)" in out
     assert "live/burst" not in out
 
 

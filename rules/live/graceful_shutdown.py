@@ -33,7 +33,7 @@ class Rule(Probe):
     stains = True
     ends = True
     requests = 400
-    asks = {"GET": 390, "chat": 3, "NATS": 1}
+    asks = {"GET": 390, "chat": 12, "NATS": 2}
     good = [toy.Toy(), toy.Toy(nats="recovers")]
     bad = [
         toy.Toy(shutdown="cuts"),

@@ -110,7 +110,7 @@ def test_a_name_of_another_machine_is_read_without_consent_and_nothing_more(tmp_
     code, _, asked_for = probed("", b"", tmp_path)
     assert code == 1
     assert len(asked_for) > 10
-    assert all(line.startswith(b"GET ") for line in asked_for)
+    assert all(line.startswith((b"GET ", b"OPTIONS ")) for line in asked_for)
 
 
 def test_beyond_reading_a_name_of_another_machine_needs_consent(tmp_path: Path) -> None:

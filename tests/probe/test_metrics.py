@@ -15,7 +15,7 @@ from tests.probe.gateways import launching
 from tests.probe.harness import PROBES, examined, listening, run, serving
 from tests.probe.hostile import answer
 
-LISTENING = """
+LISTENING = r"""
 import http.server, json, sys, threading
 
 COUNTS = {"requests_total": 0, "errors_total": 0, "request_seconds_total": 0}
