@@ -163,13 +163,21 @@ def _literals(body: list[ast.stmt]) -> Iterable[tuple[str, Any]]:
 
 
 def _import(path: Path, rule: str) -> ModuleType:
-    import importlib.util
+    from importlib.machinery import SourceFileLoader
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    class Quiet(SourceFileLoader):
+        """Nothing is written beside the rules of a project."""
+
+        def set_data(self, *written: Any, **how: Any) -> None:
+            pass
 
     name = f"readiness_rule_{rule.replace('/', '_').replace('-', '_')}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    loader = SourceFileLoader if path.is_relative_to(builtin()) else Quiet
+    spec = spec_from_file_location(name, path, loader=loader(name, str(path)))
     if spec is None or spec.loader is None:
         raise ImportError(path)
-    module = importlib.util.module_from_spec(spec)
+    module = module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module

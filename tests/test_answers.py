@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from readiness import __main__, answers, commands
-from tests.scan.harness import CLEAR, FLAGGED, write
+from tests.scan.harness import CLEAR, FLAGGED, RULES, write
 
 PARSE = "import json\n\ndef parse(msg):\n    return json.loads(msg.data)\n"
 CALLER = "from wire import parse\n\nasync def handler(msg):\n    {}\n"
@@ -55,6 +55,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(answers, "GRAIN", GRAIN)
+    for rule in RULES:  # once loaded, rules of ours stand there compiled, in a folder of their own
+        rule.load()
     return folder
 
 

@@ -160,3 +160,11 @@ def test_the_rules_of_the_tool_are_found() -> None:
     assert (pack.builtin() / "checklist.toml").is_file()
     ids = {rule.info.id for rule in pack.rule_files([pack.builtin()])}
     assert {"python/unguarded-json", "live/health"} <= ids
+
+
+def test_nothing_is_written_beside_the_rules_of_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    write(tmp_path, {"python/eval_called.py": RULE})
+    (rule,) = pack.rule_files([tmp_path])
+    assert rule.load().item == "input-sanitised"
+    assert [each.name for each in tmp_path.rglob("*")] == ["python", "eval_called.py"]
