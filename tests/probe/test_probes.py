@@ -78,6 +78,7 @@ def test_a_probe_beyond_the_allowed_risk_sends_nothing_and_names_the_flag(rule: 
 
 
 # ---- what is served and looked at: all of it at the same time, for it mostly waits
+ENDED = "the gateway ended with exit code"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,10 @@ async def at_its_toys(rule: RuleFile, slots: asyncio.Semaphore) -> list[Evidence
 
     async def one(toy: Toy) -> Evidence:
         async with slots, served(rule, toy) as at:
+            found = await examined(rule, at)
+        if ENDED not in (found.left_out or ""):
+            return found
+        async with served(rule, toy) as at:  # what is judged is the probe, not a toy that the crowd has ended
             return await examined(rule, at)
 
     return await asyncio.gather(*(one(toy) for toy in probe.good + probe.bad))
