@@ -102,6 +102,7 @@ CHANGES: dict[str, Change] = {
     "content": lambda at: (at / "app/other.py").write_text(FLAGGED),
     "content of the same size and time": lambda at: same_size(at / "app/main.py", "ValueError", "LookupErro"),
     "a new file": lambda at: (at / "app/deep/new.py").write_text(FLAGGED),
+    "a new caller": lambda at: (at / "app/deep/caller.py").write_text(UNGUARDED),
     "a file that is gone": lambda at: (at / "app/other.py").unlink(),
     "another name": lambda at: (at / "app/other.py").rename(at / "app/others.py"),
     "a link in place of a file": lambda at: linked(at / "app/other.py", at / "built/build/one.py"),
@@ -118,7 +119,14 @@ CHANGES: dict[str, Change] = {
 }
 
 
-ELSEWHERE = ("content", "content of the same size and time", "settings", "one more rule", "requirements")
+ELSEWHERE = (
+    "a new caller",
+    "content",
+    "content of the same size and time",
+    "settings",
+    "one more rule",
+    "requirements",
+)
 COMMANDS = [
     *((WHOLE, each) for each in CHANGES),
     *((ONE, each) for each in ELSEWHERE),
@@ -143,6 +151,16 @@ def test_what_has_not_changed_is_not_looked_at_again(
     first = say(capsys, monkeypatch, *words)
     forbid(monkeypatch)
     assert say(capsys, monkeypatch, *words) == first
+
+
+def test_a_link_that_leads_elsewhere_is_seen(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    (project / "now").symlink_to("app")
+    words = ("scan", "now", "--no-bandit", "--format", "json")
+    say(capsys, monkeypatch, *words)
+    assert answers.of(words).find() is not None  # type: ignore[union-attr]
+    (project / "now").unlink()
+    (project / "now").symlink_to("keys/..")
+    assert answers.of(words).find() is None  # type: ignore[union-attr]
 
 
 def test_a_caller_elsewhere_decides_of_a_named_file(
