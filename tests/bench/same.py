@@ -1,12 +1,16 @@
-"""Are bandit's findings, as told by us, bandit's own?"""
+"""Are bandit's findings, as told by us, bandit's own? What it quotes as a password is not shown in our reports."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 Told = tuple[str, str, int, int, str]
 """Test, path, line, column from 1, text with severity and confidence."""
+
+PASSWORD = re.compile(r"(Possible hardcoded password: )'.+'", re.DOTALL)
+HIDDEN = r"\1'***'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ def _of_bandit(report: Path) -> list[Told]:
             each["line_number"],
             each["col_offset"] + 1,
             (
-                f"{each['issue_text']} ({each['issue_severity'].lower()} severity, "
+                f"{PASSWORD.sub(HIDDEN, each['issue_text'])} ({each['issue_severity'].lower()} severity, "
                 f"{each['issue_confidence'].lower()} confidence)"
             ),
         )
@@ -46,7 +50,13 @@ def _of_bandit(report: Path) -> list[Told]:
 
 def _of_ours(report: Path) -> list[Told]:
     return [
-        (each["rule"].removeprefix("bandit/"), each["path"], each["line"], each["column"], each["message"])
+        (
+            each["rule"].removeprefix("bandit/"),
+            each["path"],
+            each["line"],
+            each["column"],
+            PASSWORD.sub(HIDDEN, each["message"]),
+        )
         for each in json.loads(report.read_text("utf-8"))["findings"]
         if each["rule"].startswith("bandit/")
     ]
