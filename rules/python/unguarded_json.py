@@ -83,6 +83,11 @@ REQUESTS = {
     for module in ("fastapi", "fastapi.requests", "starlette.requests", "aiohttp.web", "aiohttp.web_request")
 }
 """Requests of web frameworks whose `await request.json()` raises into the handler."""
+LITESTAR = {
+    f"litestar.{module}Request()": frozenset({"litestar.exceptions.SerializationException"})
+    for module in ("", "connection.")
+}
+"""Its requests, and what `await request.json()` raises: a class that it answers with 500."""
 SOCKETS = (
     "fastapi.WebSocket()", "fastapi.websockets.WebSocket()", "starlette.websockets.WebSocket()", "aiohttp.web.WebSocketResponse()",
     "aiohttp.ClientSession().ws_connect()", "httpx_sse.",
@@ -117,6 +122,16 @@ class Rule(PythonRule):
         },
     ]
     bad = [
+        "from aiohttp import web\n\nroutes = web.RouteTableDef()\n\n@routes.post('/chat')\nasync def chat(request):\n    return web.json_response(await request.json())\n",
+        "from aiohttp import web\n\nclass Chat:\n    async def post(self, request):\n        return web.json_response(await request.json())\n\napp = web.Application()\napp.add_routes([web.post('/chat', Chat().post)])\n",
+        "from aiohttp import web\n\nasync def chat(request):\n    return web.json_response(await request.json())\n\ndef setup(app):\n    app.router.add_post('/chat', chat)\n",
+        "from starlette.responses import JSONResponse\nfrom starlette.routing import Route\n\nasync def chat(request):\n    return JSONResponse(await request.json())\n\nroutes = [Route('/chat', chat, methods=['POST'])]\n",
+        "from litestar import Request, post\n\n@post('/chat')\nasync def chat(request: Request) -> dict:\n    return await request.json()\n",
+        "import json, nats\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n\n    async def work(message):\n        try:\n            print(json.loads(message.data))\n        except json.JSONDecodeError:\n            return\n\n    await nc.subscribe('work', cb=work)\n",
+        "import json\nimport paho.mqtt.client as mqtt\n\ndef on_message(client, userdata, message):\n    print(json.loads(message.payload))\n\nclient = mqtt.Client()\nclient.on_message = on_message\nclient.loop_forever()\n",
+        "import json\nfrom http.server import BaseHTTPRequestHandler\n\nclass Handler(BaseHTTPRequestHandler):\n    def do_POST(self):\n        print(json.loads(self.rfile.read(int(self.headers['Content-Length']))))\n",
+        "import json\nimport tornado.web\n\nclass Chat(tornado.web.RequestHandler):\n    def post(self):\n        self.write(json.loads(self.request.body))\n",
+        "import httpx, json\nfrom fastapi import FastAPI\nfrom fastapi.responses import StreamingResponse\n\napp = FastAPI()\n\nasync def pieces():\n    async with httpx.AsyncClient() as client, client.stream('POST', 'http://up/chat') as answer:\n        async for line in answer.aiter_lines():\n            yield json.loads(line[6:])['text']\n\n@app.get('/chat')\nasync def chat():\n    return StreamingResponse(pieces())\n",
         "import asyncio, json\n\nasync def handler(msg):\n    task = asyncio.create_task(work(msg.data))\n    tasks.add(task)\n    task.add_done_callback(tasks.discard)\n\nasync def work(raw):\n    use(json.loads(raw))\n",
         "import json, nats\n\nasync def ask():\n    nc = await nats.connect('a')\n    while True:\n        reply = await nc.request('a', b'')\n        use(json.loads(reply.data))\n",
         "import json\njson.loads(body)\n",
@@ -318,6 +333,8 @@ class Rule(PythonRule):
         for origin in self.names(node.func.value):
             if origin in REQUESTS:
                 return JSON | TEXT if isinstance(self.tree.parents[node], ast.Await) else frozenset()
+            if origin in LITESTAR:
+                return LITESTAR[origin]
             if origin in ANSWERS:
                 return self.lenient(node, ANSWERS[origin])
             if origin.startswith(SOCKETS):

@@ -45,6 +45,7 @@ class Rule(PythonRule):
         "import asyncio, time\n\nasync def refresh(state):\n    while True:\n        try:\n            if state.at + 60 <= time.time():\n                await load()\n                state.at = time.time()\n            await asyncio.sleep(1)\n        except Exception:\n            log()\n\nasync def main(state):\n    task = asyncio.create_task(refresh(state))\n    await serve()\n",
         "import asyncio, time\n\nasync def refresh():\n    due = 0.0\n    while True:\n        if time.time() > due:\n            due = time.time() + 60\n            await load()\n        await asyncio.sleep(1)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
+        'import asyncio\n\nasync def poll(client):\n    while True:\n        await client.get("/health")\n        await asyncio.sleep(5)\n\nasync def main(client):\n    task = asyncio.create_task(poll(client))\n    await serve()\n',
         "import asyncio\n\nasync def refresh():\n    try:\n        while True:\n            await load()\n            await asyncio.sleep(60)\n    except Exception:\n        log()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await asyncio.sleep(60)\n        except Exception:\n            log()\n        await load()\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         'import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except Exception as problem:\n            logger.error("over: %s", problem)\n            break\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n',
@@ -70,6 +71,7 @@ class Rule(PythonRule):
         ),
     ]
     silent = [
+        "import asyncio\n\nasync def take(queue):\n    while True:\n        job = await queue.get()\n        print(job)\n\nasync def main(queue):\n    task = asyncio.create_task(take(queue))\n    await serve()\n",
         "import asyncio\nfrom bots import Session\n\nclass Bot(Session):\n    async def tell(self):\n        while True:\n            await asyncio.sleep(3)\n            await self.report_state('up')\n\n    def start(self):\n        self.telling = asyncio.create_task(self.tell())\n",
         "import asyncio\nfrom typing import Any, Callable\n\nclass Job:\n    callback: Callable[..., Any]\n\n    def __init__(self, callback: Callable[..., Any]):\n        self.callback = callback\n\nclass Broker:\n    def add(self, function):\n        function, _ = self.wrapped(function)\n        job = Job(callback=function)\n        job.task = asyncio.create_task(self.consume(job))\n\n    async def consume(self, job: Job):\n        while True:\n            await asyncio.sleep(1)\n            await job.callback()\n",
         "import asyncio\n\nclass Refresh:\n    task = None\n\n    async def run(self):\n        while not self.closed:\n            if self.task is None:\n                self.task = asyncio.create_task(self.once())\n            await asyncio.shield(self.task)\n            await asyncio.sleep(60)\n\n    async def once(self):\n        try:\n            await load()\n        except Exception:\n            log()\n\n    def start(self):\n        self.running = asyncio.create_task(self.run())\n",
@@ -163,11 +165,11 @@ class Rule(PythonRule):
 
     def is_alone(self, function: FunctionDef, loop: ast.While) -> bool:
         """Whether it runs as a task or thread that nobody watches."""
-        if handles_requests(self.file, function):
-            return False
         start = Starts(self.file).of(function)
-        waits = bool(self.file.loops.waits([loop], strictly=True))
-        return start is Start.ALONE or (start is Start.NOBODY and waits)
+        if start is not Start.NOBODY:
+            return start is Start.ALONE
+        registered = handles_requests(self.file, function) and not self.callers(function)
+        return bool(self.file.loops.waits([loop], strictly=True)) and not registered
 
     # ---- the fix
 

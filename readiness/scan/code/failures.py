@@ -11,6 +11,7 @@ from functools import cached_property
 
 from readiness.scan.code import libraries
 from readiness.scan.code.calls import RUNNING_HERE, Calls
+from readiness.scan.code.endless import OF_QUEUES
 from readiness.scan.code.guards import Guards, is_generator
 from readiness.scan.code.libraries import ANYTHING, LATE, NOTHING, Classes
 from readiness.scan.code.names import Defined, Names
@@ -112,7 +113,8 @@ class Failures:
             return NOTHING.union(*(self.function(each, depth + 1) for each in functions))
         known = {each for each in origins if each[0] not in "<@" and libraries.top(each) not in UNSPOKEN}
         if not known:
-            quiet = last_name(call.func) in QUIET_AWAITS or self._is_wrapped(call.func)
+            name = last_name(call.func)
+            quiet = (name in QUIET_AWAITS and not (name in OF_QUEUES and call.args)) or self._is_wrapped(call.func)
             return NOTHING if quiet else ANYTHING
         raised = NOTHING.union(*(libraries.raised(each) for each in known))
         if isinstance(call.func, ast.Attribute) and dotted(call.func.value) == "self":

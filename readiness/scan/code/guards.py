@@ -9,10 +9,12 @@ from enum import Enum, auto
 
 from readiness.scan.code.calls import RUNNING_HERE, Calls
 from readiness.scan.code.exceptions import NARROW, canonical, family, is_vague
+from readiness.scan.code.frameworks import STREAMING
 from readiness.scan.code.names import Names
 from readiness.scan.code.registration import (
     GUARDING_FRAMEWORKS,
     decorators,
+    is_method_of_framework,
     registered_by_decorator,
     registers,
     yields,
@@ -174,7 +176,7 @@ class Guards:
         if isinstance(function, ast.AsyncFunctionDef) and made_only and not is_generator(function):
             return UNKNOWN
         if is_generator(function) and not self.is_iterated(call):
-            return UNKNOWN
+            return UNGUARDED if self._is_streamed(call) else UNKNOWN
         return self.judge(call, raises, path)
 
     def _is_reported(self, call: ast.AST) -> bool:
@@ -198,6 +200,11 @@ class Guards:
         parent = self.tree.parents[call]
         return isinstance(parent, ast.For | ast.AsyncFor | ast.comprehension) and parent.iter is call
 
+    def _is_streamed(self, made: ast.AST) -> bool:
+        """Whether a generator is handed to an answer that sends what it yields: what it raises cuts that short."""
+        parent = self.tree.parents[made]
+        return isinstance(parent, ast.Call) and made is not parent.func and last_name(parent.func) in STREAMING
+
     def guarded(self, place: ast.AST, raises: Iterable[str]) -> bool:
         return self.judge(place, raises).guard is Guard.GUARDED
 
@@ -209,7 +216,7 @@ class Guards:
         """Whether somebody outside calls it: a route, a callback handed to a call, a lambda."""
         if not isinstance(function, FunctionDef):
             return True
-        if registered_by_decorator(self.names, function):
+        if registered_by_decorator(self.names, function) or is_method_of_framework(self.names, function):
             return True
         return any(registers(self.names, each) for each in self.calls.references(function))
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, get_args
 
+from readiness.scan.code.handed import Handed
 from readiness.scan.code.scopes import Binding, How, Scopes, decorated
 from readiness.scan.code.tree import Comprehension, FunctionDef, Tree, below, choices, dotted, is_none
 
@@ -79,6 +80,7 @@ class Names:
         self._results: dict[ast.AST, list[ast.expr]] = {}
         self.definitions: dict[str, list[ast.ClassDef | FunctionDef]] = defaultdict(list)
         self._qualified: dict[ast.AST, str] = {}
+        self._handed = Handed(tree, self.origins)
         for node in [*tree.all(ast.ClassDef), *tree.functions]:
             self.definitions[self.qualified(node)].append(node)
 
@@ -295,7 +297,7 @@ class Names:
         elif given:
             yield from given
         elif param.annotation is None:
-            yield PARAMETER
+            yield self._handed.to(param) or PARAMETER
         else:
             told = self._instances(param.annotation, depth)
             plain = all(hasattr(builtins, each.removesuffix("()")) for each in told)

@@ -9,9 +9,10 @@ from itertools import islice
 from readiness.scan.code.calls import RUNNING_HERE
 from readiness.scan.code.endless import Endless
 from readiness.scan.code.file import PythonFile
+from readiness.scan.code.frameworks import ROUTE_OBJECTS
 from readiness.scan.code.guards import is_generator
 from readiness.scan.code.project import Callers, Project
-from readiness.scan.code.registration import decorators
+from readiness.scan.code.registration import decorators, is_method_of_framework
 from readiness.scan.code.tree import FunctionDef, below, dotted, last_name
 
 ROUTES = {
@@ -26,18 +27,6 @@ ROUTING_CALLS = {
     "Depends", "Security", "path", "re_path", "StreamingResponse",
 }  # fmt: skip
 """Calls that are given such a function."""
-HANDLERS = {
-    "RequestHandler", "WebSocketHandler", "APIHandler", "View", "MethodView", "APIView", "HTTPEndpoint", "Resource",
-    "WebSocketEndpoint", "BaseHTTPRequestHandler", "SimpleHTTPRequestHandler", "BaseRequestHandler",
-    "WebsocketConsumer", "JsonWebsocketConsumer", "AsyncWebsocketConsumer", "AsyncJsonWebsocketConsumer", "ViewSet",
-    "GenericAPIView",
-}  # fmt: skip
-"""Base classes of frameworks, by last name, whose methods are called for requests."""
-HANDLING = {
-    "get", "post", "put", "patch", "delete", "head", "options", "dispatch", "prepare", "handle", "receive",
-    "receive_json", "on_message", "on_receive", "on_connect", "connect", "disconnect", "open", "do_GET", "do_POST",
-    "do_PUT", "do_DELETE",
-}  # fmt: skip
 REQUESTS = (
     "fastapi.", "starlette.", "aiohttp.web", "sanic.", "django.http.", "litestar.", "rest_framework.", "nats.aio.msg.",
     "websockets.",
@@ -117,10 +106,9 @@ def handles_requests(file: PythonFile, function: FunctionDef) -> bool:
     """Whether a framework or broker calls a function for each request or message."""
     if any(isinstance(each, ast.Attribute) and each.attr in ROUTES for each in decorators(function)):
         return True
-    owner = file.tree.parents[function]
-    if isinstance(owner, ast.ClassDef):
-        return function.name in HANDLING and any(last_name(each) in HANDLERS for each in owner.bases)
-    if any(_routes(file, each) for each in file.calls.references(function)):
+    if is_method_of_framework(file.names, function) or any(
+        _routes(file, each) for each in file.calls.references(function)
+    ):
         return True
     return any(_carries_request(file, each) for each in function.args.args)
 
@@ -129,7 +117,9 @@ def _routes(file: PythonFile, reference: ast.AST) -> bool:
     parent = file.tree.parents[reference]
     if isinstance(parent, ast.keyword):
         parent = file.tree.parents[parent]
-    return isinstance(parent, ast.Call) and reference is not parent.func and last_name(parent.func) in ROUTING_CALLS
+    if not isinstance(parent, ast.Call) or reference is parent.func:
+        return False
+    return last_name(parent.func) in ROUTING_CALLS or bool(file.names.origins(parent.func) & ROUTE_OBJECTS.keys())
 
 
 def _carries_request(file: PythonFile, param: ast.arg) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from readiness.scan.code.frameworks import ROUTE_OBJECTS
 from readiness.scan.code.names import Names
 from readiness.scan.code.tree import FunctionDef, below, last_name
 
@@ -21,6 +22,19 @@ REGISTERING_DECORATORS = {
     "exception_handler", "errorhandler", "before_request", "after_request", "command", "job", "scheduled_job", "task",
 }  # fmt: skip
 CALLBACKS = {"cb", "callback", "handler", "target", "on_message", "on_data", "error_cb", "func", "endpoint", "listener"}
+
+HANDLERS = {
+    "RequestHandler", "WebSocketHandler", "APIHandler", "View", "MethodView", "APIView", "HTTPEndpoint", "Resource",
+    "WebSocketEndpoint", "BaseHTTPRequestHandler", "SimpleHTTPRequestHandler", "BaseRequestHandler",
+    "WebsocketConsumer", "JsonWebsocketConsumer", "AsyncWebsocketConsumer", "AsyncJsonWebsocketConsumer", "ViewSet",
+    "GenericAPIView",
+}  # fmt: skip
+"""Base classes of frameworks, by last name, whose methods are called for requests."""
+HANDLING = {
+    "get", "post", "put", "patch", "delete", "head", "options", "dispatch", "prepare", "handle", "receive",
+    "receive_json", "on_message", "on_receive", "on_connect", "connect", "disconnect", "open", "do_GET", "do_POST",
+    "do_PUT", "do_DELETE",
+}  # fmt: skip
 
 PLAIN_DECORATORS = {
     "staticmethod", "classmethod", "property", "cached_property", "abstractmethod", "override", "overload", "final",
@@ -40,10 +54,29 @@ def decorators(function: FunctionDef) -> list[ast.expr]:
 def registers(names: Names, reference: ast.AST) -> bool:
     """Whether a function is handed to a call that calls it when something comes from outside."""
     parent = names.tree.parents[reference]
-    if isinstance(parent, ast.keyword):
-        call = names.tree.parents[parent]
-        return parent.arg in CALLBACKS or (isinstance(call, ast.Call) and last_name(call.func) in REGISTERING)
-    return isinstance(parent, ast.Call) and reference is not parent.func and last_name(parent.func) in REGISTERING
+    if isinstance(parent, ast.Assign):
+        return parent.value is reference and any(_calls_back(names, each) for each in parent.targets)
+    keyword = parent if isinstance(parent, ast.keyword) else None
+    call = names.tree.parents[parent] if keyword is not None else parent
+    if keyword is not None and keyword.arg in CALLBACKS:
+        return True
+    if not isinstance(call, ast.Call) or reference is call.func:
+        return False
+    return last_name(call.func) in REGISTERING or bool(names.origins(call.func) & ROUTE_OBJECTS.keys())
+
+
+def _calls_back(names: Names, target: ast.expr) -> bool:
+    """`client.on_message`, of a client that calls it for each message and lets what it raises end its loop."""
+    if not isinstance(target, ast.Attribute) or not target.attr.startswith("on_"):
+        return False
+    return any(each.startswith("paho.") for each in names.origins(target.value))
+
+
+def is_method_of_framework(names: Names, function: FunctionDef) -> bool:
+    """Whether a framework calls a method for each request, by its name and the class's base."""
+    owner = names.tree.parents[function]
+    derived = isinstance(owner, ast.ClassDef) and any(last_name(each) in HANDLERS for each in owner.bases)
+    return derived and function.name in HANDLING
 
 
 def registered_by_decorator(names: Names, function: FunctionDef) -> bool:

@@ -19,7 +19,7 @@ INSIDE = (
     "open()", "io.open()", "codecs.open()", "aiofiles.open()", "gzip.open()", "os.environ", "os.getenv", "os.fdopen()",
     "importlib.", "pkgutil.get_data", "pathlib.", "tempfile.", "sys.argv", "sqlite3.", "sqlalchemy.", "aiosqlite.",
     "asyncpg.", "psycopg", "redis.", "argparse.", "zipfile.", "keyring.", "dbm.", "shelve.", "input()", "diskcache.",
-    "json.dumps()", "lmdb.", "pymongo.", "motor.", "typer.", "click.",
+    "json.dumps()", "lmdb.", "pymongo.", "motor.", "typer.", "click.", "fastapi.responses.", "starlette.responses.",
 )  # fmt: skip
 """Beginnings of origins that are the operator's or the service's own."""
 OWN_STEPS = {
@@ -33,12 +33,12 @@ SENT = (
     "aiokafka.", "kafka.",
     "confluent_kafka.", "paho.", "aiomqtt.", "gmqtt.", "zmq.", "socket.", "sys.stdin", "boto3.", "google.cloud.pubsub",
     "openai.", "anthropic.", "grpc.", "httpx_sse.", "litellm.", "ollama.", "groq.", "socketio.", "stomp.",
-    "aiobotocore.",
+    "aiobotocore.", "http.server.", "http.client.", "socketserver.",
 )  # fmt: skip
 """Beginnings of origins that others send."""
 UPSTREAM = (
     "requests.", "httpx.", "httpx2.", "aiohttp.ClientSession", "urllib.", "boto3.", "openai.", "anthropic.", "litellm.",
-    "ollama.", "groq.", "aiobotocore.",
+    "ollama.", "groq.", "aiobotocore.", "http.client.",
 )  # fmt: skip
 """Those of them that answer because they were asked."""
 VERBS = ("get", "post", "put", "patch", "delete")
