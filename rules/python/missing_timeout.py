@@ -47,6 +47,7 @@ class Rule(PythonRule):
         "subprocess", "select", "run_coroutine_threadsafe", "queue",
     )  # fmt: skip
     good = [
+        "import asyncio, httpx\n\nasync def ask(url):\n    async with httpx.AsyncClient() as client, asyncio.timeout(5):\n        return await client.get(url, timeout=None)\n",
         "import requests\nrequests.get(url, timeout=5)\n",
         "import requests as r\ns = r.Session()\ns.post(url, timeout=(3, 30))\n",
         "import requests\noptions = {'timeout': 5}\nrequests.get(url, **options)\n",
@@ -112,6 +113,8 @@ class Rule(PythonRule):
         ),
     ]
     bad = [
+        "import httpx\n\nasync def ask(url):\n    async with httpx.AsyncClient() as client:\n        return await client.get(url, timeout=None)\n",
+        "import aiohttp\n\nasync def ask(url):\n    async with aiohttp.ClientSession() as session, session.get(url, timeout=None) as answer:\n        return await answer.text()\n",
         "import requests\nrequests.get(url)\n",
         "import requests\nfrom dash import Dash\napp = Dash()\n\n@app.callback(out, given)\ndef show(value):\n    return requests.get(value).text\n",
         "import requests as r\n\ndef ask(url):\n    with r.Session() as s:\n        return s.post(url, json={})\n",
@@ -155,6 +158,8 @@ class Rule(PythonRule):
             ("redis", waits.REDIS, self.redis),
             ("httpx", waits.HTTPX, self.httpx),
             ("aiohttp", waits.AIOHTTP_SESSIONS | waits.AIOHTTP_LIMITS, self.aiohttp),
+            ("httpx", waits.HTTPX_CALLS, self.untimed),
+            ("aiohttp", waits.AIOHTTP_CALLS, self.untimed),
             ("openai", waits.MODEL_CLIENTS, self.model_client),
             ("anthropic", waits.MODEL_CLIENTS, self.model_client),
             ("asyncpg", waits.POOLS_OF_QUERIES, self.postgres),
@@ -293,6 +298,15 @@ class Rule(PythonRule):
         module = segment(self.file, node.func.value) if direct and isinstance(node.func, ast.Attribute) else library
         limit = with_argument(self.file, node, "timeout", f"{module}.Timeout(10, read={LATE})")
         return [limit, *([] if direct else importing(self.file, f"import {library}"))]
+
+    def untimed(self, node: ast.Call, name: str) -> None:
+        """A single call that takes away what its client has; limits of aiohttp are judged where they are made."""
+        value = argument(node, "timeout")
+        ours = value is not None and (is_none(value) or not name.startswith("aiohttp."))
+        if value is None or not ours or self.timeouts.of(value) is not Given.ENDLESS:
+            return
+        if not is_under_deadline(self.file, node):
+            self.say(node, "timeout=None takes away what the client has by itself: give it seconds")
 
     def aiohttp(self, node: ast.Call, name: str) -> None:
         if name in waits.AIOHTTP_SESSIONS:

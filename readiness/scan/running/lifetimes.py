@@ -80,14 +80,22 @@ def _takes_application(function: FunctionDef) -> bool:
 
 
 def lasts(file: PythonFile, function: FunctionDef) -> bool:
-    """Whether it ends with the process: it serves, or loops without an end."""
+    """Whether it ends with the process: it serves, loops without an end, or waits for what nobody sets."""
     endless = Endless(file.tree, file.names, file.guards)
     for each in inside(function.body):
-        if isinstance(each, ast.Call) and last_name(each.func) in SERVING:
+        if isinstance(each, ast.Call) and (last_name(each.func) in SERVING or _waits_for_ever(file, each)):
             return True
         if isinstance(each, ast.While) and endless.is_endless(each) and not endless.receives(each):
             return True
     return False
+
+
+def _waits_for_ever(file: PythonFile, call: ast.Call) -> bool:
+    """`await asyncio.Event().wait()`, `await asyncio.Future()`: an object that has no other name."""
+    made = call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == "wait" else call
+    if not isinstance(made, ast.Call) or not isinstance(file.tree.parents[call], ast.Await):
+        return False
+    return bool(file.names.origins(made.func) & {"asyncio.Event" if made is not call else "asyncio.Future"})
 
 
 def _is_run(file: PythonFile, reference: ast.AST) -> bool:
