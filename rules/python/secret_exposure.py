@@ -27,6 +27,7 @@ from readiness.scan.data.secrecy import Secrecy, Secrets, called, denies, hides,
 LEVELS = {
     "debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "trace", "success", "notice", "log",
 }  # fmt: skip
+ENVIRONMENT = "the whole environment"
 LOGGERS = ("logging.", "loguru.", "structlog.", "logbook.", "eliot.")
 ASIDE = {"exc_info", "stack_info", "stacklevel", "file", "sep", "end", "flush", "level"}
 """Arguments of logging that are not written."""
@@ -96,6 +97,8 @@ class Rule(PythonRule):
         "import logging\nlogger = logging.getLogger(__name__)\n\ndef email(flow):\n    access_token = flow.access_token\n    try:\n        return flow.id_token['email']\n    except KeyError:\n        logger.error('no address in %s', flow.id_token)\n",
     ]
     bad = [
+        "import os\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n@app.get('/debug')\ndef debug():\n    return {'environment': dict(os.environ)}\n",
+        "import os\nfrom flask import Flask, jsonify\n\napp = Flask(__name__)\n\n@app.get('/config')\ndef config():\n    return jsonify({'openai_api_key': os.environ['OPENAI_API_KEY']})\n",
         "import logging, os\nlogger = logging.getLogger(__name__)\napi_key = os.environ['API_KEY']\nlogger.info('key: %s', api_key)\n",
         "import logging\nlogger = logging.getLogger(__name__)\n\ndef refresh(client):\n    token = client.refresh_token()\n    if token['expires_at'] < 10:\n        logger.warning('expired: %s', token)  # access_token\n",
         {
@@ -105,6 +108,7 @@ class Rule(PythonRule):
         "from starlette.websockets import WebSocket\n\nasync def talk(websocket: WebSocket):\n    if websocket.query_params.get('token'):\n        await check(websocket.query_params.get('token'))\n",
     ]
     silent = [
+        "import os\nfrom flask import Flask, jsonify\n\napp = Flask(__name__)\n\n@app.get('/config')\ndef config():\n    return jsonify({'region': os.environ['REGION'], 'key_is_set': 'API_KEY' in os.environ})\n",
         "import logging\nlogger = logging.getLogger(__name__)\n\ndef save(token):\n    access_token = token['access_token']\n    shown = {}\n    shown.update(token)\n    for key in ('access_token', 'refresh_token'):\n        shown[key] = 'REDACTED'\n    logger.debug('saved %s', shown)\n",
         "import logging\nlogger = logging.getLogger(__name__)\nlogger.info('token refreshed')\n",
         "import logging\nlogger = logging.getLogger(__name__)\n\ndef expire(user, now):\n    # Authorization\n    for token in sorted(user.api_tokens, key=str):\n        if token.expires_at < now:\n            logger.warning('%s is too old', token)\n",
@@ -170,16 +174,23 @@ class Rule(PythonRule):
             self.judge(call, values, "is a label of a metric or trace: label by a number of the client")
 
     def answered(self) -> None:
-        """Passwords in answers, and what comes from settings."""
+        """Passwords in answers, what comes from settings, and the whole environment."""
         for answer in Answers(self.file).every if self.mentions_secrets() else ():
             for part in answer.parts:
-                shown = [each for each in parts(part, self.goes_on) if self.is_protected(each)]
-                for each in shown[:1]:
+                said = ((each, self.told_in_answer(each)) for each in parts(part, self.goes_on))
+                shown = [(each, what) for each, what in said if what]
+                for each, what in shown[:1]:
                     node = each.node if each.names is self.file.names else answer.node
-                    self.flag(node, f"the value of {called(each.node)} is in an answer")
+                    self.flag(node, f"{what} is in an answer: give the client the fields that it needs")
+
+    def told_in_answer(self, part: Part) -> str:
+        if self.is_protected(part):
+            return f"the value of {called(part.node)}"
+        return ENVIRONMENT if is_environment(part) else ""
 
     def mentions_secrets(self) -> bool:
-        return any(secrecy(name) for name in self.file.calls.uses) or b"redentials" in self.file.data
+        named = any(secrecy(name) for name in self.file.calls.uses)
+        return named or any(each in self.file.data for each in (b"redentials", b"environ", b"getenv"))
 
     def is_protected(self, part: Part) -> bool:
         name = self.secrets.named(part)
@@ -344,9 +355,7 @@ class Rule(PythonRule):
             of_request = any("Request()" in each or "WebSocket()" in each for each in names.origins(node.value))
             if of_request or last_name(node.value) in {"request", "websocket", *SETTINGS}:
                 return f"all of {last_name(node.value)}.{node.attr}, credentials included,"
-        if isinstance(node, ast.Name | ast.Attribute) and "os.environ" in names.origins(node):
-            return "the whole environment"
-        return ""
+        return ENVIRONMENT if is_environment(part) else ""
 
     def is_proxy(self, part: Part) -> bool:
         """Whether what is shown is also handed to a client as its proxy."""
@@ -383,6 +392,11 @@ class Rule(PythonRule):
 
 def is_mask(value: ast.expr) -> bool:
     return bool(MASK.search(text_of(value) or ""))
+
+
+def is_environment(part: Part) -> bool:
+    """`os.environ` as a whole."""
+    return isinstance(part.node, ast.Name | ast.Attribute) and "os.environ" in part.names.origins(part.node)
 
 
 def is_text(value: ast.expr) -> bool:
