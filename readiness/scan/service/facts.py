@@ -250,7 +250,7 @@ _FIELDS = {name: [each.name for each in fields(kind)] for name, kind in KINDS.it
 
 
 class Packed:
-    """The facts of one file while the others are looked at: as objects they take twelve times the memory."""
+    """The facts of one file while the others are looked at: as objects they take four times the memory."""
 
     __slots__ = ("_data",)
 
