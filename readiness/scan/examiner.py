@@ -13,7 +13,7 @@ from readiness.scan.parsing import holds_code, parse
 from readiness.scan.rule import PythonRule
 from readiness.scan.service.assembly import broken
 from readiness.scan.service.collect import collect, is_wanted
-from readiness.scan.service.facts import Fact
+from readiness.scan.service.facts import Fact, Packed
 from readiness.scan.service_rule import ServiceRule
 
 
@@ -45,7 +45,7 @@ class Examiner:
         try:
             outcomes = self.apply(source, module)
             found = self.bandit.examine(source, module) if self.bandit else ()
-            facts = self.gather(source, module) if self.gathers else None
+            facts = Packed(self.gather(source, module)) if self.gathers else None
             hangs = self.project.hangs(source.name)
             return Examined(source.name, outcomes=tuple(outcomes), bandit=found, hangs=hangs, facts=facts)
         except Exception as problem:  # noqa: BLE001  one file that breaks a parser never costs another's findings
@@ -91,7 +91,7 @@ class Gatherer:
         project = self.examiner.project
         project.begin(source.name)
         try:
-            facts = self.examiner.gather(source, module)
+            facts = Packed(self.examiner.gather(source, module))
             return Examined(source.name, hangs=project.hangs(source.name), facts=facts)
         finally:
             project.end()

@@ -94,6 +94,7 @@ class Scan:
         # what was examined is not gathered again: that would be remembered in the place of what was found in it
         left = [source for source in self.others() if source.name not in asked]
         others = self._look(left, Gatherer(examiner), memory, progress)
+        project.clear()  # few trees are asked for now, and all facts are in memory from here on
         return Service((fact for each in [*known, *others] for fact in each.facts or ()), asked, project)
 
     def _examine(self, project: Project, memory: Memory, progress: Progress) -> list[Examined]:

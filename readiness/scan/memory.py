@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple
 from functools import cached_property
 from importlib.util import find_spec
@@ -236,7 +236,7 @@ def examined_in(name: str, data: Mapping[str, Any]) -> Examined:
     return Examined(name, data["problem"], data["code"], tuple(outcomes), bandit, Hangs(tuple(files), *others), facts)
 
 
-def _facts_out(facts: Sequence[Fact]) -> list[list[Any]]:
+def _facts_out(facts: Iterable[Fact]) -> list[list[Any]]:
     from readiness.scan.service.facts import facts_out  # single files have none, and the many classes take time to make
 
     return facts_out(facts)

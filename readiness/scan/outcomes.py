@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,7 +66,7 @@ class Examined:
     outcomes: tuple[Outcome, ...] = ()
     bandit: tuple[Finding, ...] = ()
     hangs: Hangs = Hangs()
-    facts: tuple[Fact, ...] | None = None
+    facts: Iterable[Fact] | None = None
     """What the file tells of its service; None where nobody asked."""
 
     @property

@@ -6,7 +6,7 @@ import pytest
 
 from readiness.scan import PythonFile
 from readiness.scan.service.collect import collect
-from readiness.scan.service.facts import Habit, Use, facts_in, facts_out
+from readiness.scan.service.facts import Habit, Packed, Use, facts_in, facts_out
 from readiness.scan.service.upkeep import is_request
 
 LOOP = """
@@ -87,6 +87,7 @@ def test_habits_and_arguments_are_plain_data() -> None:
     )
     facts = collect(PythonFile("service.py", ast.parse(code), code.encode()))
     assert facts_in(facts_out(facts)) == facts
+    assert tuple(Packed(facts)) == facts
     assert [each.given for each in facts if isinstance(each, Use)] == [(("max_retries", "0"),)]
 
 

@@ -3,11 +3,14 @@
 import ast
 import gc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from readiness.scan import fresh
 from readiness.scan.code import project
 from readiness.scan.code.tree import Tree, below
+from readiness.scan.service.service import Service
 from tests.scan.harness import RULES, of, scanned
 
 EXAMPLES = [text for rule in RULES for text in rule.constants.get("bad", ()) if isinstance(text, str)]
@@ -50,6 +53,24 @@ def test_trees_that_are_let_go_leave_no_garbage(tmp_path: Path, monkeypatch: pyt
     made = sum(len(list(ast.walk(ast.parse(text)))) for text in files.values())
     assert made > 20_000
     assert left < made // 5
+
+
+def test_no_tree_is_held_any_more_when_the_facts_of_all_files_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    class Counted(Service):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            held.append(len(nodes()) - before)
+
+    monkeypatch.setattr(fresh, "Service", Counted)
+    files = {f"p{at}/m.py": text for at, text in enumerate(EXAMPLES[::8])}
+    before = len(nodes())
+    scanned(tmp_path, files, bandit=False)
+    assert len(held) == 1
+    assert held[0] < 100
 
 
 def nodes() -> list[ast.AST]:

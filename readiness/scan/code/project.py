@@ -176,11 +176,18 @@ class Project:
 
     def rest(self) -> None:
         """Forget the other files that were not used for longest, down to KEPT; nobody may hold on to a part of one."""
-        if self._held <= KEPT:
+        self._let_go(KEPT)
+
+    def clear(self) -> None:
+        """Forget all files; what is asked from now on parses them again."""
+        self._let_go(0)
+
+    def _let_go(self, kept: int) -> None:
+        if self._held <= kept:
             return
         self._callers.clear()
         for path in [each for each in self._files if each != self._looking_at]:
-            if self._held <= KEPT:
+            if self._held <= kept:
                 break
             gone = self._files.pop(path)
             if gone is not None:
