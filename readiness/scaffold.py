@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from readiness import __version__, console, settings
+from readiness import HOME, console, origin, settings
 from readiness.errors import UsageError
+from readiness.origin import MAIN
 from readiness.scan import files
 
 FRAMEWORKS = {
@@ -111,7 +112,16 @@ def _has_settings(root: Path) -> bool:
 
 
 def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text("utf-8").replace("{version}", __version__)
+    text = (TEMPLATES / name).read_text("utf-8")
+    ours = origin.find()
+    action = HOME.removeprefix("https://github.com/")
+    for usual, own in (
+        (f"git+{HOME}@{MAIN}", f"git+{ours.repo}@{ours.rev}"),
+        (f"repo: {HOME}\n    rev: {MAIN}", f"repo: {ours.repo}\n    rev: {ours.rev}"),
+        (f"uses: {action}@{MAIN}", f"uses: {ours.action}"),
+    ):
+        text = text.replace(usual, own)
+    return text
 
 
 def look(root: Path) -> Seen:

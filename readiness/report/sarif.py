@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from readiness import model
+from readiness import HOME, model
 from readiness.evidence import dumped
 from readiness.model import Exchange, Finding, Item, Report, Tier, Verdict
 from readiness.report import words
 from readiness.report.words import Weight
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-HOME = "https://github.com/readiness-audit/readiness"
 LEVELS = {Weight.ERROR: "error", Weight.WARNING: "warning", Weight.ADVICE: "note", Weight.ACCEPTED: "warning"}
 SEVERITIES = {Tier.MUST: "8.0", Tier.TEST: "6.0", Tier.SHOULD: "5.0", Tier.NICE: "3.0"}
 """GitHub shows 7.0 and more as high, 4.0 and more as medium, less as low."""
