@@ -12,6 +12,7 @@ from pathlib import Path
 from readiness import HOME, console, origin, settings
 from readiness.errors import UsageError
 from readiness.origin import MAIN
+from readiness.places import project_root
 from readiness.scan import files
 
 FRAMEWORKS = {
@@ -53,7 +54,7 @@ def init(where: Path, *, yes: bool) -> None:
     """Show what would be written, ask where there is somebody to ask, and write what is not there yet."""
     if not where.is_dir():
         raise UsageError(f"{where}: no such folder")
-    root = settings.project_root(where)
+    root = project_root(where)
     proposals = list(propose(root))
     console.print_text("".join(_shown(each, root) for each in proposals))
     wanted = [each for each in proposals if not each.taken]

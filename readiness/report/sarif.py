@@ -43,7 +43,7 @@ def _run(report: Report) -> Json:
         },
         "automationDetails": {"id": "readiness/" + "+".join(sorted(kind.value for kind in report.subject)) + "/"},
         "invocations": [_invocation(report)],
-        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the project."}}},
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the repository."}}},
         "columnKind": "unicodeCodePoints",
         "results": [_result(finding, verdict, report, places) for finding, verdict in told],
         "properties": {
@@ -111,7 +111,7 @@ def _result(finding: Finding, verdict: Verdict | None, report: Report, places: M
     if report.compared:
         made["baselineState"] = "unchanged" if finding.known else "new"
     if finding.fix and isinstance(finding.where, model.Location):
-        made["fixes"] = [_fix(finding, finding.where)]
+        made["fixes"] = [_fix(finding, finding.where, report)]
     return made
 
 
@@ -137,16 +137,16 @@ def _location(finding: Finding, report: Report) -> Json:
         region |= {"endLine": max(where.end_line, 1), "endColumn": max(where.end_column, 1)}
     if where.code:
         region["snippet"] = {"text": words.plain(where.code)}
-    return {"physicalLocation": {"artifactLocation": _artifact(where.path), "region": region}}
+    return {"physicalLocation": {"artifactLocation": _artifact(where.path, report), "region": region}}
 
 
-def _artifact(path: str) -> Json:
-    """A path of the project relative to its root; any other as it lies."""
-    quoted = quote(path.encode("utf-8", "surrogatepass"))
+def _artifact(path: str, report: Report) -> Json:
+    """A path relative to the root of the repository, as GitHub takes it; one that is outside as it lies."""
+    quoted = quote(words.from_top(path, report).encode("utf-8", "surrogatepass"))
     return {"uri": f"file://{quoted}"} if path.startswith("/") else {"uri": quoted, "uriBaseId": "%SRCROOT%"}
 
 
-def _fix(finding: Finding, where: model.Location) -> Json:
+def _fix(finding: Finding, where: model.Location, report: Report) -> Json:
     replacements = [
         {
             "deletedRegion": {
@@ -161,7 +161,7 @@ def _fix(finding: Finding, where: model.Location) -> Json:
     ]
     return {
         "description": {"text": "What readiness scan --fix writes."},
-        "artifactChanges": [{"artifactLocation": _artifact(where.path), "replacements": replacements}],
+        "artifactChanges": [{"artifactLocation": _artifact(where.path, report), "replacements": replacements}],
     }
 
 
