@@ -20,6 +20,8 @@ LEVELS = {Weight.ERROR: "error", Weight.WARNING: "warning", Weight.ADVICE: "note
 SEVERITIES = {Tier.MUST: "8.0", Tier.TEST: "6.0", Tier.SHOULD: "5.0", Tier.NICE: "3.0"}
 """GitHub shows 7.0 and more as high, 4.0 and more as medium, less as low."""
 ADVICE = "2.0"
+MOST = 25_000
+"""Results of a run: GitHub refuses a file with more, and shows the worst 5,000."""
 
 Json = dict[str, Any]
 
@@ -29,7 +31,7 @@ def render(report: Report) -> str:
 
 
 def _run(report: Report) -> Json:
-    told = words.told(report)
+    told = _most(words.told(report), report)
     rules = {name: _rule(name, report) for name in sorted({finding.rule for finding, _ in told})}
     places = {name: number for number, name in enumerate(rules)}
     return {
@@ -51,6 +53,14 @@ def _run(report: Report) -> Json:
             "items": {each.item.id: each.outcome.value for each in report.verdicts},
         },
     }
+
+
+def _most(told: list[tuple[Finding, Verdict | None]], report: Report) -> list[tuple[Finding, Verdict | None]]:
+    """As many findings as GitHub takes, the worst of them where there are more."""
+    if len(told) <= MOST:
+        return told
+    order = list(Weight)
+    return sorted(told, key=lambda each: order.index(words.weight(*each, report)))[:MOST]
 
 
 def _rule(name: str, report: Report) -> Json:
@@ -183,6 +193,8 @@ def _notifications(report: Report) -> Iterator[Json]:
             yield _notification("error", f"{each.rule} broke: {each.error}")
         elif each.left_out:
             yield _notification("note", f"{each.rule}: {each.left_out}")
+    if (several := len(words.told(report))) > MOST:
+        yield _notification("warning", f"{several - MOST} of {several} findings, the least of them, are left out")
     for skipped in report.skipped:
         yield _notification("error" if skipped.blind else "note", f"{skipped.what}: {skipped.why}")
 
