@@ -60,7 +60,7 @@ def _most(told: list[tuple[Finding, Verdict | None]], report: Report) -> list[tu
     if len(told) <= MOST:
         return told
     order = list(Weight)
-    return sorted(told, key=lambda each: order.index(words.weight(*each, report)))[:MOST]
+    return sorted(told, key=lambda each: order.index(words.weight(each[0], each[1], report)))[:MOST]
 
 
 def _rule(name: str, report: Report) -> Json:
