@@ -78,7 +78,7 @@ format: $(READY)
 	@$(BIN)/readiness audit tests/seed --format json --output $@ --fail-on none
 
 # Write what is generated and committed: the reports of the reference gateway and of the flawed service of tests/seed,
-# their schema, the catalogue of rules. The audit of the flawed service takes some five minutes.
+# their schema, the catalogue of rules. The audit of the flawed service takes some six minutes.
 reports: .audit/gateway.json .audit/seed.json
 	$(BIN)/python -m tests.generated
 

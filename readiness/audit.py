@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from readiness import __version__, baseline, checklist, pack
+from readiness import __version__, baseline, checklist, pack, places
 from readiness.baseline import Old
 from readiness.cache import Cache, digest, stamp
 from readiness.errors import UsageError
@@ -76,7 +76,8 @@ def scan(paths: Sequence[Path], settings: Settings, known: Knowledge, progress: 
     """Look at the code. Raises UsageError for a missing path, NothingExamined for folders without code."""
     from readiness import scan as static
 
-    return static.run(paths, known.rules, settings, known.packs, progress)
+    found = static.run(paths, known.rules, settings, known.packs, progress)
+    return replace(found, within=places.within_repository(settings.root))
 
 
 def fixes(paths: Sequence[Path], settings: Settings, known: Knowledge, found: Run) -> list[Mended]:
@@ -257,5 +258,12 @@ def assemble(
         lapsed=tuple(lapsed),
         handlers=tuple(each for run in runs for each in run.handlers),
         declared=settings.declared,
+        within=_within(runs, settings),
         content=" ".join(run.content for run in runs if run.content),
     )
+
+
+def _within(runs: Sequence[Run], settings: Settings) -> str:
+    """As the scan says, which may have been made elsewhere; a probe has no place but that of the settings."""
+    scans = [run.within for run in runs if run.kind is Kind.STATIC]
+    return scans[0] if scans else places.within_repository(settings.root)

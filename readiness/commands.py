@@ -18,6 +18,7 @@ from readiness.errors import NothingExamined, ReadinessError, UsageError
 from readiness.gate import FailOn, exit_code
 from readiness.looks import looked_at
 from readiness.model import Run, Skipped
+from readiness.places import project_root
 from readiness.scan import files
 from readiness.settings import Settings
 
@@ -120,7 +121,7 @@ def audit(
     source = path
     if chosen.target.source:
         source = chosen.base / chosen.target.source
-        chosen = replace(chosen, root=settings.project_root(source))
+        chosen = replace(chosen, root=project_root(source))
     aimed = bool(chosen.target.launch or chosen.target.url)
     known = stages.knowledge(chosen)
     if plan and aimed:

@@ -166,4 +166,5 @@ class ReportJson:
     compared: str = ""
     lapsed: list[LapsedJson] = field(default_factory=list)
     handlers: list[HandlerJson] = field(default_factory=list)
+    within: str = ""
     content: str = ""

@@ -83,6 +83,7 @@ def to_contract(report: Report) -> ReportJson:
             HandlerJson(list(each.methods), each.path, each.at.path, each.at.line, each.at.code)
             for each in report.handlers
         ],
+        within=report.within,
         content=report.content,
     )
 
@@ -217,7 +218,9 @@ def _runs(data: Mapping[str, Any]) -> list[Run]:
         figures = data["measurements"] if kind is Kind.LIVE else []
         measured = tuple(Measurement(each["name"], each["unit"], tuple(each["rows"])) for each in figures)
         run = Run(kind, data["subject"][kind], tuple(evidence), skipped, measured)
-        runs.append(replace(run, handlers=handlers, content=data.get("content", "")) if kind is Kind.STATIC else run)
+        if kind is Kind.STATIC:
+            run = replace(run, handlers=handlers, within=data.get("within", ""), content=data.get("content", ""))
+        runs.append(run)
     return runs
 
 

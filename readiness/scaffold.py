@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from readiness import __version__, console, settings
+from readiness import HOME, console, origin, settings
 from readiness.errors import UsageError
+from readiness.origin import MAIN
+from readiness.places import project_root
 from readiness.scan import files
 
 FRAMEWORKS = {
@@ -52,7 +54,7 @@ def init(where: Path, *, yes: bool) -> None:
     """Show what would be written, ask where there is somebody to ask, and write what is not there yet."""
     if not where.is_dir():
         raise UsageError(f"{where}: no such folder")
-    root = settings.project_root(where)
+    root = project_root(where)
     proposals = list(propose(root))
     console.print_text("".join(_shown(each, root) for each in proposals))
     wanted = [each for each in proposals if not each.taken]
@@ -111,7 +113,16 @@ def _has_settings(root: Path) -> bool:
 
 
 def _template(name: str) -> str:
-    return (TEMPLATES / name).read_text("utf-8").replace("{version}", __version__)
+    text = (TEMPLATES / name).read_text("utf-8")
+    ours = origin.find()
+    action = HOME.removeprefix("https://github.com/")
+    for usual, own in (
+        (f"git+{HOME}@{MAIN}", f"git+{ours.repo}@{ours.rev}"),
+        (f"repo: {HOME}\n    rev: {MAIN}", f"repo: {ours.repo}\n    rev: {ours.rev}"),
+        (f"uses: {action}@{MAIN}", f"uses: {ours.action}"),
+    ):
+        text = text.replace(usual, own)
+    return text
 
 
 def look(root: Path) -> Seen:

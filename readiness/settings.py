@@ -13,12 +13,11 @@ from typing import Any
 
 from readiness.errors import UsageError
 from readiness.load.asked import Load
-from readiness.looks import asked_for, looked_at
+from readiness.looks import looked_at
 from readiness.model import Location
+from readiness.places import project_root
 from readiness.reader import Reader
 from readiness.units import Rate, per_second, rate, share, size, span
-
-MARKERS = (".git", "pyproject.toml", "readiness.toml")
 
 SECRET_HEADER = re.compile(
     r"authorization|cookie|token|secret|password|credential|signature|keys?([-_]?(id|value|\d+))?$", re.IGNORECASE
@@ -153,18 +152,6 @@ class Settings:
 
 OF_THE_CALL = {"root", "base", "today", "bandit", "comments", "cache", "declared"}
 """What no file sets."""
-
-
-def project_root(path: Path) -> Path:
-    """The nearest folder from `path` upwards that holds one of MARKERS; else `path` itself (a file: its folder)."""
-    start = Path(os.path.realpath(path))
-    start = start if os.path.isdir(start) else start.parent
-    for folder in (start, *start.parents):
-        for marker in MARKERS:
-            asked_for(folder / marker)
-        if any((folder / marker).exists() for marker in MARKERS):
-            return folder
-    return start
 
 
 def load(where: Path, config: Path | None = None) -> Settings:

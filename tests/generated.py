@@ -83,7 +83,7 @@ def normalised(report: Report) -> Report:
     verdicts = tuple(
         replace(each, evidence=tuple(_steady(evidence) for evidence in each.evidence)) for each in report.verdicts
     )
-    return replace(report, verdicts=verdicts, started=NEVER, measurements=(), handlers=(), content="")
+    return replace(report, verdicts=verdicts, started=NEVER, measurements=(), handlers=(), within="", content="")
 
 
 def _untimed(report: Report) -> Report:

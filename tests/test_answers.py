@@ -208,3 +208,13 @@ def test_the_answer_goes_where_it_was_asked_for(
     forbid(monkeypatch)
     assert say(capsys, monkeypatch, *words) == first
     assert len((project / "report.json").read_text()) == len(before)
+
+
+def test_a_repository_that_begins_above_the_project_is_noticed(
+    project: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("scan", "app", "--format", "github")
+    write(project, {"app/wrong.py": FLAGGED})
+    assert "file=app/wrong.py," in say(capsys, monkeypatch, *words)[1]
+    (project.parent / ".git").mkdir()
+    assert "file=project/app/wrong.py," in say(capsys, monkeypatch, *words)[1]

@@ -9,6 +9,7 @@ from readiness.evidence import to_json
 from readiness.masking import MASK, masked, masked_run
 from readiness.model import Edit, Exchange
 from readiness.report import RENDERERS, render
+from tests.masked_forms import PLAIN, SECRET, SHOWN
 from tests.report.values import evidence, finding, hostile, laws, live, place, report, static
 from tests.running import remembering as run
 from tests.scan.harness import write
@@ -47,19 +48,24 @@ def test_no_report_shows_a_planted_secret(secret: str, form: str) -> None:
     assert MASK in shown.replace("\\", "")
 
 
+@pytest.mark.parametrize("form", SHOWN)
+def test_a_secret_is_masked_however_it_is_written(form: str) -> None:
+    assert SECRET not in masked(form % SECRET)
+
+
 @pytest.mark.parametrize(
     "code",
     [
+        *PLAIN,
         "json.loads(request.body)",
         "app.post('/v1/chat/completions')",
         "tokens = count(text)",
         "await nc.request('tools.execute.search', payload)",
         "timeout=None takes away the 5 s that httpx has by itself: give it seconds",
-        "key = request.headers['x-api-key']",
         "max_tokens=256, model='gpt-4o-mini'",
     ],
 )
-def test_plain_code_stays(code: str) -> None:
+def test_what_is_no_secret_stays_readable(code: str) -> None:
     assert masked(code) == code
 
 

@@ -40,7 +40,9 @@ def test_only_what_came_since_is_judged_and_the_report_says_so(project: Path) ->
     write(project, {"src/ok.py": BARE})
     found = run("scan", "src", "--since", "main", "-f", "github", cwd=project)
     assert found.returncode == 1
-    assert [line.split(",")[0] for line in found.stdout.splitlines() if "file=" in line] == ["::error file=src/ok.py"]
+    assert [line.split(",")[0] for line in found.stdout.splitlines() if "file=" in line] == [
+        "::error file=svc/src/ok.py"
+    ]
 
 
 def test_an_audit_judges_only_code_that_came_since(project: Path) -> None:

@@ -285,6 +285,8 @@ class Run:
     measurements: tuple[Measurement, ...] = ()
     handlers: tuple[Handler, ...] = ()
     """Of a scan: where requests are answered, so that a live finding has a place in the code."""
+    within: str = ""
+    """Of a scan: the path of the project from the root of its repository; empty where they are one."""
     content: str = ""
     """Of a scan: a digest of all that was read. Two scans with the same one looked at the same code."""
 

@@ -84,6 +84,8 @@ class Report:
     handlers: tuple[Handler, ...] = ()
     declared: Location | None = None
     """Where the settings name the target."""
+    within: str = ""
+    """The path of the project from the root of its repository: code hosts count from there."""
     content: str = ""
 
     @property

@@ -32,7 +32,11 @@ def _lines(report: Report) -> Iterator[str]:
 def _annotation(level: str, finding: Finding, report: Report) -> str:
     where = words.landing(finding, report)
     seen = "" if where is finding.where else f" ({words.place(finding)}: {words.seen(finding)})"
-    place = {"file": where.path, "line": str(max(where.line, 1)), "endLine": str(max(where.end_line, where.line, 1))}
+    place = {
+        "file": words.from_top(where.path, report),
+        "line": str(max(where.line, 1)),
+        "endLine": str(max(where.end_line, where.line, 1)),
+    }
     if where.line == where.end_line and where.end_column > where.column > 0:
         place |= {"col": str(where.column), "endColumn": str(where.end_column)}
     return _command(level, {**place, "title": finding.rule}, f"{finding.message}{seen}")

@@ -27,5 +27,5 @@ def _issue(finding: Finding, verdict: Verdict | None, report: Report) -> dict[st
         "check_name": words.plain(finding.rule),
         "fingerprint": finding.id,
         "severity": "info" if advice or verdict is None else SEVERITIES[verdict.item.tier],
-        "location": {"path": words.plain(where.path), "lines": {"begin": max(where.line, 1)}},
+        "location": {"path": words.plain(words.from_top(where.path, report)), "lines": {"begin": max(where.line, 1)}},
     }

@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from readiness import model
+from readiness import HOME, model
 from readiness.evidence import dumped
 from readiness.model import Exchange, Finding, Item, Report, Tier, Verdict
 from readiness.report import words
 from readiness.report.words import Weight
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-HOME = "https://github.com/readiness-audit/readiness"
 LEVELS = {Weight.ERROR: "error", Weight.WARNING: "warning", Weight.ADVICE: "note", Weight.ACCEPTED: "warning"}
 SEVERITIES = {Tier.MUST: "8.0", Tier.TEST: "6.0", Tier.SHOULD: "5.0", Tier.NICE: "3.0"}
 """GitHub shows 7.0 and more as high, 4.0 and more as medium, less as low."""
 ADVICE = "2.0"
+MOST = 25_000
+"""Results of a run: GitHub refuses a file with more, and shows the worst 5,000."""
 
 Json = dict[str, Any]
 
@@ -30,7 +31,7 @@ def render(report: Report) -> str:
 
 
 def _run(report: Report) -> Json:
-    told = words.told(report)
+    told = _most(words.told(report), report)
     rules = {name: _rule(name, report) for name in sorted({finding.rule for finding, _ in told})}
     places = {name: number for number, name in enumerate(rules)}
     return {
@@ -44,7 +45,7 @@ def _run(report: Report) -> Json:
         },
         "automationDetails": {"id": "readiness/" + "+".join(sorted(kind.value for kind in report.subject)) + "/"},
         "invocations": [_invocation(report)],
-        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the project."}}},
+        "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The root of the repository."}}},
         "columnKind": "unicodeCodePoints",
         "results": [_result(finding, verdict, report, places) for finding, verdict in told],
         "properties": {
@@ -52,6 +53,14 @@ def _run(report: Report) -> Json:
             "items": {each.item.id: each.outcome.value for each in report.verdicts},
         },
     }
+
+
+def _most(told: list[tuple[Finding, Verdict | None]], report: Report) -> list[tuple[Finding, Verdict | None]]:
+    """As many findings as GitHub takes, the worst of them where there are more."""
+    if len(told) <= MOST:
+        return told
+    order = list(Weight)
+    return sorted(told, key=lambda each: order.index(words.weight(each[0], each[1], report)))[:MOST]
 
 
 def _rule(name: str, report: Report) -> Json:
@@ -112,7 +121,7 @@ def _result(finding: Finding, verdict: Verdict | None, report: Report, places: M
     if report.compared:
         made["baselineState"] = "unchanged" if finding.known else "new"
     if finding.fix and isinstance(finding.where, model.Location):
-        made["fixes"] = [_fix(finding, finding.where)]
+        made["fixes"] = [_fix(finding, finding.where, report)]
     return made
 
 
@@ -138,16 +147,16 @@ def _location(finding: Finding, report: Report) -> Json:
         region |= {"endLine": max(where.end_line, 1), "endColumn": max(where.end_column, 1)}
     if where.code:
         region["snippet"] = {"text": words.plain(where.code)}
-    return {"physicalLocation": {"artifactLocation": _artifact(where.path), "region": region}}
+    return {"physicalLocation": {"artifactLocation": _artifact(where.path, report), "region": region}}
 
 
-def _artifact(path: str) -> Json:
-    """A path of the project relative to its root; any other as it lies."""
-    quoted = quote(path.encode("utf-8", "surrogatepass"))
+def _artifact(path: str, report: Report) -> Json:
+    """A path relative to the root of the repository, as GitHub takes it; one that is outside as it lies."""
+    quoted = quote(words.from_top(path, report).encode("utf-8", "surrogatepass"))
     return {"uri": f"file://{quoted}"} if path.startswith("/") else {"uri": quoted, "uriBaseId": "%SRCROOT%"}
 
 
-def _fix(finding: Finding, where: model.Location) -> Json:
+def _fix(finding: Finding, where: model.Location, report: Report) -> Json:
     replacements = [
         {
             "deletedRegion": {
@@ -162,7 +171,7 @@ def _fix(finding: Finding, where: model.Location) -> Json:
     ]
     return {
         "description": {"text": "What readiness scan --fix writes."},
-        "artifactChanges": [{"artifactLocation": _artifact(where.path), "replacements": replacements}],
+        "artifactChanges": [{"artifactLocation": _artifact(where.path, report), "replacements": replacements}],
     }
 
 
@@ -184,6 +193,8 @@ def _notifications(report: Report) -> Iterator[Json]:
             yield _notification("error", f"{each.rule} broke: {each.error}")
         elif each.left_out:
             yield _notification("note", f"{each.rule}: {each.left_out}")
+    if (several := len(words.told(report))) > MOST:
+        yield _notification("warning", f"{several - MOST} of {several} findings, the least of them, are left out")
     for skipped in report.skipped:
         yield _notification("error" if skipped.blind else "note", f"{skipped.what}: {skipped.why}")
 

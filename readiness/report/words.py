@@ -1,5 +1,6 @@
 """What all renderers say alike: the verdict, the counts, the order of what to fix, the next steps."""
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -162,6 +163,11 @@ def landing(finding: Finding, report: Report) -> Location:
         return where
     handler = _handler(where.request, report) if where is not None else None
     return handler or report.declared or Location("readiness.toml", 1, 1, 1, 1)
+
+
+def from_top(path: str, report: Report) -> str:
+    """A path of the project from the root of its repository, as code hosts take it; one that is absolute as it is."""
+    return posixpath.normpath(f"{report.within}/{path}") if report.within and not path.startswith("/") else path
 
 
 def _handler(request: str, report: Report) -> Location | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from readiness import HOME, origin
 from readiness.report import RENDERERS
 from tests.running import KEPT
 from tests.running import remembering as run
@@ -102,7 +103,8 @@ def test_the_job_for_gitlab_writes_what_it_says(tmp_path: Path) -> None:
     job = loaded(TEMPLATES / "gitlab.yml")["readiness"]
     env = {**os.environ, **OFFLINE, "XDG_CACHE_HOME": KEPT.name}
     for line in job["script"]:
-        done = subprocess.run(line, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        here = line.replace(f"git+{HOME}@main", f"git+{ROOT.as_uri()}@{origin.find().rev}")
+        done = subprocess.run(here, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     reports = job["artifacts"]["reports"]
     assert json.loads((tmp_path / reports["codequality"]).read_text())[0]["location"]["path"] == "a.py"

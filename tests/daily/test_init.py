@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from readiness import settings
+from readiness import origin, settings
 from readiness.scaffold import Seen, look
 from tests.running import READINESS
 from tests.running import remembering as run
@@ -54,6 +54,9 @@ def test_what_is_written_is_valid_and_a_second_time_nothing_is(tmp_path: Path) -
     hooks = tmp_path / ".pre-commit-config.yaml"
     subprocess.run(["pre-commit", "validate-config", hooks], check=True, env=path(), capture_output=True)
     before = {name: (tmp_path / name).read_text() for name in PROPOSED}
+    installed = origin.find()
+    assert f"rev: {installed.rev}\n" in before[PROPOSED[1]]
+    assert f"uses: {installed.action}\n" in before[PROPOSED[2]]
     again = run("init", "--yes", cwd=tmp_path)
     assert again.stderr == "readiness: everything is there already; nothing was written\n"
     assert {name: (tmp_path / name).read_text() for name in PROPOSED} == before
@@ -70,6 +73,9 @@ def test_what_is_there_is_left_and_shown_for_adding_by_hand(tmp_path: Path) -> N
     done = run("init", "--yes", cwd=tmp_path)
     assert ".pre-commit-config.yaml: there already, left as it is. To add by hand:" in done.stdout
     assert done.stderr == "readiness: wrote .gitlab/readiness.yml\n"
+    installed = origin.find()
+    job = (tmp_path / ".gitlab" / "readiness.yml").read_text()
+    assert f'pip install --quiet "readiness @ git+{installed.repo}@{installed.rev}"\n' in job
     assert {name: (tmp_path / name).read_text() for name in mine} == mine
     assert not (tmp_path / ".github").exists()
 

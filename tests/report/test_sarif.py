@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 from readiness.model import Edit, Evidence, Exchange, Handler, Location, Report, RuleInfo
+from readiness.report import sarif
 from readiness.report.sarif import render
 from tests.report.hostile import PAYLOADS, everywhere
 from tests.report.values import (
@@ -165,3 +166,12 @@ def test_a_fix_is_told() -> None:
     (each,) = results(report(static(evidence("python/first", finding(fix=edits)))))
     (change,) = each["fixes"][0]["artifactChanges"]
     assert change["replacements"][0]["insertedContent"]["text"] == "safe(body)"
+
+
+def test_there_are_no_more_results_than_github_takes_and_the_worst_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sarif, "MOST", 2)
+    advice = (finding(str(line), place(line=line), advisory=True) for line in (1, 2))
+    run = run_of(report(static(evidence("python/first", *advice, finding("worst", place(line=9))))))
+    assert [each["message"]["text"] for each in run["results"]] == ["worst", "1"]
+    notes = [each["message"]["text"] for each in run["invocations"][0]["toolExecutionNotifications"]]
+    assert "1 of 3 findings, the least of them, are left out" in notes

@@ -1,5 +1,6 @@
 """Chat completions over HTTP."""
 
+import asyncio
 import json
 import logging
 
@@ -13,12 +14,14 @@ log = logging.getLogger(__name__)
 
 PROVIDERS = {"gpt-4o-mini": "primary", "gpt-4o": "primary"}
 URLS = {"primary": UPSTREAM}
+PACE = 0.1
 
 
 class Chat:
     def __init__(self, key, bus, ledger):
         self.bus = bus
         self.ledger = ledger
+        self.turn = asyncio.Lock()
         self.client = httpx.AsyncClient(
             timeout=httpx.Timeout(None, pool=1.0),
             limits=httpx.Limits(max_connections=20),
@@ -29,6 +32,8 @@ class Chat:
         body = json.loads(await request.body())
         log.info("%s asks for %s", request.headers.get("user-agent"), body["model"])
         url = URLS[PROVIDERS[body["model"]]]
+        async with self.turn:
+            await asyncio.sleep(PACE)
         try:
             reply = await self.client.post(f"{url}/chat/completions", json={**body, "stream": False})
         except httpx.HTTPError as problem:

@@ -7,38 +7,13 @@ given is replaced where it is received (`probe/redaction.py`); here is what nobo
 import re
 from dataclasses import replace
 
+from readiness.masking.text import LITERAL, MASK, masked
 from readiness.model import Evidence, Exchange, Finding, Location, Run, Sent
 
-MASK = "***"
-PREFIXED = re.compile(
-    r"\b(?:sk|pk|rk|hf|gsk|xai|nvapi|glpat|npm|pypi|dop_v1|shpat|sq0\w{3}|xox[a-z]|gh[a-z]|github_pat)[-_][\w-]{10,}"
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\bAIza[\w-]{20,}|\bya29\.[\w-]{10,}|\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}"
-)
-"""Keys and tokens that say by how they begin what they are."""
-SCHEME = re.compile(r"\b(bearer|basic|token)(\s+)(?!\*)[\w.+/=~-]{6,}", re.IGNORECASE)
-USERINFO = re.compile(r"(://[^\s:/@'\"]*:)(?!\d+(?:$|/))[^\s@'\"/]+(?=@|$)")
-NAMED = re.compile(
-    r"((?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api|access|private)[-_]?key|credential|auth)\w*"
-    r"['\"\]]*\s*(?::\s*[\w.\[\]| ]+?\s*=|==|=|:|,)\s*[rbfu]{0,2})(['\"])(?!\*\*\*)(?:\\.|(?!\2).)+(?:\2|$)",
-    re.IGNORECASE,
-)
-"""A literal that is given to, or compared with, something whose name says that it is a secret."""
-LITERAL = re.compile(r"(['\"])(?:\\.|(?!\1).)+(?:\1|$)")
-RANDOM = re.compile(r"(?<=['\"])(?=[\w+/=-]*\d)(?=[\w+/=-]*[a-z])(?=[\w+/=-]*[A-Z0-9]{2})[\w+/=-]{24,}(?=['\"]|$)")
-"""A whole literal that is long and mixed, as keys are and words are not."""
-BLOCK = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*")
+__all__ = ["MASK", "masked", "masked_run"]
+
 SECRETS = "secrets-managed"
 """Findings of this item are about secrets: no literal of theirs is shown."""
-
-
-def masked(text: str) -> str:
-    """The text without what looks like a secret; masking twice changes nothing."""
-    text = BLOCK.sub(MASK, text)
-    text = PREFIXED.sub(MASK, text)
-    text = USERINFO.sub(rf"\1{MASK}", text)
-    text = SCHEME.sub(rf"\1\2{MASK}", text)
-    text = NAMED.sub(rf"\1\2{MASK}\2", text)
-    return RANDOM.sub(MASK, text)
 
 
 def masked_run(run: Run) -> Run:
@@ -60,7 +35,7 @@ def _evidence(evidence: Evidence) -> Evidence:
 def _finding(finding: Finding, item: str) -> Finding:
     where = finding.where
     if isinstance(where, Location):
-        code = LITERAL.sub(rf"\1{MASK}\1", where.code) if item == SECRETS else where.code
+        code = re.sub(LITERAL, rf"\1{MASK}\1", where.code) if item == SECRETS else where.code
         where = replace(where, code=masked(code))
     elif isinstance(where, Exchange):
         headers = tuple((name, masked(value)) for name, value in where.headers)
