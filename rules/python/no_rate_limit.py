@@ -90,6 +90,7 @@ class Rule(ServiceRule):
         "from litestar import Litestar, get\n\n@get('/v1/models')\nasync def models() -> list:\n    return []\n\napp = Litestar([models])\n",
         "from starlette.applications import Starlette\nfrom starlette.routing import Route\n\nasync def models(request):\n    return Response('[]')\n\napp = Starlette(routes=[Route('/v1/models', models)])\n",
         "import uvicorn\nfrom fastapi import FastAPI\n\ndef main(host):\n    app = FastAPI()\n\n    @app.post('/v1/chat/completions')\n    async def chat(body: dict):\n        return {}\n\n    uvicorn.run(app, host=host)\n",
+        "from fastapi import FastAPI, Request, Response\nfrom httpx import AsyncClient\napp = FastAPI()\nclient = AsyncClient(base_url='http://upstream')\n\n@app.api_route('/{path:path}', methods=['GET', 'POST', 'OPTIONS'])\nasync def proxy(path: str, request: Request):\n    reply = await client.request(request.method, path, content=await request.body())\n    return Response(reply.content, reply.status_code)\n",
     ]
     silent = [
         "import time\nfrom fastapi import Depends, FastAPI, HTTPException\nfrom app.keys import Key, holder, ledger\napp = FastAPI()\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict, key: Key = Depends(holder)):\n    spent = ledger.spent(key.id, time.time() - 86400)\n    over = spent >= key.budget\n    if over and key.strict:\n        raise HTTPException(429, 'the budget is used up')\n    return {}\n",

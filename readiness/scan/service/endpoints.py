@@ -130,7 +130,8 @@ class Endpoint:
             self.is_probe
             or parts[-1] in SIDE
             or "metrics" in parts
-            or bool({"STATIC", "OPTIONS"} & set(self.route.methods))
+            or "STATIC" in self.route.methods
+            or bool(self.route.methods and set(self.route.methods) <= {"OPTIONS", "HEAD"})
         )
 
     @property
