@@ -267,7 +267,9 @@ class Rule(PythonRule):
         pairs = zip(part.node.keys, part.node.values, strict=True) if isinstance(part.node, ast.Dict) else ()
         values = [value for key, value in pairs if text_of(key) == "cookies"]
         values += [part.node] if isinstance(part.node, ast.Call | ast.Name | ast.Attribute) else []
-        calls = (each.value if isinstance(each, ast.Await) else each for value in values for each in part.names.values(value))
+        calls = (
+            each.value if isinstance(each, ast.Await) else each for value in values for each in part.names.values(value)
+        )
         return any(isinstance(each, ast.Call | ast.Attribute) and is_of_cookies(each) for each in calls)
 
     def is_credential_path(self, path: ast.expr) -> bool:

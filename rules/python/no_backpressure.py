@@ -130,9 +130,7 @@ class Rule(PythonRule):
         if not isinstance(loop, ast.While) or not self.takes_permit_inside(call) or not self.spawns(call):
             return False
         gets = [each for each in self.file.calls.named("get") if self.tree.loop_of(each) is loop]
-        taken = any(
-            isinstance(each.func, ast.Attribute) and self.names(each.func.value) & OF_QUEUES for each in gets
-        )
+        taken = any(isinstance(each.func, ast.Attribute) and self.names(each.func.value) & OF_QUEUES for each in gets)
         return taken and bool(given_to(call) & bound_by(loop)) and not self.is_bounded(call, loop)
 
     def spawns(self, call: ast.Call) -> bool:

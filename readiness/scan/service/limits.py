@@ -26,7 +26,8 @@ PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 def is_by_client(tree: Tree, node: ast.AST, function: FunctionDef) -> bool:
     """Whether the answer is given for how often one client asks, as far as its condition tells.
 
-    One that hangs on nobody in particular says that the server is busy, one that hangs on money that a budget is used up.
+    One that hangs on nobody in particular says that the server is busy; one that hangs on money, that a budget is used
+    up.
     """
     around = takewhile(lambda each: each is not function, tree.ancestors(node))
     tests = [each.test for each in around if isinstance(each, ast.If | ast.IfExp)]
@@ -38,19 +39,7 @@ def is_by_client(tree: Tree, node: ast.AST, function: FunctionDef) -> bool:
 
 def words(tests: list[ast.expr], function: FunctionDef) -> set[str]:
     """The parts of all names that the tests are worked out from."""
-    sources: dict[str, list[ast.AST]] = defaultdict(list)
-    for each in below(function):
-        match each:
-            case ast.Assign(targets=targets, value=value):
-                _bind(sources, targets, value)
-            case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.AugAssign(target=target, value=value):
-                _bind(sources, [target], value)
-            case ast.NamedExpr(target=target, value=value):
-                _bind(sources, [target], value)
-            case ast.For(target=target, iter=value) | ast.AsyncFor(target=target, iter=value):
-                _bind(sources, [target], value)
-            case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
-                _bind(sources, [target], value)
+    sources = _sources(function)
     found: set[str] = set()
     seen: set[str] = set()
     left: list[ast.AST] = list(tests)
@@ -59,19 +48,35 @@ def words(tests: list[ast.expr], function: FunctionDef) -> set[str]:
             match each:
                 case ast.Name(id=name):
                     found |= _parts(name)
-                    if name not in seen:
-                        seen.add(name)
-                        left += sources[name]
+                    left += sources[name] if name not in seen else []
+                    seen.add(name)
                 case ast.Attribute(attr=name) | ast.Constant(value=str(name)):
                     found |= _parts(name)
     return found
 
 
-def _bind(sources: dict[str, list[ast.AST]], targets: list[ast.expr], value: ast.AST) -> None:
-    for target in targets:
-        for each in below(target):
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-                sources[each.id].append(value)
+def _sources(function: FunctionDef) -> dict[str, list[ast.AST]]:
+    """What each name in a function is bound to."""
+    found: dict[str, list[ast.AST]] = defaultdict(list)
+    for each in below(function):
+        match each:
+            case ast.Assign(targets=targets, value=value):
+                pass
+            case (
+                ast.AnnAssign(target=target, value=ast.expr() as value)
+                | ast.AugAssign(target=target, value=value)
+                | ast.NamedExpr(target=target, value=value)
+                | ast.For(target=target, iter=value)
+                | ast.AsyncFor(target=target, iter=value)
+                | ast.withitem(context_expr=value, optional_vars=ast.expr() as target)
+            ):
+                targets = [target]
+            case _:
+                continue
+        for name in (one for target in targets for one in below(target) if isinstance(one, ast.Name)):
+            if isinstance(name.ctx, ast.Store):
+                found[name.id].append(value)
+    return found
 
 
 def _parts(name: str) -> set[str]:

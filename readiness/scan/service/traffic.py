@@ -178,7 +178,9 @@ class Traffic(Look):
     def rendered(self, processors: ast.expr) -> str:
         """What the last of structlog's processors makes of a record: `json`, `text`, or `*` if that cannot be read."""
         found = {last_name(each) for value in self.names.values(processors) for each in below(value)}
-        found |= {last_name(each) for one in self.elements(processors) for v in self.names.values(one) for each in below(v)}
+        found |= {
+            last_name(each) for one in self.elements(processors) for v in self.names.values(one) for each in below(v)
+        }
         if any("json" in each.lower() for each in found):
             return "json"
         return "text" if found & TEXT_RENDERERS else "*"
