@@ -131,7 +131,7 @@ class Endpoint:
             or parts[-1] in SIDE
             or "metrics" in parts
             or "STATIC" in self.route.methods
-            or bool(self.route.methods and set(self.route.methods) <= {"OPTIONS", "HEAD"})
+            or set(self.route.methods) == {"OPTIONS"}
         )
 
     @property
