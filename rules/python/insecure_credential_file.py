@@ -127,8 +127,11 @@ class Rule(PythonRule):
     ]
     bad = [
         "import json\n\ndef save(token):\n    with open('credentials.json', 'w') as file:\n        json.dump(token, file)\n",
+        "import json\nfrom pathlib import Path\n\nasync def keep(context):\n    cookies = await context.cookies()\n    Path('session.json').write_text(json.dumps({'cookies': cookies}))\n",
+        "import json\nimport requests\n\ndef log_in(name):\n    session = requests.Session()\n    session.post('https://a', data={'name': name}, timeout=3)\n    with open('state.json', 'w') as file:\n        json.dump(session.cookies.get_dict(), file)\n",
     ]
     silent = [
+        "import json\nfrom pathlib import Path\n\ndef keep(recipes):\n    cookies = [each for each in recipes if each.sweet]\n    Path('recipes.json').write_text(json.dumps({'cookies': cookies}))\n",
         "def save(report):\n    with open('report.txt', 'w') as file:\n        file.write(report)\n",
         "def save(path, pub_key):\n    with open(path, 'wb') as file:\n        file.write(pub_key.save_pkcs1('PEM'))\n",
         "def save(archive, token_path, token):\n    with archive.open('auth.json') as file:\n        file.write(token)\n",
@@ -255,7 +258,19 @@ class Rule(PythonRule):
         if isinstance(part.node, ast.Call) and last_name(part.node.func) in KEY_TEXTS:
             return not is_public_key(part.node.func)
         name = self.secrets.named(part)
-        return secrecy(name) is Secrecy.SURE if name else bool(self.secrets.keyed(part))
+        if name:
+            return secrecy(name) is Secrecy.SURE
+        return bool(self.secrets.keyed(part)) or self.is_session(part)
+
+    def is_session(self, part: Part) -> bool:
+        """The cookies of a browser or client, which let in whoever has them."""
+        pairs = zip(part.node.keys, part.node.values, strict=True) if isinstance(part.node, ast.Dict) else ()
+        values = [value for key, value in pairs if text_of(key) == "cookies"]
+        values += [part.node] if isinstance(part.node, ast.Call | ast.Name | ast.Attribute) else []
+        calls = (
+            each.value if isinstance(each, ast.Await) else each for value in values for each in part.names.values(value)
+        )
+        return any(isinstance(each, ast.Call | ast.Attribute) and is_of_cookies(each) for each in calls)
 
     def is_credential_path(self, path: ast.expr) -> bool:
         for value in self.file.names.values(path):
@@ -394,6 +409,15 @@ class Rule(PythonRule):
         text = "\n".join([lines[0], *deeper])
         apart = value.lineno > (call.func.end_lineno or call.lineno)
         return f"\n{indent}{INDENT * 2}{text}\n{indent}{INDENT}" if apart else text
+
+
+def is_of_cookies(value: ast.Call | ast.Attribute) -> bool:
+    """`await context.cookies()`, `driver.get_cookies()`, `session.cookies`, `session.cookies.get_dict()`."""
+    while isinstance(value, ast.Call | ast.Attribute):
+        if last_name(value) in {"cookies", "get_cookies"}:
+            return True
+        value = value.func if isinstance(value, ast.Call) else value.value  # type: ignore[assignment]
+    return False
 
 
 def put_into(call: ast.Call, name: str) -> Iterator[ast.expr]:

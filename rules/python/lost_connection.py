@@ -36,6 +36,7 @@ from readiness.scan.code.tree import (
     text_of,
 )
 from readiness.scan.held.connections import NATS_CLIENTS, NATS_CONNECTS, is_nats
+from readiness.scan.running.lifetimes import never_returns
 from readiness.scan.waiting.deadlines import is_under_deadline
 
 CONNECTS = {*NATS_CONNECTS, *(f"{each}().connect" for each in NATS_CLIENTS)}
@@ -67,6 +68,7 @@ class Rule(PythonRule):
         "from nats.aio.client import Client as NATS\n\nasync def main():\n    nc = NATS()\n    await nc.connect('nats://bus')\n    try:\n        await nc.request('ask', b'', timeout=5)\n    finally:\n        await nc.close()\n",
         "import asyncio, nats\n\nasync def watch(subject):\n    nc = await nats.connect('nats://bus')\n\n    async def show(msg):\n        print(msg.subject, msg.data)\n\n    await nc.subscribe(subject, cb=show)\n    await asyncio.Event().wait()\n",
         "import nats\n\nclass Bus:\n    async def start(self):\n        options = dict(servers='nats://bus', max_reconnect_attempts=-1)\n        self.nc = await nats.connect(**options)\n",
+        "import nats\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    sub = await nc.subscribe('work')\n    while True:\n        msg = await sub.next_msg(timeout=None)\n        await work(msg)\n",
     ]
     fixed = [
         (
@@ -96,6 +98,11 @@ class Rule(PythonRule):
         "import asyncio, nats\n\nasync def serve(store):\n    nc = await nats.connect('nats://bus')\n\n    async def keep(msg):\n        print(msg.subject)\n        await store.add(msg.data)\n\n    await nc.subscribe('work', cb=keep)\n    await asyncio.Event().wait()\n",
         "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', allow_reconnect=False)\n",
         "import nats\n\nclass Bus:\n    nc = None\n\n    async def start(self):\n        try:\n            self.nc = await nats.connect('nats://bus')\n        except Exception as problem:\n            print(problem)\n",
+        "import nats\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    sub = await nc.subscribe('work')\n    while True:\n        try:\n            msg = await sub.next_msg()\n        except Exception:\n            continue\n        await work(msg)\n",
+        {
+            "relay.py": "import asyncio\n\nclass Relay:\n    def __init__(self, js):\n        self.js, self.running = js, True\n\n    async def start(self):\n        while self.running:\n            try:\n                await self.js.publish('work', await entry())\n            except Exception as problem:\n                print(problem)\n                await asyncio.sleep(1)\n",
+            "main.py": "import asyncio\nimport nats\nfrom relay import Relay\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    relay = Relay(nc.jetstream())\n    try:\n        await relay.start()\n    finally:\n        await nc.close()\n\nasyncio.run(main())\n",
+        },
     ]
     silent = [
         "import nats\nfrom settings import options\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect(**options())\n",
@@ -293,6 +300,8 @@ class Rule(PythonRule):
                     "serve_forever",
                 }:
                     return True
+                case ast.Await(value=ast.Call(func=func)) if never_returns(self.file, func):
+                    return True
                 case ast.Call(func=func) if last_name(func) in {"run_forever", "Future"}:
                     return True
                 case ast.Yield():
@@ -310,9 +319,19 @@ class Rule(PythonRule):
             acting = self.acts(closed)
             if acting is not False:
                 return acting
-        if self.asks_again(node):
+        if self.asks_again(node) or self.meets_the_end(node):
             return True
         return None if self.is_handed_out(node) or self.is_handed_on(node) or self.is_lent(node) else False
+
+    def meets_the_end(self, node: ast.Call) -> bool:
+        """Whether the function that connects asks for one message after the other, and lets the error out."""
+        function = self.tree.function_of(node)
+        asking = [each for each in self.file.calls.named("next_msg", "fetch") if self.tree.loop_of(each) is not None]
+        return any(
+            self.tree.function_of(each) is function
+            and self.file.guards.judge(each, ["nats.errors.ConnectionClosedError"]).guard is not Guard.GUARDED
+            for each in asking
+        )
 
     def acts(self, callback: ast.expr) -> bool | None:
         """Whether a callback does more than to log and to keep it in mind."""

@@ -73,6 +73,7 @@ class Rule(PythonRule):
         "import nats\n\nasync def work(msg):\n    await msg.respond(b'')\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=work)\n",
         "import nats\nfrom nats.aio.errors import ErrTimeout\n\nasync def ask(nc: nats.NATS):\n    try:\n        await nc.request('ask', b'', timeout=5)\n    except ErrTimeout as problem:\n        raise problem\n    await nc.publish('asked', b'')\n\nasync def lost():\n    print('lost')\n\nasync def main():\n    await ask(await nats.connect('nats://bus', disconnected_cb=lost))\n",
         "from nats.aio.client import Client\nfrom nats.aio.errors import ErrTimeout\nfrom stan.aio.client import Client as Streaming\n\nclass Bus:\n    async def start(self):\n        self.nc = Client()\n        await self.nc.connect('nats://bus', error_cb=self.failed)\n        self.stream = Streaming()\n        await self.stream.connect('cluster', 'client', nats=self.nc)\n\n    async def failed(self, problem):\n        print(problem)\n\n    async def ask(self):\n        try:\n            return await self.nc.request('ask', b'', timeout=5)\n        except ErrTimeout:\n            return None\n",
+        "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n        await self.nc.subscribe('work', cb=self.take)\n        await self.nc.jetstream().subscribe('orders', cb=self.order, manual_ack=True)\n\n    async def take(self, msg):\n        await self.answer('work', msg)\n\n    async def order(self, msg):\n        await self.answer('order', msg)\n\n    async def answer(self, kind, msg):\n        await msg.ack()\n",
     ]
     fixed = [
         (
@@ -119,6 +120,7 @@ class Rule(PythonRule):
         "import nats\n\ndef work(msg):\n    print(msg.data)\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=work)\n",
         "import nats\n\nasync def back(client):\n    print('back')\n\nasync def main(secret):\n    options = {'servers': 'nats://bus'}\n    if secret:\n        options['token'] = secret\n    options['reconnected_cb'] = back\n    await nats.connect(**options)\n",
         "import nats\n\nasync def back(client):\n    print('back')\n\nasync def main():\n    options = dict(servers='nats://bus', reconnected_cb=back)\n    await nats.connect(**options)\n",
+        "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n        await self.nc.subscribe('work', cb=self.take)\n\n    async def take(self, msg):\n        await self.answer('work', msg)\n\n    async def answer(self, kind, msg):\n        try:\n            await work(kind, msg.data)\n        except ValueError:\n            await msg.nak()\n",
     ]
     silent = [
         "import nats\nfrom service import lost\n\nasync def main():\n    await nats.connect('nats://bus')\n",
@@ -306,15 +308,36 @@ class Rule(PythonRule):
         subject = argument(node, "subject", 0)
         if function.names is not self.file.names or b"deliver_subject" in self.file.data or subject is None:
             return False
-        found = [call for call, _ in uses_of_message(function, bound) if call is not None]
         if not self.only_core(function):
             return False
+        found = [call for call, _ in uses_of_message(function, bound) if call is not None]
+        found += [call for each, at in self.handed_on(function, bound) for call, _ in uses_of_message(each, at) if call]
         for call in found:
             self.flag(
                 call,
                 f"{last_name(call.func)}() is for JetStream, and this handler is subscribed on core NATS: use respond() instead",
             )
         return bool(found)
+
+    def handed_on(self, function: Defined, bound: int) -> Iterator[tuple[Defined, int]]:
+        """The functions of this file that the handler alone hands its message to, and its place in their parameters."""
+        for call in (each for each in below(function.node) if isinstance(each, ast.Call)):
+            names = [each.id if isinstance(each, ast.Name) else "" for each in call.args]
+            message = next(iter(message_of(function, bound)), None)
+            other, given = self.target(call.func)
+            if message is None or message.arg not in names or other is None or other.names is not self.file.names:
+                continue
+            called = other.node
+            if isinstance(called, FunctionDef) and self.callers(called) == [call] and self.only_called(called):
+                yield other, given + names.index(message.arg)
+
+    def only_called(self, function: FunctionDef) -> bool:
+        """Whether nothing else than calls in this file names a function."""
+        project, key = self.file.finder, self.file.names.key(function)
+        elsewhere = project.callers(key) if isinstance(project, Project) else None
+        return not self.file.calls.references(function) and (
+            elsewhere is None or not (elsewhere.sure or elsewhere.maybe)
+        )
 
     def only_core(self, function: Defined) -> bool:
         """Whether the handler is given to nobody else than core subscriptions."""
@@ -456,10 +479,16 @@ def accepts(function: Defined, bound: int, count: int) -> bool:
     return least <= count and (given.vararg is not None or bound > len(named) or count <= len(named) - bound)
 
 
+def message_of(function: Defined, bound: int) -> list[ast.arg]:
+    """The parameter that the message is bound to, with those after it."""
+    node = function.node
+    return [*node.args.posonlyargs, *node.args.args][bound:] if isinstance(node, FunctionDef) else []
+
+
 def uses_of_message(function: Defined, bound: int) -> Iterator[tuple[ast.Call | None, bool]]:
     """Acknowledgements of the message in its handler, and (second) whether it is handed on or kept."""
     node, tree = function.node, function.names.tree
-    named = [*node.args.posonlyargs, *node.args.args][bound:] if isinstance(node, FunctionDef) else []
+    named = message_of(function, bound)
     for use in below(node):
         if not named or not isinstance(use, ast.Name) or use.id != named[0].arg:
             continue

@@ -13,6 +13,7 @@ import ast
 from collections.abc import Collection
 
 from readiness.scan import PythonFile, PythonRule
+from readiness.scan.code.names import Defined
 from readiness.scan.code.reach import handles_requests
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, within
 from readiness.scan.held.queues import QUEUES, Queues
@@ -23,9 +24,8 @@ SPAWNERS = {"asyncio.create_task", "asyncio.ensure_future", "asyncio.run_corouti
 SEMAPHORES = ("asyncio.Semaphore", "asyncio.BoundedSemaphore", "threading.Semaphore", "threading.BoundedSemaphore")
 BOUNDING = {"acquire", "locked", "acquire_nowait", "full", "qsize", "wait", "gather", "as_completed", "join"}
 """Calls by which who makes tasks waits for their number to go down, or asks for it."""
-
-
 CLOCKS = {"time", "monotonic", "perf_counter"}
+OF_QUEUES = {f"{each}()" for each in QUEUES}
 
 
 class Rule(PythonRule):
@@ -58,8 +58,11 @@ class Rule(PythonRule):
             "service.py": "from work import Worker\n\nasync def main(nc):\n    worker = Worker()\n    await nc.subscribe('a', cb=worker.on)\n",
             "work.py": "import asyncio\n\nclass Worker:\n    async def on(self, msg):\n        asyncio.create_task(self.work(msg))\n",
         },
+        "import asyncio\n\nclass Worker:\n    def __init__(self):\n        self.inbox = asyncio.Queue(maxsize=100)\n        self.permits = asyncio.Semaphore(4)\n\n    async def run(self):\n        while True:\n            order = await self.inbox.get()\n            asyncio.create_task(self.work(order))\n\n    async def work(self, order):\n        async with self.permits:\n            await order.done()\n",
     ]
     silent = [
+        "import asyncio\n\nclass Worker:\n    def __init__(self):\n        self.parts = asyncio.Queue()\n\n    async def run(self):\n        while True:\n            part = await self.parts.get()\n            asyncio.create_task(part())\n",
+        "import asyncio\n\nclass Worker:\n    def __init__(self):\n        self.inbox = asyncio.Queue(maxsize=100)\n        self.permits = asyncio.Semaphore(4)\n\n    async def run(self):\n        while True:\n            order = await self.inbox.get()\n            await self.permits.acquire()\n            asyncio.create_task(self.work(order))\n\n    async def work(self, order):\n        async with self.shop:\n            await order.done()\n",
         "import asyncio\n\nasync def main():\n    task = asyncio.create_task(work())\n    await task\n",
         "import asyncio\n\nqueue = asyncio.Queue()\n\nasync def main():\n    await queue.put(1)\n",
         "import queue\n\ndef status(client):\n    answers = queue.Queue()\n    client.on_message = lambda _client, _data, msg: answers.put(msg.payload)\n    client.loop_start()\n    return answers.get(timeout=5)\n",
@@ -100,6 +103,11 @@ class Rule(PythonRule):
 
     def judge_spawn(self, call: ast.Call) -> None:
         around = self.feeds.per_message(call) if self.spawns(call) else None
+        if around is None and self.empties_queue(call):
+            self.flag(
+                call,
+                "the semaphore is taken inside the task: the queue is emptied into tasks, and its bound is none. Take it before",
+            )
         if around is None or not self.of_the_message(call, around):
             return
         if (
@@ -115,6 +123,15 @@ class Rule(PythonRule):
             self.flag(
                 call, "one task for each message and no bound on their number: take a permit before the task is made"
             )
+
+    def empties_queue(self, call: ast.Call) -> bool:
+        """Whether a loop takes from a queue and starts a task for each element, which waits for its permit by itself."""
+        loop = self.tree.loop_of(call)
+        if not isinstance(loop, ast.While) or not self.takes_permit_inside(call) or not self.spawns(call):
+            return False
+        gets = [each for each in self.file.calls.named("get") if self.tree.loop_of(each) is loop]
+        taken = any(isinstance(each.func, ast.Attribute) and self.names(each.func.value) & OF_QUEUES for each in gets)
+        return taken and bool(given_to(call) & bound_by(loop)) and not self.is_bounded(call, loop)
 
     def spawns(self, call: ast.Call) -> bool:
         names = self.names(call.func)
@@ -214,7 +231,7 @@ class Rule(PythonRule):
     def takes_permit_inside(self, call: ast.Call) -> bool:
         made = call.args[0] if call.args else None
         functions = self.functions(made.func) if isinstance(made, ast.Call) else []
-        return any(takes_permit(each.node) for each in functions)
+        return any(takes_permit(each) for each in functions)
 
     # ---- queues
 
@@ -322,7 +339,7 @@ class Rule(PythonRule):
 
     def works_bounded(self, made: ast.expr) -> bool:
         functions = self.functions(made.func) if isinstance(made, ast.Call) else []
-        return any(takes_permit(each.node) for each in functions)
+        return any(takes_permit(each) for each in functions)
 
     # ---- subscriptions
 
@@ -353,14 +370,15 @@ def is_length(node: ast.expr, of_message: Collection[str] = ()) -> bool:
     return not any(isinstance(each, ast.Name) and each.id in of_message for each in below(node))
 
 
-def takes_permit(definition: ast.AST) -> bool:
+def takes_permit(definition: Defined) -> bool:
     """Whether a function works under a semaphore."""
-    for node in below(definition):
-        if isinstance(node, ast.AsyncWith) and any(
-            "sem" in last_name(each.context_expr).lower() for each in node.items
-        ):
-            return True
-    return False
+    entered = (
+        each.context_expr for node in below(definition.node) if isinstance(node, ast.AsyncWith) for each in node.items
+    )
+    return any(
+        "sem" in last_name(each).lower() or any(of.startswith(SEMAPHORES) for of in definition.names.origins(each))
+        for each in entered
+    )
 
 
 def is_checked(function: FunctionDef) -> bool:

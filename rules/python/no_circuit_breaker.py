@@ -42,6 +42,8 @@ class Rule(ServiceRule):
 
     def judge(self, service: Service) -> None:
         upkeep = Upkeep(service)
+        if upkeep.works and upkeep.unread:
+            self.leave(upkeep.unread)
         if not (upkeep.works and upkeep.requests):
             return
         wrapped = [each for each in upkeep.habits("wrapped") if any(begins(ref, BREAKERS) for ref in each.what)]

@@ -5,7 +5,8 @@ grows. Count requests by client (key, user or address) before any work is done, 
 over the limit.
 
 Judged over what stands before the routes of each application: a limiter that is imported, or added to nothing, does not
-count, nor does a 429 that only tells on what an upstream said. Left open is what only this machine reaches, what is made
+count, nor does a 429 that only tells on what an upstream said. A 429 that hangs on nobody in particular, or on a budget in
+money, leaves it open, as it holds back no client's burst. Left open is what only this machine reaches, what is made
 for others to put into theirs, what no program of the project gets to, and a service of which most routes have no limit while some have.
 """
 
@@ -72,6 +73,7 @@ class Rule(ServiceRule):
         "from flask import Flask\nfrom flask_limiter import Limiter\napp = Flask(__name__)\nLimiter(key, app=app, default_limits=['10/minute'])\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "from litestar import Litestar, get\nfrom litestar.middleware.rate_limit import RateLimitConfig\n\n@get('/v1/models')\nasync def models() -> list:\n    return []\n\napp = Litestar([models], middleware=[RateLimitConfig(rate_limit=('minute', 10)).middleware])\n",
         "from flask import Flask, abort, request\napp = Flask(__name__)\n\n@app.before_request\ndef limited():\n    if over(request.remote_addr):\n        abort(429)\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
+        "from fastapi import FastAPI, HTTPException, Request\napp = FastAPI()\nhits = {}\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict, request: Request):\n    name = f'chat:{request.client.host}'\n    count = hits[name] = hits.get(name, 0) + 1\n    if count > 10:\n        raise HTTPException(429, headers={'Retry-After': '60'})\n    return {}\n",
     ]
     bad = [
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []  # rate limit\n",
@@ -88,8 +90,12 @@ class Rule(ServiceRule):
         "from litestar import Litestar, get\n\n@get('/v1/models')\nasync def models() -> list:\n    return []\n\napp = Litestar([models])\n",
         "from starlette.applications import Starlette\nfrom starlette.routing import Route\n\nasync def models(request):\n    return Response('[]')\n\napp = Starlette(routes=[Route('/v1/models', models)])\n",
         "import uvicorn\nfrom fastapi import FastAPI\n\ndef main(host):\n    app = FastAPI()\n\n    @app.post('/v1/chat/completions')\n    async def chat(body: dict):\n        return {}\n\n    uvicorn.run(app, host=host)\n",
+        "from fastapi import FastAPI, Request, Response\nfrom httpx import AsyncClient\napp = FastAPI()\nclient = AsyncClient(base_url='http://upstream')\n\n@app.api_route('/{path:path}', methods=['GET', 'POST', 'OPTIONS'])\nasync def proxy(path: str, request: Request):\n    reply = await client.request(request.method, path, content=await request.body())\n    return Response(reply.content, reply.status_code)\n",
     ]
     silent = [
+        "import time\nfrom fastapi import Depends, FastAPI, HTTPException\nfrom app.keys import Key, holder, ledger\napp = FastAPI()\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict, key: Key = Depends(holder)):\n    spent = ledger.spent(key.id, time.time() - 86400)\n    over = spent >= key.budget\n    if over and key.strict:\n        raise HTTPException(429, 'the budget is used up')\n    return {}\n",
+        "import asyncio\nfrom fastapi import FastAPI, HTTPException\nfrom app.shapes import Chat\napp = FastAPI()\nplaces = asyncio.Semaphore(10)\n\n@app.post('/v1/chat/completions')\nasync def chat(request: Chat):\n    if places.locked():\n        raise HTTPException(429, 'busy')\n    return {}\n",
+        "from fastapi import FastAPI\nfrom app.shapes import Chat\napp = FastAPI()\n\nclass Busy(Exception):\n    status_code = 429\n\n@app.post('/v1/chat/completions')\nasync def chat(request: Chat):\n    if waiting.full():\n        raise Busy\n    return {}\n",
         {
             "peers/meet.py": "from aiohttp import web\n\nclass Meeting:\n    def __init__(self):\n        self.app = web.Application()\n        self.app.router.add_post('/hello', self.hello)\n\n    async def hello(self, request):\n        return web.json_response({})\n",
             "peers/__init__.py": "from peers.meet import Meeting\n",
@@ -106,7 +112,7 @@ class Rule(ServiceRule):
             {"default_limits", "application_limits"} & {name for name, _ in use.given} for use in service.used(LIMITERS)
         )
         self.spare = any(
-            status == 429 for deeds in service.all(Deeds) for status, _, how in deeds.answers if how == "own"
+            status == 429 for deeds in service.all(Deeds) for status, _, how in deeds.answers if how != "relayed"
         )
         self.known: dict[Layer, Sure] = {}
         for app in service.apps:
@@ -202,6 +208,8 @@ class Rule(ServiceRule):
                     word in name.lower() for name in function.parameters for word in IDENTITY
                 )
                 found = max(found, Sure.YES if (known if near else asks or known) else Sure.MAYBE)
+            elif any(status == 429 and how == "busy" for status, _, how in function.answers):
+                found = max(found, Sure.MAYBE)
             elif OWN_LIMITER.fullmatch(function.key[:-1].rpartition(":")[2].rpartition(".")[2]):
                 found = max(found, Sure.MAYBE)  # whom it counts, and what it answers, is its own
         return found

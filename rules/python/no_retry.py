@@ -49,6 +49,7 @@ class Rule(ServiceRule):
         "import openai\nfrom fastapi import FastAPI\napp = FastAPI()\nclient = openai.AsyncOpenAI(max_retries=0)\n\n@app.post('/ask')\nasync def ask():\n    return await client.chat.completions.create(model='m', messages=[])\n",
         "import asyncio\nimport httpx\nfrom fastapi import FastAPI\napp = FastAPI()\nclient = httpx.AsyncClient()\n\nasync def retry(call):\n    for attempt in range(3):\n        try:\n            return await call()\n        except OSError:\n            await asyncio.sleep(1)\n\n@app.post('/ask')\nasync def ask():\n    return (await client.post('https://up/x')).json()\n",
         "import nats\n\nclass Worker:\n    async def start(self):\n        self.nc = await nats.connect()\n        await self.nc.subscribe('work', cb=self.handle)\n\n    async def handle(self, msg):\n        answer = await self.nc.request('tool', msg.data, timeout=5)\n        await msg.respond(answer.data)\n",
+        "from fastapi import FastAPI, Request, Response\nfrom httpx import AsyncClient\napp = FastAPI()\nclient = AsyncClient(base_url='http://upstream')\n\n@app.api_route('/{path:path}', methods=['GET', 'POST', 'OPTIONS'])\nasync def proxy(path: str, request: Request):\n    reply = await client.request(request.method, path, content=await request.body())\n    return Response(reply.content, reply.status_code)\n",
     ]
     silent = [
         "import httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\nasync def first_of(clients, body):\n    for name in body['backends']:\n        try:\n            return (await clients[name].post('/chat/completions', json=body)).json()\n        except httpx.HTTPError:\n            continue\n    raise RuntimeError('nobody answers')\n\nasync def is_ready(url):\n    async with httpx.AsyncClient() as client:\n        return (await client.get(url)).is_success\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    if not await is_ready('http://local'):\n        raise RuntimeError('not ready')\n    return await first_of(app.state.clients, body)\n",
@@ -60,6 +61,8 @@ class Rule(ServiceRule):
 
     def judge(self, service: Service) -> None:
         upkeep = Upkeep(service)
+        if upkeep.works and upkeep.unread:
+            self.leave(upkeep.unread)
         if not (upkeep.works and upkeep.requests):
             return
         tries = Tries(upkeep)

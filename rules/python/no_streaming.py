@@ -15,6 +15,8 @@ from readiness.scan.service.facts import Deeds
 from readiness.scan.service.service import Endpoint, Function
 
 NOT_IMPLEMENTED = 501
+BY_FIELD = ("/completions", "/messages", "/responses")
+"""Ends of paths whose clients ask for pieces by a field of the body, `stream`, and know of no other path."""
 
 
 class Rule(ServiceRule):
@@ -29,8 +31,10 @@ class Rule(ServiceRule):
         "from aiohttp import web\n\nasync def chat(request):\n    response = web.StreamResponse()\n    await response.prepare(request)\n    await response.write(b'data: {}')\n    return response\n\napp = web.Application()\napp.router.add_post('/v1/chat/completions', chat)\n",
         "from flask import Flask, Response\napp = Flask(__name__)\n\n@app.post('/v1/chat/completions')\ndef chat():\n    return Response(events(), mimetype='text/event-stream')\n",
         "from litestar import Litestar, post\nfrom litestar.response import ServerSentEvent\n\n@post('/v1/chat/completions')\nasync def chat(data: dict) -> ServerSentEvent:\n    return ServerSentEvent(events(data))\n\napp = Litestar([chat])\n",
+        "from fastapi import FastAPI\nfrom fastapi.responses import StreamingResponse\nfrom openai import AsyncOpenAI\napp = FastAPI()\nclient = AsyncOpenAI()\n\n@app.post('/models/{model}:generateContent')\nasync def whole(model: str, body: dict):\n    return await client.chat.completions.create(model=model, messages=body['contents'])\n\n@app.post('/models/{model}:streamGenerateContent')\nasync def pieces(model: str, body: dict):\n    return StreamingResponse(events(await client.chat.completions.create(model=model, messages=body['contents'], stream=True)), media_type='text/event-stream')\n",
     ]
     bad = [
+        "from fastapi import FastAPI\nfrom fastapi.responses import StreamingResponse\nfrom openai import AsyncOpenAI\napp = FastAPI()\nclient = AsyncOpenAI()\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    return await client.chat.completions.create(model=body['model'], messages=body['messages'])\n\n@app.get('/v1/chat/stream-logs')\nasync def logs():\n    return StreamingResponse(lines(), media_type='text/event-stream')\n",
         "from fastapi import FastAPI\nfrom fastapi.responses import StreamingResponse\napp = FastAPI()\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict):\n    return {'stream': False}\n",
         "from fastapi import FastAPI\nfrom openai import AsyncOpenAI\napp = FastAPI()\nclient = AsyncOpenAI()\n\n@app.post('/chat')\nasync def chat(body: dict):\n    reply = await client.chat.completions.create(model=body['model'], messages=body['messages'])\n    return reply.model_dump()\n",
         "import httpx\nfrom fastapi import FastAPI, Request, Response\napp = FastAPI()\n\n@app.post('/v1/chat/completions')\nasync def chat(request: Request):\n    async with httpx.AsyncClient() as client:\n        reply = await client.post('http://upstream', content=await request.body())\n    return Response(reply.content)\n\n@app.get('/files')\ndef files():\n    return StreamingResponse(read())\n",
@@ -47,13 +51,15 @@ class Rule(ServiceRule):
     ]
 
     def judge(self, service: Service) -> None:
+        streams = [each for each in service.endpoints if "stream" in each.path.lower()]
+        self.streamed = [each.path for each in streams if any(sends(service, one) for one in each.functions)]
         for each in service.endpoints:
             if each.completes:
                 self.judge_endpoint(service, each)
 
     def judge_endpoint(self, service: Service, endpoint: Endpoint) -> None:
         at, functions = endpoint.route.at, endpoint.functions
-        if any(sends(service, each) for each in functions):
+        if any(sends(service, each) for each in functions) or has_own_way(endpoint.path, self.streamed):
             self.clear(at)
         elif any(status == NOT_IMPLEMENTED for each in functions[:1] for status, _, _ in each.answers):
             self.leave(
@@ -72,6 +78,14 @@ class Rule(ServiceRule):
                 at,
                 f"nothing that {endpoint.path} leads to sends an answer piece by piece: pass the pieces on as they come",
             )
+
+
+def has_own_way(path: str, streamed: Sequence[str]) -> bool:
+    """Whether answers in pieces have a path of their own beside this one, and its clients ask for them there."""
+    if path.endswith(BY_FIELD):
+        return False
+    beside = f"{path.rpartition('/')[0]}/"
+    return any(each.startswith(beside) for each in streamed)
 
 
 def sends(service: Service, function: Function) -> bool:

@@ -70,6 +70,10 @@ class Rule(PythonRule):
         "import redis\n\ndef client(url):\n    try:\n        found = redis.Redis.from_url(url)\n        found.ping()\n        return found\n    except redis.ConnectionError:\n        return None\n\ndef read(url, key):\n    store = client(url)\n    return store.get(key)\n",
         "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n\nbus = Bus()\n\nasync def main():\n    try:\n        await bus.start()\n    except OSError:\n        print('no bus')\n",
         "import asyncio\nimport nats\n\nclass Bus:\n    nc: nats.NATS | None = None\n\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def serve(self):\n        try:\n            await self.start()\n        except Exception as problem:\n            print(problem)\n        asyncio.create_task(self.beat())\n        while True:\n            await asyncio.sleep(60)\n\n    async def beat(self):\n        await self.nc.publish('alive', b'')\n",
+        {
+            "bus.py": "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
+            "main.py": "from bus import Bus\n\nasync def main():\n    bus = Bus()\n    try:\n        await bus.start()\n    except OSError:\n        print('no bus')\n    return bus\n",
+        },
     ]
     silent = [
         "import redis.asyncio as redis\n\nclass Store:\n    def __init__(self):\n        self.client = None\n\n    async def _ensure(self):\n        if self.client is None:\n            self.client = redis.from_url('redis://store')\n\n    async def read(self, key):\n        await self._ensure()\n        return await self.client.get(key)\n",

@@ -22,7 +22,9 @@ WRITERS = (
     "opentelemetry",
 )  # fmt: skip
 """Formatters and handlers that write JSON, or send records with all their fields."""
-APPLIED = {"structlog.configure", "structlog.configure_once", "logfire.configure", "json_logging.init_fastapi"}
+APPLIED = {"logfire.configure", "json_logging.init_fastapi"}
+RENDERED = ("structlog.configure", "structlog.configure_once", "structlog.stdlib.ProcessorFormatter")
+"""What writes JSON if its processors end with what renders JSON, and text unless it is given any."""
 SETTING = {"logging.basicConfig", "logging.config.dictConfig", "loguru.logger.add", "loguru.logger.configure"}
 
 
@@ -32,6 +34,7 @@ class Rule(ServiceRule):
         "import structlog\nfrom fastapi import FastAPI\nstructlog.configure(processors=[structlog.processors.JSONRenderer()])\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import sys\nfrom loguru import logger\nfrom fastapi import FastAPI\nlogger.add(sys.stdout, serialize=True)\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import logging\nfrom pythonjsonlogger.json import JsonFormatter\nfrom fastapi import FastAPI\nhandler = logging.StreamHandler()\nhandler.setFormatter(JsonFormatter())\nlogging.getLogger().addHandler(handler)\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
+        "import logging\nimport structlog\nfrom fastapi import FastAPI\nstructlog.configure(processors=[structlog.stdlib.ProcessorFormatter.wrap_for_formatter])\nhandler = logging.StreamHandler()\nhandler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=structlog.processors.JSONRenderer()))\nlogging.getLogger().addHandler(handler)\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         {
             "logs.py": "import json\nimport logging\n\nclass Lines(logging.Formatter):\n    def format(self, record):\n        return json.dumps({'message': record.getMessage()})\n\ndef set_up():\n    handler = logging.StreamHandler()\n    handler.setFormatter(Lines())\n    logging.basicConfig(handlers=[handler])\n",
             "app.py": "from fastapi import FastAPI\nfrom logs import set_up\nset_up()\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
@@ -39,12 +42,15 @@ class Rule(ServiceRule):
         "import logging.config\nfrom fastapi import FastAPI\nlogging.config.dictConfig({'version': 1, 'formatters': {'json': {'()': 'pythonjsonlogger.json.JsonFormatter'}}})\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
     ]
     bad = [
+        "import structlog\nfrom fastapi import FastAPI\nstructlog.configure(processors=[structlog.processors.TimeStamper(fmt='iso'), structlog.dev.ConsoleRenderer()])\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
+        "import logging\nimport structlog\nfrom fastapi import FastAPI\nhandler = logging.StreamHandler()\nhandler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=structlog.dev.ConsoleRenderer()))\nlogging.getLogger().addHandler(handler)\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import logging\nfrom fastapi import FastAPI\nlogging.basicConfig(level='INFO')\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "from fastapi import FastAPI\nimport structlog\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    print('asked')  # json\n    return []\n",
         "import json\nimport logging\nfrom fastapi import FastAPI\n\nclass Lines(logging.Formatter):\n    def format(self, record):\n        return json.dumps({'message': record.getMessage()})\n\ndef set_up_lines():\n    handler = logging.StreamHandler()\n    handler.setFormatter(Lines())\n\nlogging.basicConfig()\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "import asyncio\nimport nats\n\nclass Worker:\n    async def start(self):\n        self.nc = await nats.connect()\n        await self.nc.subscribe('work', cb=self.take)\n\n    async def take(self, msg):\n        await msg.respond(msg.data)\n\nasync def main():\n    worker = Worker()\n    await worker.start()\n    await asyncio.Event().wait()\n\nif __name__ == '__main__':\n    asyncio.run(main())\n",
     ]
     silent = [
+        "import structlog\nfrom fastapi import FastAPI\nfrom shared_logs import chain\nstructlog.configure(processors=chain())\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         {
             "bus/services.py": "import nats\n\nclass Services:\n    def __init__(self):\n        self.made = {}\n\n    async def serve(self, subject, cb):\n        self.nc = await nats.connect()\n        await self.nc.subscribe(subject, cb=cb)\n\n    async def start(self):\n        for each in self.made.values():\n            await each()\n",
             "bus/cli.py": "import asyncio\nfrom importlib import import_module\nfrom bus.services import Services\n\nasync def start(name):\n    services = Services()\n    import_module(name).declare(services)\n    await services.serve('own', cb=getattr(services, name))\n    await asyncio.Event().wait()\n\nif __name__ == '__main__':\n    asyncio.run(start('mine'))\n",
@@ -82,7 +88,8 @@ class Rule(ServiceRule):
         if found or any(each.function in upkeep.led_to for each in upkeep.habits("json-line")):
             return
         # a formatter that is made, and handed out to whoever starts the service, may be set there
-        made = any(each.origin.endswith("Formatter") for each in service.used(WRITERS))
+        made = any(each.origin.endswith("Formatter") and rendered(each) != "text" for each in service.used(WRITERS))
+        made = made or any(rendered(each) == "*" for each in uses)
         if made or upkeep.habits("unread-format") or upkeep.set_up_elsewhere("log"):
             self.leave("how logs are written stands in something that is not read")
             return
@@ -103,28 +110,40 @@ def is_structured(use: Use) -> bool:
     """Whether a call has records written with all their fields."""
     if use.origin.startswith("loguru"):
         return any(name == "serialize" and value not in {"False", "None"} for name, value in use.given)
+    if use.origin in RENDERED[:2]:
+        return rendered(use) == "json"
     return use.origin in APPLIED or (
         begins(use.origin, ("google.cloud.logging",)) and use.origin.endswith("setup_logging")
     )
 
 
+def rendered(use: Use) -> str:
+    """What structlog makes of records there: `json`, `text`, or `*` if that cannot be read; empty for other libraries."""
+    path = use.origin.rpartition("~")[2].removesuffix("()")
+    if path not in RENDERED:
+        return ""
+    return next((value for name, value in use.given if name in {"processor", "processors"}), "text")
+
+
 def formatted(upkeep: Upkeep) -> list[Location]:
     """Where a formatter or handler that writes JSON is set."""
     own = {ref for each in upkeep.habits("json-format") for ref in each.what}
+    rendering = [rendered(each) for each in upkeep.service.used(WRITERS) if each.origin == RENDERED[2]]
+    writers = WRITERS if not rendering or "json" in rendering else tuple(e for e in WRITERS if e != "structlog.stdlib")
     return [
         each.at
         for each in upkeep.habits("format")
-        if upkeep.service.is_run(each.function) and _is_json(each, own, upkeep)
+        if upkeep.service.is_run(each.function) and _is_json(each, own, writers, upkeep)
     ]
 
 
-def _is_json(habit: Habit, own: set[str], upkeep: Upkeep) -> bool:
+def _is_json(habit: Habit, own: set[str], writers: tuple[str, ...], upkeep: Upkeep) -> bool:
     for ref in habit.what:
         line = upkeep.service.line(ref)
         if (
             ref == "json"
             or set(line) & own
-            or any(begins(each, WRITERS) or each.partition(".")[0] in WRITERS for each in line)
+            or any(begins(each, writers) or each.partition(".")[0] in writers for each in line)
         ):
             return True
     return False

@@ -156,6 +156,8 @@ def _is_nothing(value: ast.expr) -> bool:
             return True
         case ast.Call(func=ast.Name(id="dict" | "list" | "set"), args=[], keywords=[]):
             return True
+        case ast.Call(func=ast.Name(id=name), args=[], keywords=[]):
+            return name[:1].isupper()  # a fresh object, of which everything is the default
     return False
 
 

@@ -103,3 +103,15 @@ def _is_run(file: PythonFile, reference: ast.AST) -> bool:
     parent = file.tree.parents[reference]
     parent = file.tree.parents[parent] if isinstance(parent, ast.keyword) else parent
     return isinstance(parent, ast.Call) and last_name(parent.func) in RUNNERS
+
+
+def never_returns(file: PythonFile, callee: ast.expr) -> bool:
+    """Whether a function of the project that a callee names stays in a loop without an end."""
+    for defined in file.names.functions(callee):
+        other = file if defined.path == file.name else file.finder.file(defined.path) if file.finder else None
+        if isinstance(other, PythonFile) and isinstance(defined.node, FunctionDef):
+            endless = Endless(other.tree, other.names, other.guards)
+            loops = (each for each in inside(defined.node.body) if isinstance(each, ast.While))
+            if any(endless.is_endless(each) for each in loops):
+                return True
+    return False

@@ -69,7 +69,7 @@ class Function:
     calls: tuple[tuple[str, int], ...]
     """Calls of libraries by origin, with their lines."""
     answers: tuple[tuple[int, int, str], ...]
-    """Statuses from 400 on, their lines, and `own` or `relayed`; those of errors that it raises included."""
+    """Statuses from 400 on, their lines, and `own`, `relayed` or `busy`; those of errors that it raises included."""
     fills: frozenset[str]
     """Classes that it makes from a mapping as it came."""
     parameters: tuple[str, ...]
@@ -130,7 +130,8 @@ class Endpoint:
             self.is_probe
             or parts[-1] in SIDE
             or "metrics" in parts
-            or bool({"STATIC", "OPTIONS"} & set(self.route.methods))
+            or "STATIC" in self.route.methods
+            or set(self.route.methods) == {"OPTIONS"}
         )
 
     @property

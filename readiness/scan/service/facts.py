@@ -166,8 +166,8 @@ class Deeds:
     needs: Refs
     """What its signature depends on (`Depends`)."""
     answers: tuple[tuple[int, int, str], ...]
-    """Statuses from 400 on that it answers with, their lines, and `own`, or `relayed` where another's failure is told
-    on."""
+    """Statuses from 400 on that it answers with, their lines, and `own`, `relayed` where another's failure is told on,
+    or `busy` for a 429 that hangs on nobody in particular, or on money."""
     raises: tuple[tuple[str, int], ...]
     """Classes that are raised or returned, and in which line."""
     fills: Refs

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from readiness.scan.service.endpoints import ASKING, Function
 from readiness.scan.service.facts import Deeds, Hook, Use
+from readiness.scan.service.limits import TOO_MANY
 from readiness.scan.service.resolving import Resolver, is_parameter, split
 from readiness.scan.service.traffic import MODELS, begins
 
@@ -167,9 +168,10 @@ class Reaching:
     def _errors(self, deeds: Deeds) -> Iterator[tuple[int, int, str]]:
         """The statuses that the errors stand for which a function raises."""
         for ref, line in deeds.raises:
-            how = "relayed" if ref.startswith("relayed ") else "own"
-            for found in self.resolve([ref.removeprefix("relayed ")]):
-                yield from ((status, line, how) for status in self._statuses(found))
+            how = next((each for each in ("relayed", "busy") if ref.startswith(f"{each} ")), "own")
+            for found in self.resolve([ref.removeprefix(f"{how} ")]):
+                for status in self._statuses(found):
+                    yield status, line, "own" if how == "busy" and status != TOO_MANY else how
 
     def _statuses(self, error: str) -> set[int]:
         """The statuses of a class, of its bases, or of what is registered to answer for it."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from readiness.scan.code.frameworks import STATUSES, status_of
 from readiness.scan.code.tree import FunctionDef, below, dotted, last_name, text_of
 from readiness.scan.service.callees import Callees, Doing
+from readiness.scan.service.limits import TOO_MANY, is_by_client
 
 WORDS = {
     "status", "status_code", "code", "http_status", "http_status_code", "error_code", "http_code", "statuscode",
@@ -55,10 +56,12 @@ class Replies:
                 continue
             if status := STATUSES.get(last_name(called), 0):
                 self.answer(node, status, function)
-            how = "relayed " if self.is_relayed(node, 0, function) else ""
-            for ref in self.callees.refs(called, node):
-                if ref[0] in "~<":
-                    self.doing[function].raises.setdefault(f"{how}{ref}", node.lineno)
+            refs = [each for each in self.callees.refs(called, node) if each[0] in "~<"]
+            how = "relayed " if refs and self.is_relayed(node, 0, function) else ""
+            if refs and not how and not is_by_client(self.tree, node, function):
+                how = "busy "
+            for ref in refs:
+                self.doing[function].raises.setdefault(f"{how}{ref}", node.lineno)
 
     def returned(self) -> None:
         """`return replies.missing`: a property that makes the answer."""
@@ -90,6 +93,8 @@ class Replies:
 
     def answer(self, node: ast.expr | ast.stmt, status: int, function: FunctionDef) -> None:
         how = "relayed" if self.is_relayed(node, status, function) else "own"
+        if how == "own" and status == TOO_MANY and not is_by_client(self.tree, node, function):
+            how = "busy"
         self.doing[function].answers[status, node.lineno, how] = None
 
     # ---- whose it is

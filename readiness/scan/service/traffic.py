@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 
-from readiness.scan.code.tree import FunctionDef, argument, last_name
+from readiness.scan.code.tree import FunctionDef, argument, below, last_name
 from readiness.scan.service.assembly import Look
 from readiness.scan.service.facts import Fact, Message, Use
 
@@ -73,8 +73,14 @@ TOLD = {
     "handlers",
     "default_limits",
     "application_limits",
+    "processor",
+    "processors",
 }
 """Arguments that decide whether a call takes care of something."""
+RENDERERS = {"processor", "processors"}
+RENDERING = {"configure", "configure_once", "ProcessorFormatter"}
+"""Calls of structlog that take what renders a record as their first argument."""
+TEXT_RENDERERS = {"ConsoleRenderer", "KeyValueRenderer"}
 MATTERING = (*LIMITERS, *MODELS, *CLIENTS, *LOGS, *METRICS, *RETRIES, *BREAKERS, *CACHES)
 HEADS = frozenset(each.partition(".")[0].partition("_")[0] for each in MATTERING)
 """What the names of these libraries begin with, up to a dot or an underscore."""
@@ -162,7 +168,22 @@ class Traffic(Look):
     def given(self, at: ast.AST) -> tuple[tuple[str, str], ...]:
         if not isinstance(at, ast.Call):
             return ()
-        return tuple((each.arg, self.literal(each.value) or "*") for each in at.keywords if each.arg in TOLD)
+        told = [(each.arg, each.value) for each in at.keywords if each.arg in TOLD]
+        if at.args and last_name(at.func) in RENDERING:
+            told.append(("processors", at.args[0]))
+        return tuple(
+            (name, self.rendered(value) if name in RENDERERS else self.literal(value) or "*") for name, value in told
+        )
+
+    def rendered(self, processors: ast.expr) -> str:
+        """What the last of structlog's processors makes of a record: `json`, `text`, or `*` if that cannot be read."""
+        found = {last_name(each) for value in self.names.values(processors) for each in below(value)}
+        found |= {
+            last_name(each) for one in self.elements(processors) for v in self.names.values(one) for each in below(v)
+        }
+        if any("json" in each.lower() for each in found):
+            return "json"
+        return "text" if found & TEXT_RENDERERS else "*"
 
     def may_be_own(self, func: ast.expr) -> bool:
         """Whether something of the project's own may stand behind an import, and its method's name is telling."""

@@ -194,6 +194,15 @@ class Upkeep:
         told = (each for each in found if each.function in asked or leading[each.function] * FEW >= len(self.work))
         return tuple(sorted(told, key=order))
 
+    @property
+    def unread(self) -> str:
+        """Why nothing can be said of upstream calls, where there are completions and none of their calls is seen."""
+        first = next((each for each in self.service.endpoints if each.completes), None)
+        if first is None or self.requests:
+            return ""
+        at = first.route.at
+        return f"{at.path}:{at.line}: no upstream call that {first.path} leads to can be read"
+
     @cached_property
     def work(self) -> list[set[str]]:
         """What each route and subscription leads to, by key."""
