@@ -13,7 +13,6 @@ import httptools
 
 MAX_HEAD = 65_536  # bytes that come before a body, between its pieces or after it; exact to one read of the socket
 MAX_HELD = 262_144  # bytes of a body that wait for their reader before no more are read
-SWITCHING = 101
 
 
 class Broken(ConnectionError):
@@ -162,7 +161,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        if self._parser.get_http_version() not in {"1.0", "1.1"} or status < 100 or status == SWITCHING:
+        if self._parser.get_http_version() not in {"1.0", "1.1"} or status < 100:
             raise Broken
         if self._answer and status >= 200:
             self._answer.status = status

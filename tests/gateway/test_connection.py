@@ -30,7 +30,9 @@ def test_an_answer_may_be_split_anywhere(name: str) -> None:
         for cut in range(1, len(said) + 1):
             async with asked(says(said[:cut], said[cut:])) as (it, origin):
                 for _ in range(2):
-                    assert (await get(origin))[::2] == (status, body), cut
+                    told, fields, whole = await get(origin)
+                    assert (told, whole) == (status, body), cut
+                    assert fields.keys() <= {"content-length", "transfer-encoding"}, cut  # none of an interim answer
                 assert it.connections == 1, cut
 
     run(work())
@@ -43,8 +45,9 @@ def test_an_answer_that_is_cut_anywhere_is_broken(name: str) -> None:
     async def work() -> None:
         for cut in range(len(said)):
             async with asked(says_once(said[:cut])) as (_, origin):
-                with pytest.raises(Unanswered if not cut else Broken):
+                with pytest.raises(Broken) as broken:
                     await post(origin)
+                assert isinstance(broken.value, Unanswered) == (cut == 0), cut
 
     run(work())
 
@@ -146,9 +149,18 @@ def test_what_has_no_end_is_broken_off(name: str) -> None:
 @pytest.mark.parametrize("more", [b"x", GOOD, b"HTTP/1.1 200 OK\r\n"])
 @pytest.mark.parametrize("at_once", [True, False])
 def test_what_follows_an_answer_is_read_by_nobody(more: bytes, at_once: bool) -> None:
+    async def script(it: Peer, talk: Talk) -> None:
+        await talk.heard()
+        await talk.say(GOOD + more if at_once else GOOD)
+        if not at_once:
+            await it.asked.wait()  # until the answer was read
+            await talk.say(more)
+        await hangs(it, talk)
+
     async def work() -> int:
-        async with asked(says(GOOD + more) if at_once else says(GOOD, more)) as (it, origin):
+        async with asked(script) as (it, origin):
             assert (await get(origin))[2] == b"hi"
+            it.asked.set()
             await it.left.wait()  # the connection is closed, not kept
             assert (await get(origin))[2] == b"hi"
             return it.connections
@@ -246,6 +258,7 @@ def test_who_leaves_closes_the_connection(said: bytes, leave: Callable[[Origin],
         async with asked(begin) as (it, origin):
             task = leave(origin) if CHUNKED in said else cancel_soon(origin)
             await asyncio.wait([task])
+            assert origin._kept == []
             await it.left.wait()
             assert it.connections == 1
 

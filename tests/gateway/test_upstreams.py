@@ -97,8 +97,9 @@ def test_a_compressed_answer_is_unpacked(proxied: Proxied, pack: Callable[[bytes
     events = f"data: {chunk('one')}\n\ndata: [DONE]\n\n".encode()
     proxied.upstream.script = packed(pack(events), coding)
     assert proxied.gateway.chat(body("m1", stream=True)).events == [chunk("one"), "[DONE]"]
-    proxied.upstream.script = packed(pack(b'{"choices": []}'), coding)
-    assert proxied.gateway.chat(body("m1")).text == b'{"choices": []}'
+    answer = b'{"choices": [' + b" " * 1_000_000 + b"]}"  # more than is unpacked at once
+    proxied.upstream.script = packed(pack(answer), coding)
+    assert proxied.gateway.chat(body("m1")).text == answer
 
 
 WHOLE = gzip.compress(b'{"choices": []}')

@@ -1,8 +1,9 @@
 """Any OpenAI-compatible upstream, by its base URL."""
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from types import TracebackType
 from typing import Any
 
 from pydantic import SecretStr
@@ -51,21 +52,21 @@ class OpenAI:
         await self._origin.close()
 
     async def models(self) -> tuple[str, ...]:
-        with _faults(), await self._origin.ask("GET", "/models", self._identity()) as answer:
+        with _faults, await self._origin.ask("GET", "/models", self._identity()) as answer:
             if answer.status == NOT_FOUND and self.fixed:
                 return self.fixed
             listing = _object(await _whole(_accepted(answer)))
         return self.fixed or _ids(listing)
 
     async def complete(self, request: ChatRequest) -> bytes:
-        with _faults(), await self._asked(request) as answer:
+        with _faults, await self._asked(request) as answer:
             completion = await _whole(_accepted(answer))
         if not isinstance(_object(completion).get("choices"), list):
             raise BadUpstream("The upstream's answer is not a completion.")
         return completion
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[bytes, None]:
-        with _faults(), await self._asked(request) as answer:
+        with _faults, await self._asked(request) as answer:
             async with aclosing(events(_accepted(answer))) as chunks:
                 async for chunk in chunks:
                     if chunk == END:
@@ -84,17 +85,25 @@ class OpenAI:
         return self._origin.ask("POST", "/chat/completions", fields, request.body())
 
 
-@contextmanager
-def _faults() -> Iterator[None]:
-    """What a connection raises, in the words of the gateway. The system's own text names addresses, and is left out."""
-    try:
-        yield
-    except TimeoutError:
-        raise SlowUpstream("The upstream did not answer in time.") from None
-    except Unreachable:
-        raise LostUpstream("The upstream cannot be reached.") from None
-    except OSError:
-        raise LostUpstream("The connection to the upstream broke.") from None
+class _Faults:
+    """A context: what a connection raises, in the words of the gateway. The system's own words name addresses."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare: it is entered for each request, and quicker than a generator."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        match error:
+            case TimeoutError():
+                raise SlowUpstream("The upstream did not answer in time.") from None
+            case Unreachable():
+                raise LostUpstream("The upstream cannot be reached.") from None
+            case OSError():
+                raise LostUpstream("The connection to the upstream broke.") from None
+
+
+_faults = _Faults()
 
 
 def _accepted(answer: Answer) -> AsyncGenerator[bytes, None]:
