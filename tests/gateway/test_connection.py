@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from readiness.gateway import origin as module
 from readiness.gateway.connection import MAX_HEAD, MAX_HELD, Broken, Unanswered
 from readiness.gateway.origin import Origin
 from tests.gateway.peer import GOOD, Peer, Talk, asked, body_of, get, hangs, post, run, says, says_once
@@ -20,6 +21,11 @@ ANSWERS = {
     "304 with a length": (b"HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", 304, b""),
     "lines before it": (b"\r\n\r\n" + GOOD, 200, b"hi"),
 }
+
+
+@pytest.fixture(autouse=True)
+def _kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_SECONDS", 3600)  # what is closed is closed for its own reason
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message
 
 from readiness.gateway import PARTS, Gateway, build, far_end, load_settings, logs
 
-ROUNDS = 1500
+ROUNDS = 500
 BATCH = 10  # requests
 WHOLE = "all, between the connection and the provider"
 BODY = b'{"model": "echo", "messages": [{"role": "user", "content": "hello"}]}'
