@@ -177,7 +177,7 @@ def test_without_grace_what_is_in_flight_is_cut(upstream: Upstream) -> None:
         assert broke.is_set()
 
 
-@pytest.mark.parametrize("module", ["aiohttp", "starlette", "pydantic_settings"])
+@pytest.mark.parametrize("module", ["httptools", "starlette", "pydantic_settings"])
 def test_a_missing_extra_is_named(module: str) -> None:
     code = f"import sys; sys.modules[{module!r}] = None; import readiness.gateway"
     environment = {"PYTHONPATH": ":".join(sys.path)}

@@ -1,12 +1,15 @@
 """What the gateway makes of an upstream's faults."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from readiness.gateway.providers.openai import MAX_ANSWER
 from readiness.probe.sockets import free_port
 from tests.gateway.harness import KEY, PATIENCE, Running, body, gateway, wait_for
 from tests.gateway.upstream import Proxied, Script, Upstream, chunk, hang, stream
@@ -78,6 +81,41 @@ def test_a_refused_connection_is_502(upstream: Upstream) -> None:
         assert running.chat(body("m2")).status == 502
         assert running.get("/livez").status == 200
         assert running.get("/readyz").status == 503
+
+
+def packed(data: bytes, coding: str) -> Script:
+    """An answer that is compressed though nobody asked for it."""
+
+    async def script(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=data, headers={"content-encoding": coding})
+
+    return script
+
+
+@pytest.mark.parametrize(("pack", "coding"), [(gzip.compress, "gzip"), (zlib.compress, "deflate")])
+def test_a_compressed_answer_is_unpacked(proxied: Proxied, pack: Callable[[bytes], bytes], coding: str) -> None:
+    events = f"data: {chunk('one')}\n\ndata: [DONE]\n\n".encode()
+    proxied.upstream.script = packed(pack(events), coding)
+    assert proxied.gateway.chat(body("m1", stream=True)).events == [chunk("one"), "[DONE]"]
+    answer = b'{"choices": [' + b" " * 1_000_000 + b"]}"  # more than is unpacked at once
+    proxied.upstream.script = packed(pack(answer), coding)
+    assert proxied.gateway.chat(body("m1")).text == answer
+
+
+WHOLE = gzip.compress(b'{"choices": []}')
+UNREADABLE = {
+    "cut": (WHOLE[:-9], "gzip"),
+    "none": (b'{"choices": []}', "gzip"),
+    "of a kind that nobody knows": (WHOLE, "br"),
+    "too long": (gzip.compress(bytes(MAX_ANSWER + 1)), "gzip"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_unpacked_is_502(proxied: Proxied, name: str) -> None:
+    proxied.upstream.script = packed(*UNREADABLE[name])
+    found = proxied.gateway.chat(body("m1"))
+    assert (found.status, found.error["code"]) == (502, "upstream_error")
 
 
 @pytest.mark.parametrize("streams", [False, True])

@@ -1,24 +1,33 @@
 """Any OpenAI-compatible upstream, by its base URL."""
 
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from types import TracebackType
 from typing import Any
 
-import aiohttp
 from pydantic import SecretStr
 
+from readiness import __version__
 from readiness.gateway.call import JSON_TYPE, JsonObject
+from readiness.gateway.connection import Answer
 from readiness.gateway.errors import BadRequest, BadUpstream, LostUpstream, SlowUpstream, UpstreamLimit
+from readiness.gateway.origin import Origin, Unreachable
+from readiness.gateway.packed import plain
 from readiness.gateway.parse import Malformed, parse
 from readiness.gateway.schema import ChatRequest
 from readiness.gateway.sse import events
-from readiness.gateway.tables import Upstream
+from readiness.gateway.tables import WEB_ADDRESS, Upstream
 from readiness.gateway.tracing import outgoing
 
 MAX_ANSWER = 32_000_000  # bytes of an answer that is not streamed
 NOT_FOUND = 404
 END = b"[DONE]"
+FIELDS = {
+    "accept": "*/*",
+    "accept-encoding": "identity",
+    "user-agent": f"readiness/{__version__}",  # without one, some that stand before upstreams refuse
+}
 
 
 class OpenAI:
@@ -30,44 +39,35 @@ class OpenAI:
         """`key` is asked for each request: a key may change."""
         self.name = upstream.name
         self.fixed = upstream.models
-        self._base = upstream.base_url.rstrip("/")
+        self._base = str(WEB_ADDRESS.validate_python(upstream.base_url))
         self._key = key
         self._connect_timeout = connect_timeout
-        self._session: aiohttp.ClientSession
+        self._origin: Origin
 
     async def open(self) -> None:
-        self._session = aiohttp.ClientSession(
-            headers={"accept-encoding": "identity"},  # no decompression bombs
-            cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(limit=0),  # what is in flight is bounded where it is let in
-            # The whole call and every pause of a stream are timed by the deadline guard.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout, sock_read=None),
-        )
+        # Answers are timed by the deadline guard, and so is every pause of a stream.
+        self._origin = Origin(self._base, FIELDS, connect_timeout=self._connect_timeout)
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._origin.close()
 
     async def models(self) -> tuple[str, ...]:
-        with _faults():
-            async with self._session.get(
-                f"{self._base}/models", headers=self._identity(), allow_redirects=False
-            ) as response:
-                if response.status == NOT_FOUND and self.fixed:
-                    return self.fixed
-                listing = _object(await _whole(_accepted(response)))
+        with _faults, await self._origin.ask("GET", "/models", self._identity()) as answer:
+            if answer.status == NOT_FOUND and self.fixed:
+                return self.fixed
+            listing = _object(await _whole(_accepted(answer)))
         return self.fixed or _ids(listing)
 
     async def complete(self, request: ChatRequest) -> bytes:
-        with _faults():
-            async with self._asked(request) as response:
-                answer = await _whole(_accepted(response))
-        if not isinstance(_object(answer).get("choices"), list):
+        with _faults, await self._asked(request) as answer:
+            completion = await _whole(_accepted(answer))
+        if not isinstance(_object(completion).get("choices"), list):
             raise BadUpstream("The upstream's answer is not a completion.")
-        return answer
+        return completion
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[bytes, None]:
-        with _faults():
-            async with self._asked(request) as response, aclosing(events(_accepted(response).iter_any())) as chunks:
+        with _faults, await self._asked(request) as answer:
+            async with aclosing(events(_accepted(answer))) as chunks:
                 async for chunk in chunks:
                     if chunk == END:
                         return
@@ -80,53 +80,62 @@ class OpenAI:
         key = self._key()
         return {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
 
-    def _asked(self, request: ChatRequest) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        url = f"{self._base}/chat/completions"
-        headers = {"content-type": JSON_TYPE, **outgoing(), **self._identity()}
-        return self._session.post(url, data=request.body(), headers=headers, allow_redirects=False)
+    def _asked(self, request: ChatRequest) -> Awaitable[Answer]:
+        fields = {"content-type": JSON_TYPE, **outgoing(), **self._identity()}
+        return self._origin.ask("POST", "/chat/completions", fields, request.body())
 
 
-@contextmanager
-def _faults() -> Iterator[None]:
-    """What aiohttp raises, in the words of the gateway. Its own text names addresses and is left behind."""
-    try:
-        yield
-    except TimeoutError:
-        raise SlowUpstream("The upstream did not answer in time.") from None
-    except aiohttp.ClientConnectorError:
-        raise LostUpstream("The upstream cannot be reached.") from None
-    except (aiohttp.ClientError, OSError):
-        raise LostUpstream("The connection to the upstream broke.") from None
+class _Faults:
+    """A context: what a connection raises, in the words of the gateway. The system's own words name addresses."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare: it is entered for each request, and quicker than a generator."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        match error:
+            case TimeoutError():
+                raise SlowUpstream("The upstream did not answer in time.") from None
+            case Unreachable():
+                raise LostUpstream("The upstream cannot be reached.") from None
+            case OSError():
+                raise LostUpstream("The connection to the upstream broke.") from None
 
 
-def _accepted(response: aiohttp.ClientResponse) -> aiohttp.StreamReader:
-    """The answer of an upstream that gave one; raises what another status means for the client."""
-    match response.status:
+_faults = _Faults()
+
+
+def _accepted(answer: Answer) -> AsyncGenerator[bytes, None]:
+    """The body of an upstream that gave one; raises what another status means for the client."""
+    match answer.status:
         case 200:
-            return response.content
+            return plain(answer)
         case 429:
-            raise UpstreamLimit("The upstream's own rate limit is reached.", headers=_retry_after(response, "1"))
+            raise UpstreamLimit("The upstream's own rate limit is reached.", headers=_retry_after(answer, "1"))
         case 400 | 413 | 422 as status:
             raise BadRequest(f"The upstream refused the request with status {status}.")
         case 500 | 502 | 503 | 504 as status:
-            raise LostUpstream(f"The upstream answered with status {status}.", headers=_retry_after(response))
+            raise LostUpstream(f"The upstream answered with status {status}.", headers=_retry_after(answer))
         case status:
             raise BadUpstream(f"The upstream answered with status {status}.")
 
 
-def _retry_after(response: aiohttp.ClientResponse, default: str | None = None) -> dict[str, str]:
-    value = response.headers.get("retry-after", "")
+def _retry_after(answer: Answer, default: str | None = None) -> dict[str, str]:
+    value = answer.headers.get("retry-after", "")
     told = value if re.fullmatch(r"[A-Za-z0-9,: ]{1,40}", value) else default
     return {"retry-after": told} if told else {}
 
 
-async def _whole(content: aiohttp.StreamReader) -> bytes:
-    answer = bytearray()
-    while not content.at_eof():
-        answer += await content.readany()
-        if len(answer) > MAX_ANSWER:
-            raise BadUpstream("The upstream's answer is too long.")
-    return bytes(answer)
+async def _whole(pieces: AsyncGenerator[bytes, None]) -> bytes:
+    held, size = [], 0
+    async with aclosing(pieces):
+        async for piece in pieces:
+            held.append(piece)
+            size += len(piece)
+            if size > MAX_ANSWER:
+                raise BadUpstream("The upstream's answer is too long.")
+    return b"".join(held)
 
 
 def _object(data: bytes) -> JsonObject:

@@ -2,7 +2,7 @@
 
 All guards are on, with the rate limit out of reach; any answer that is an error voids the run. The servers have one
 core, the upstream and wrk the other. `--peers` adds LiteLLM and Portkey, fetched once at pinned versions; `--parts`
-leaves each part out in turn: what it costs is the difference.
+says what each part costs (`parts.py`).
 """
 
 import argparse
@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from readiness.gateway import PARTS
 from tests.bench.failure import Failure
 from tests.bench.gateway.servers import (
     BARE,
@@ -26,6 +25,7 @@ from tests.bench.gateway.servers import (
     OTHERS,
     PEERS,
     PORTKEY,
+    SERVERS,
     WHOLE,
     Server,
     server,
@@ -34,7 +34,6 @@ from tests.bench.gateway.servers import (
 from tests.bench.peers import ROOT
 
 CONNECTIONS = (16, 64, 1)
-PARTS_AT = 16  # connections
 PATIENCE = "60s"  # for one answer
 WARM = 5  # seconds of each server that are not counted
 
@@ -54,20 +53,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-gateway", description="the gateway beside a bare pass-through")
     parser.add_argument("--seconds", type=int, default=5, help="of each turn")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--parts", action="store_true", help="leave each part out in turn")
+    parser.add_argument("--parts", action="store_true", help="what each part costs, too")
     parser.add_argument("--peers", action="store_true", help="beside other gateways, too")
     asked = parser.parse_args()
     if not shutil.which("wrk"):
         sys.stderr.write("bench: wrk is not installed (apt install wrk)\n")
         return 1
     peers = PEERS if asked.peers else ()
-    left_out = sorted(PARTS) if asked.parts else []
     try:
-        measured = measure([DIRECT, BARE, WHOLE, *peers, *left_out], asked.seconds, asked.repeat)
+        measured = measure([DIRECT, BARE, WHOLE, *peers], asked.seconds, asked.repeat)
+        of_parts = [parts()] if asked.parts else []
     except Failure as problem:
         sys.stderr.write(f"bench: {problem}\n")
         return 1
-    shown = [table(measured), *([parts(measured, left_out)] if left_out else []), targets(measured, peers)]
+    shown = [table(measured), *of_parts, targets(measured, peers)]
     sys.stdout.write("\n\n".join(shown) + "\n")
     return 0
 
@@ -82,13 +81,12 @@ def measure(names: Sequence[str], seconds: int, repeat: int) -> Measured:
     with ExitStack() as stack:
         asked = stack.enter_context(upstream())
         others = [name for name in names if name != DIRECT]
-        whole = [name for name in names if name not in PARTS]
         servers = {DIRECT: asked} | {name: stack.enter_context(server(name, asked.port, cache)) for name in others}
         for name in names:
             wrk(servers[name], 1, WARM)  # some load what they need when they are first asked
         for _ in range(repeat):
             for connections in CONNECTIONS:
-                for name in names if connections == PARTS_AT else whole:
+                for name in names:
                     figures = turn(name, servers[name], connections, seconds)
                     found.setdefault((name, connections), []).append(figures)
     return found
@@ -121,26 +119,18 @@ def table(measured: Measured) -> str:
     lines = ["| server | connections | requests/s | p50, ms | processor time, µs a request | memory, MB |"]
     lines.append("|---|--:|--:|--:|--:|--:|")
     for (name, connections), turns in measured.items():
-        what = f"gateway without {name}" if name in PARTS else name
         rate, median, cost, memory = (middle(turns, field) for field in ("rate", "median", "cost", "memory"))
-        lines.append(f"| {what} | {connections} | {rate:,.0f} | {median:.2f} | {cost:.0f} | {memory:.0f} |")
+        lines.append(f"| {name} | {connections} | {rate:,.0f} | {median:.2f} | {cost:.0f} | {memory:.0f} |")
     return "\n".join(lines)
 
 
-def parts(measured: Measured, left_out: Sequence[str]) -> str:
-    """What each part costs: the median, over all turns, of the gateway less the gateway without."""
-    whole = measured[WHOLE, PARTS_AT]
-    costs = {
-        part: statistics.median(
-            with_it.cost - without.cost for with_it, without in zip(whole, measured[part, PARTS_AT], strict=True)
-        )
-        for part in left_out
-    }
-    lines = ["| part | processor time, µs a request |", "|---|--:|"]
-    lines += [f"| {part} | {cost:.0f} |" for part, cost in sorted(costs.items(), key=lambda each: -each[1])]
-    bare = middle(measured[BARE, PARTS_AT], "cost")
-    lines.append(f"| all of the gateway, over the bare one | {middle(whole, 'cost') - bare:.0f} |")
-    return "\n".join(lines)
+def parts() -> str:
+    """What each part costs, as Markdown; on the core of the servers."""
+    command = ["taskset", "-c", SERVERS, sys.executable, "-m", "tests.bench.gateway.parts"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Failure(f"the parts were not measured: {done.stderr.strip()[-300:]}")
+    return done.stdout.strip()
 
 
 def targets(measured: Measured, peers: Sequence[str]) -> str:
