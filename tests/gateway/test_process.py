@@ -199,7 +199,7 @@ def test_new_calls_are_refused_from_the_signal_on(shared_nats: NatsServer) -> No
         async with nats_client(shared_nats.url) as client:
             await client.request("leaving.chat", body(), timeout=PATIENCE)
 
-    nats = {"nats_url": shared_nats.url, "nats_subject": "leaving.chat"}
+    nats: Any = {"nats_url": shared_nats.url, "nats_subject": "leaving.chat"}
     with process(shutdown_notice_seconds="60", **nats) as running:
         asyncio.run(ask())
         running.process.send_signal(signal.SIGTERM)
