@@ -126,6 +126,10 @@ class Gateway:
             **({"shutdown": Check.of("shutting down")} if self.leaving else {}),
         }
 
+    def reread(self) -> None:
+        """Read all keys again now, not only when it is their time."""
+        self._tasks.start("keys at once", self._keys.refresh())
+
     def leave(self) -> None:
         """Turn readiness to fail and take no new work; what is in flight goes on."""
         self.leaving = True

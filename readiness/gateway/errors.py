@@ -18,6 +18,7 @@ GatewayError
 ├── BadUpstream          502  the upstream failed, or answered nonsense
 │   ├── LostUpstream          it cannot be reached, broke off or failed inside: the next try may do
 │   └── ToolFailed            a tool that was called over NATS failed
+├── UpstreamRefusal      502  the upstream answers, but refuses our key or this request
 ├── Unavailable          503  busy, shutting down, or not loaded yet
 │   ├── UpstreamDown          the upstream kept failing and is left alone for a while
 │   └── NoTool                nothing runs the tool, or NATS is down
@@ -151,6 +152,11 @@ class BadUpstream(GatewayError):
 
 class LostUpstream(BadUpstream):
     pass
+
+
+class UpstreamRefusal(GatewayError):
+    status = 502
+    code = "upstream_error"
 
 
 class ToolFailed(BadUpstream):

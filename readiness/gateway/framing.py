@@ -34,4 +34,4 @@ def fault_of(
 
 
 def too_large() -> HeadTooLarge:
-    return HeadTooLarge(f"The head of the request is larger than {MAX_HEAD} bytes.")
+    return HeadTooLarge(f"The fields of the request are larger than {MAX_HEAD} bytes.")

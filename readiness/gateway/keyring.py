@@ -1,5 +1,6 @@
 """The keys in use: read at the start, and again and again, so that they can be changed while the gateway runs."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ class Keyring:
         self._told = told
         self._keys = read()
         self._fault: str | None = None
+        self._reading = asyncio.Lock()
         self.callers = Callers(self._keys.clients)
         told(True)
 
@@ -30,20 +32,25 @@ class Keyring:
         return self._keys.upstreams.get(upstream)
 
     async def refresh(self) -> None:
-        """Read the keys again."""
-        try:
-            keys = await aside(self._read)
-        except UsageError as error:
-            self._note(str(error))
-            self._told(False)
+        """Read the keys again; one reading at a time, so that none is undone by an older one."""
+        async with self._reading:
+            try:
+                keys = await aside(self._read)
+            except UsageError as error:
+                self._note(str(error))
+                self._told(False)
+            else:
+                self._note(None)
+                self._told(True)
+                self._take(keys)
+
+    def _take(self, keys: Keys) -> None:
+        if keys == self._keys:
             return
-        self._note(None)
-        self._told(True)
-        if keys != self._keys:
-            changed = [name for name in keys.upstreams if keys.upstreams[name] != self.of(name)]
-            log.info("keys changed", extra={"clients": len(keys.clients), "upstreams": changed})
-            self._keys = keys
-            self.callers.know(keys.clients)
+        changed = [name for name in keys.upstreams if keys.upstreams[name] != self.of(name)]
+        log.info("keys changed", extra={"clients": len(keys.clients), "upstreams": changed})
+        self._keys = keys
+        self.callers.know(keys.clients)
 
     def _note(self, fault: str | None) -> None:
         if fault and fault != self._fault:

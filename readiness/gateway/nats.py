@@ -17,11 +17,13 @@ from nats.errors import Error
 from readiness.gateway.call import Handler, Reply, Route
 from readiness.gateway.errors import Unavailable
 from readiness.gateway.health import Check
+from readiness.gateway.nats_client import SturdyClient
 from readiness.gateway.nats_wire import call_of, headers_of, introduce, publish
 from readiness.gateway.served import Served, Watch
-from readiness.gateway.tasks import Tasks
+from readiness.gateway.tasks import Tasks, ended
 
 ITEM = "nats-connection-checked"
+CLOSE_SECONDS = 1  # for the connection itself
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class NatsPort:
         self._answer = answer
         self._tasks = tasks
         self._in_flight = 0
-        self._client: Client | None = None
+        self._client: SturdyClient | None = None
         self._chat: Subscription | None = None
         self._fault: str | None = "not connected"
         self._last_error: str | None = None
@@ -80,16 +82,23 @@ class NatsPort:
             await self._chat.drain()  # type: ignore[no-untyped-call]  # nats-py leaves it untyped
 
     async def close(self, grace: float) -> None:
-        """Send what is still to be sent, then close; at most `grace` seconds."""
+        """Send what is still to be sent, for at most `grace` seconds, then close."""
         if self._client is None:
             return
+        closing = asyncio.create_task(self._drain_and_close(self._client, grace), name="nats closes")
+        # nats-py waits without end until a server that is frozen has taken everything.
+        await asyncio.wait({closing}, timeout=grace + CLOSE_SECONDS)
+        self._client.abort()
+        await ended({closing})
+
+    async def _drain_and_close(self, client: Client, grace: float) -> None:
         if grace and self._answers():
             with suppress(Error, TimeoutError, OSError):
                 async with asyncio.timeout(grace):
-                    await self._client.drain()
+                    await client.drain()
         # Answers that wait for a server that is gone: nats-py writes them to a closed transport and lets the error out.
         with suppress(Error, OSError, RuntimeError):
-            await self._client.close()
+            await client.close()
 
     def _answers(self) -> bool:
         # A server that is frozen would hold the shutdown up for as long as it is waited for.
@@ -106,8 +115,8 @@ class NatsPort:
     async def _connect_once(self) -> None:
         await self._connect()
 
-    async def _connect(self) -> Client:
-        client = Client()
+    async def _connect(self) -> SturdyClient:
+        client = SturdyClient()
         try:
             await client.connect(self._wiring.url, **self._options())
             await client.subscribe(self._own_subject, cb=_echo)
@@ -161,9 +170,8 @@ class NatsPort:
         introduce(headers, traced=self._wiring.traced)
         try:
             reply = await self._answer(call_of(message.data, headers))
-        except asyncio.CancelledError:
-            await _respond(client, message, Unavailable("The gateway is shutting down.").reply())
-            raise
+        except asyncio.CancelledError:  # it ends here all the same
+            reply = Unavailable("The gateway is shutting down.").reply()
         await _respond(client, message, reply)
         self._watch(Served("nats", Route.CHAT.value, message.subject, reply.status, time.monotonic() - begun))
 

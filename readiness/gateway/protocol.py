@@ -56,10 +56,11 @@ class Protocol(HttpToolsProtocol):
         self._visitors = visitors
         self._messages = 0
         self._in_head = self._in_body = False
-        self._head_bytes = self._rest_bytes = 0
+        self._progress = 0  # parts of bodies, and requests that are whole
+        self._fields_bytes = self._rest_bytes = 0
         self._answering: RequestResponseCycle | None = None  # the oldest, where requests are pipelined
-        self._refusal: GatewayError | None = None
-        self._refused = False
+        self._fault: GatewayError | None = None
+        self._refused: GatewayError | None = None  # nothing is read after it
         self._watched = (Phase.NOTHING, 0)
         self._patience = {
             Phase.NOTHING: None,
@@ -89,28 +90,29 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what the parser keeps for a head that is not whole yet."""
+        """Count what the parser is given without end: a head, the trailers of a body, the extension of a chunk."""
         if self._refused:
             return
+        progress = self._progress
         super().data_received(data)
-        self._head_bytes += len(data)
-        if self._in_head and self._head_bytes > MAX_HEAD:
+        self._fields_bytes = self._fields_bytes + len(data) if self._progress == progress else 0
+        if self._fields_bytes > MAX_HEAD and (self._in_head or self._in_body):
             self._refuse(too_large())
         self._watch()
 
     def on_message_begin(self) -> None:
         self._messages += 1
-        self._in_head, self._head_bytes, self._rest_bytes = True, 0, 0
+        self._in_head, self._rest_bytes = True, 0
         super().on_message_begin()
         far_end.watch(self.scope)
 
     def on_headers_complete(self) -> None:
         upgrades = self.parser.should_upgrade()
-        self._refusal = fault_of(self.url, self.headers, self.parser.get_http_version(), upgrades=upgrades)
+        self._fault = fault_of(self.url, self.headers, self.parser.get_http_version(), upgrades=upgrades)
         if len(self.pipeline) >= MAX_PIPELINED:
-            self._refusal = Unavailable("There are too many requests at once on this connection.")
-        if self._refusal:
-            raise self._refusal  # the parser stops, and calls send_400_response
+            self._fault = Unavailable("There are too many requests at once on this connection.")
+        if self._fault:
+            raise self._fault  # the parser stops, and calls send_400_response
         super().on_headers_complete()
         self._in_head, self._in_body = False, True
         self._answering = self._answering or self.cycle
@@ -118,6 +120,7 @@ class Protocol(HttpToolsProtocol):
             self.cycle.keep_alive = False  # what follows is not HTTP/1.1
 
     def on_body(self, body: bytes) -> None:
+        self._progress += 1
         super().on_body(body)
         if self.cycle.response_complete:
             self._rest_bytes += len(body)
@@ -125,6 +128,7 @@ class Protocol(HttpToolsProtocol):
                 self.transport.close()
 
     def on_message_complete(self) -> None:
+        self._progress += 1
         self._in_body = False
         far_end.of(self.scope).sent_all = True
         super().on_message_complete()
@@ -135,6 +139,8 @@ class Protocol(HttpToolsProtocol):
         self._watch()
         if self.transport.is_closing():
             self._await_reader()
+        elif self._refused and self._answering is None:
+            self._say(self._refused)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -148,19 +154,28 @@ class Protocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Called when the parser gave up, be it that it was stopped from here."""
-        self._refuse(self._refusal or BadRequest(msg))
+        self._refuse(self._fault or BadRequest(msg))
 
     def _refuse(self, error: GatewayError) -> None:
-        """Answer in the one error shape, and close; amid another answer only close."""
+        """Answer in the one error shape once all requests before are answered, and close."""
         if self._refused:
             return
-        self._refused = True
+        self._refused = error
         log.warning("connection refused", extra={"status": error.status, "code": error.code, "fault": error.message})
-        if self.cycle and not self.cycle.response_complete:
-            if self.cycle.response_started or self._in_head or self.pipeline:
+        if self._in_body and self.pipeline:
+            self.pipeline.popleft()  # it is the last in line
+        elif self._in_body:
+            if self.cycle.response_started:
                 self.transport.close()
                 return
-            self._tell_gone(self.cycle)  # this is its answer
+            self._tell_gone(self._answering)
+            self._answering = None
+        if self._answering is None:
+            self._say(error)
+        else:
+            self.flow.resume_reading()  # what still comes is thrown away
+
+    def _say(self, error: GatewayError) -> None:
         body = error.body()
         told = {"content-type": JSON_TYPE, "content-length": str(len(body)), **SECURITY, **error.headers}
         fields = "".join(f"{name}: {value}\r\n" for name, value in told.items())

@@ -1,7 +1,10 @@
 """A Vault-compatible store of secrets: the KV engine of version 2, read with a token or as an AppRole."""
 
+import logging
+import math
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import hvac
@@ -12,12 +15,16 @@ from readiness.errors import UsageError
 from readiness.gateway.private_file import private_text
 from readiness.gateway.tables import Vault
 
+log = logging.getLogger(__name__)
+
 
 class SecretStore:
     """One store. Its calls block, each step of a request at most the timeout of the settings."""
 
-    def __init__(self, settings: Vault) -> None:
+    def __init__(self, settings: Vault, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._clock = clock
+        self._renew_at = math.inf  # by the clock, when half the life of the token is over
         self._client = hvac.Client(
             settings.address,
             token="",  # else the library looks for one of its own in the environment and at home
@@ -46,10 +53,13 @@ class SecretStore:
         if not (as_role and self._client.token):
             self._log_in()
         try:
-            return self._ask(path)
+            answer = self._ask(path)
         except exceptions.Forbidden:
             if not as_role:
                 raise
+        else:
+            self._renew()
+            return answer
         # The token of an AppRole has an end.
         self._log_in()
         return self._ask(path)
@@ -62,8 +72,21 @@ class SecretStore:
         role, secret_id_file = self._settings.role_id, self._settings.secret_id_file
         if role and secret_id_file:
             self._client.auth.approle.login(role, private_text(secret_id_file).strip())
+        elif (token := self._token()) != self._client.token:
+            self._client.token, self._renew_at = token, self._clock()
+
+    def _renew(self) -> None:
+        """Renew the token where that can be done: at once, for what is left of it is not known, and then in time."""
+        if self._clock() < self._renew_at:
+            return
+        try:
+            seconds = self._client.auth.token.renew_self()["auth"]["lease_duration"]
+        except (exceptions.InvalidRequest, exceptions.Forbidden, KeyError, TypeError):  # it cannot be, or we may not
+            self._renew_at = math.inf
+        except (exceptions.VaultError, OSError):
+            log.warning("the token of the store was not renewed; it is tried again with the next reading")
         else:
-            self._client.token = self._token()
+            self._renew_at = self._clock() + seconds / 2 if seconds else math.inf
 
     def _token(self) -> str:
         settings = self._settings

@@ -20,7 +20,6 @@ from readiness.gateway.visitors import Visitors
 
 BACKLOG = 2048
 LONGEST_REST = 5  # seconds for what still comes of a body after its answer
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(settings: Settings, without: frozenset[str] = frozenset()) -> int:
@@ -73,17 +72,21 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave on a signal. Unlike uvicorn's own, it is not raised again afterwards: the exit code is 0."""
+        """Leave on a signal, and read all keys again on SIGHUP.
+
+        Unlike uvicorn's own, it is not raised again afterwards: the exit code is 0.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self.leave)
+        answers = {signal.SIGINT: self.leave, signal.SIGTERM: self.leave, signal.SIGHUP: self._gateway.reread}
+        for number, answer in answers.items():
+            loop.add_signal_handler(number, answer)
         try:
             yield
         finally:
-            for number in SIGNALS:
+            for number in answers:
                 loop.remove_signal_handler(number)
 
     def _close(self) -> None:

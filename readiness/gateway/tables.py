@@ -59,7 +59,7 @@ class Vault(Table):
     address: str
     mount: Annotated[str, Field(pattern=r"^[^?#\s]+$")] = "secret"  # of the KV engine
     namespace: str | None = None
-    token_file: Path | None = None  # mode 0600 or stricter; read anew each time, so that an agent may renew it
+    token_file: Path | None = None  # mode 0600 or stricter; read anew each time, so that an agent may replace it
     token_env: str | None = None  # the name of a variable
     role_id: str | None = None  # with secret_id_file: an AppRole
     secret_id_file: Path | None = None  # mode 0600 or stricter

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -36,8 +36,7 @@ class Tasks:
         """Wait for the single pieces of work; what is not done after `grace` seconds is cancelled, and has ended."""
         if self._work:
             await asyncio.wait(self._work, timeout=grace)
-        self.cut()
-        await asyncio.gather(*self._work, return_exceptions=True)
+        await ended(self._work)
 
     def cut(self) -> None:
         """Cancel the single pieces of work."""
@@ -46,12 +45,7 @@ class Tasks:
 
     async def stop(self) -> None:
         """Cancel whatever still runs, and wait until it has ended."""
-        tasks = self._loops | self._work
-        while tasks:
-            for task in tasks:
-                task.cancel()
-            # Asked again: nats-py turns what is cancelled while its connection closes into an error of its own.
-            _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
+        await ended(self._loops | self._work)
 
     def _keep(self, kept: set[asyncio.Task[None]], name: str, work: Work) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -59,6 +53,15 @@ class Tasks:
         task.add_done_callback(kept.discard)
         task.add_done_callback(_note)
         return task
+
+
+async def ended(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and return when they have ended."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        # Asked again: nats-py swallows what cancels it at some places, and goes on.
+        _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN_SECONDS)
 
 
 async def aside(work: Callable[[], T]) -> T:

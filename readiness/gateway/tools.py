@@ -4,6 +4,7 @@ Tools that the operator did not name, and all tools of a streamed request, are t
 through as they are.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -24,7 +25,7 @@ from readiness.gateway.upstreams import Ask, Order
 
 SUBJECT = "tools.execute."
 MAX_ROUNDS = 8  # answers of a model that call tools, for one request
-MAX_CALLS = 16  # in one answer
+MAX_CALLS = 16  # in one answer, and so at once
 HEADERS = 2_000  # bytes that are left for the headers of a message: the server counts them with its body
 ONE_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a subject: a name cannot reach elsewhere
 
@@ -61,8 +62,7 @@ class Tools:
                 calls = _calls(message)
                 if not calls or not all(self.has(call) for call in calls):
                     return reply
-                said = [await self.run(call) for call in calls]
-                order = _continued(order, message, said)
+                order = _continued(order, message, await self._run_all(calls))
             raise ToolFailed(f"The model went on calling tools after {MAX_ROUNDS} rounds.")
 
         return ask_with_tools
@@ -72,6 +72,15 @@ class Tools:
         if not ONE_TOKEN.fullmatch(call.name):
             return False
         return any(fnmatchcase(call.name, name) for name in self.names)
+
+    async def _run_all(self, calls: Sequence[ToolCall]) -> list[JsonObject]:
+        """What the tools say, in the order of their calls; they run side by side, and the first that fails ends all."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                runs = [group.create_task(self.run(call)) for call in calls]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        return [run.result() for run in runs]
 
     async def run(self, call: ToolCall) -> JsonObject:
         """One tool's answer as the message that the model gets."""

@@ -40,6 +40,14 @@ def test_without_the_breaker_every_call_asks(start: Any, upstream: Upstream, por
     assert len(upstream.seen) == 5
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
+def test_what_an_upstream_refuses_leaves_the_breaker_closed(start: Any, upstream: Upstream, status: int) -> None:
+    running = start(breaker_failures=1, breaker_rest_seconds=FOR_EVER)
+    upstream.script = first(says(status))
+    assert running.chat(body("m1")).status != 200
+    assert running.chat(body("m1")).status == 200
+
+
 def test_a_hung_upstream_opens_the_breaker(start: Any, upstream: Upstream) -> None:
     running = start(breaker_failures=2, breaker_rest_seconds=FOR_EVER, request_timeout_seconds=0.2)
     upstream.script = hang

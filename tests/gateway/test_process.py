@@ -9,16 +9,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from nats.errors import NoRespondersError
 
 from readiness.errors import UsageError
 from readiness.gateway import build, load_settings
 from readiness.gateway.server import Server
 from readiness.probe.sockets import free_port
-from tests.gateway.harness import KEY, PATIENCE, Requests, body, wait_for
+from tests.gateway.harness import KEY, PATIENCE, NatsServer, Requests, body, nats_client, wait_for
+from tests.gateway.test_auth import ALICE, BOB, key_file
 from tests.gateway.upstream import Upstream, answer, chunk, hang, stream
 
 SERVE = "import sys, readiness.gateway as g; sys.exit(g.serve(g.load_settings(None), frozenset(sys.argv[1:])))"
@@ -175,6 +178,36 @@ def test_without_grace_what_is_in_flight_is_cut(upstream: Upstream) -> None:
         assert running.process.wait(PATIENCE) == 0
         thread.join(PATIENCE)
         assert broke.is_set()
+
+
+def test_sighup_reads_the_keys_again_and_ends_nothing(tmp_path: Path) -> None:
+    keys = key_file(tmp_path, ALICE)
+    with process(api_keys_file=str(keys), keys_period_seconds="3600") as running:
+
+        def admits(key: str) -> bool:
+            return running.chat(body(), Authorization=f"Bearer {key}").status == 200
+
+        assert admits(ALICE)
+        keys.write_text(BOB)
+        assert not admits(BOB)
+        running.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: admits(BOB) and not admits(ALICE), "the new key")
+
+
+def test_new_calls_are_refused_from_the_signal_on(shared_nats: NatsServer) -> None:
+    async def ask() -> None:
+        async with nats_client(shared_nats.url) as client:
+            await client.request("leaving.chat", body(), timeout=PATIENCE)
+
+    nats: Any = {"nats_url": shared_nats.url, "nats_subject": "leaving.chat"}
+    with process(shutdown_notice_seconds="60", **nats) as running:
+        asyncio.run(ask())
+        running.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not running.ready(), "readiness to turn")
+        refused = running.chat(body())
+        assert (refused.status, refused.headers["connection"]) == (503, "close")
+        with pytest.raises(NoRespondersError):
+            asyncio.run(ask())
 
 
 @pytest.mark.parametrize("module", ["httptools", "starlette", "pydantic_settings"])

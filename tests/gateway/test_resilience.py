@@ -21,7 +21,7 @@ from tests.gateway.upstream import Upstream, answer, chunk, first, hang, stream
 QUICK = {"upstream_attempts": 3, "retry_first_wait_seconds": 0.01}
 
 
-LOST = {"500": says(500), "503": says(503), "reset": cut_before_headers}
+LOST = {"408": says(408), "500": says(500), "503": says(503), "529": says(529), "reset": cut_before_headers}
 
 
 @BOTH
@@ -54,7 +54,7 @@ def test_what_will_not_pass_is_not_tried_again(start: Any, upstream: Upstream) -
     for status in (400, 401, 403, 404, 422, 302):
         upstream.reset()
         upstream.script = first(says(status))
-        assert running.chat(body("m1")).status in {400, 502}
+        assert running.chat(body("m1")).status in {400, 404, 502}
         assert len(upstream.seen) == 1, status
 
 
@@ -141,6 +141,15 @@ def test_the_next_upstream_of_a_model_is_asked(start: Any, upstream: Upstream, p
     running = start(upstreams=[dead, alive])
     assert running.ask(port, body("m1")).status == 200
     assert running.chat(body("m1", stream=True)).events[-1] == "[DONE]"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_an_upstream_that_refuses_says_nothing_of_the_next(start: Any, upstream: Upstream, status: int) -> None:
+    with both_serving(upstream) as (second, upstreams):
+        running = start(upstreams=upstreams)
+        upstream.script = says(status)
+        assert running.chat(body("m1")).status == 200
+        assert len(second.seen) == 1
 
 
 def test_a_wrong_request_is_not_asked_elsewhere(start: Any, upstream: Upstream) -> None:

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +22,7 @@ from readiness.probe.sockets import free_port
 from tests.gateway.harness import BOTH, PATIENCE, NatsServer, body, gateway, wait_for
 from tests.gateway.test_auth import ALICE, BOB
 from tests.gateway.test_keys import SOON, reads, statuses
+from tests.gateway.test_parts import Clock
 from tests.gateway.upstream import Upstream
 
 BAO = Path(sys.executable).with_name("bao")
@@ -121,6 +123,31 @@ def test_the_token_may_come_from_a_variable(bao: OpenBao, token_file: Path, monk
     monkeypatch.setenv("TEST_STORE_TOKEN", token_file.read_text())
     store = {"address": bao.address, "token_env": "TEST_STORE_TOKEN", "timeout_seconds": PATIENCE}
     build(load_settings(None, vault=store, api_keys_vault="gateway/clients"))
+
+
+def test_a_token_is_renewed_at_half_its_life(bao: OpenBao, token_file: Path) -> None:
+    token, clock = token_file.read_text().strip(), Clock()
+    store = SecretStore(Vault(address=bao.address, token_file=token_file, timeout_seconds=PATIENCE), clock)
+
+    def renewed() -> int:
+        store.fields("gateway/clients")
+        at: int = bao.client.auth.token.lookup(token)["data"].get("last_renewal_time", 0)
+        return at
+
+    begun = renewed()
+    time.sleep(1.1)  # the store tells whole seconds
+    life = bao.client.auth.token.lookup(token)["data"]["creation_ttl"]
+    clock.now += life * 0.4
+    assert renewed() == begun
+    clock.now += life * 0.2
+    assert renewed() > begun
+
+
+def test_a_token_without_end_is_used_as_it_is(bao: OpenBao, token_file: Path) -> None:
+    private(token_file, ROOT)
+    store = SecretStore(Vault(address=bao.address, token_file=token_file, timeout_seconds=PATIENCE))
+    assert store.fields("gateway/clients") == {"alice": ALICE}
+    assert store.fields("gateway/clients") == {"alice": ALICE}
 
 
 def test_a_role_logs_in_again_when_its_token_is_over(bao: OpenBao, token_file: Path, tmp_path: Path) -> None:

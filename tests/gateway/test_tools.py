@@ -66,6 +66,10 @@ async def silent(_: Msg) -> None:
     await asyncio.sleep(0)
 
 
+async def fail(message: Msg) -> None:
+    await message._client.publish(message.reply, b"boom", headers={"Nats-Service-Error-Code": "500"})
+
+
 @pytest.fixture
 def tool(own_nats: NatsServer) -> Iterator[Tool]:
     own_nats.start()
@@ -108,6 +112,37 @@ def test_several_calls_and_several_rounds(start: Start, tool: Tool, upstream: Up
     assert running.chat(ASKED).status == 200
     assert [message.subject.rpartition(".")[2] for message in tool.seen] == ["weather", "news"] * 3
     assert numbers(running, "gateway_tool_calls_total") == {("ok",): 6}
+
+
+def test_calls_of_one_answer_run_side_by_side(start: Start, tool: Tool, upstream: Upstream) -> None:
+    running = start("we*", "news")
+
+    async def last_first(message: Msg) -> None:
+        # Each is answered only once all were asked, and the last one first.
+        if len(tool.seen) == 3:
+            for asked in reversed(tool.seen):
+                await asked.respond(asked.subject.encode())
+
+    tool.reply = last_first
+    upstream.script = calling(call(), call("news", number=2), call("wells", number=3))
+    assert running.chat(ASKED).status == 200
+    said = upstream.seen[-1]["messages"][-3:]
+    assert [message["tool_call_id"] for message in said] == ["call-1", "call-2", "call-3"]
+    assert [message["content"].rpartition(".")[2] for message in said] == ["weather", "news", "wells"]
+
+
+def test_one_tool_that_fails_ends_the_others(start: Start, tool: Tool, upstream: Upstream) -> None:
+    running = start("weather", "absent")
+
+    async def fail_in_one(message: Msg) -> None:
+        if message.subject.endswith("absent"):
+            await fail(message)
+
+    tool.reply = fail_in_one
+    upstream.script = calling(call(), call("absent", number=2))
+    found = running.chat(ASKED)
+    assert (found.status, found.error["code"]) == (502, "tool_failed")
+    assert numbers(running, "gateway_tool_calls_total") == {("cancelled",): 1, ("tool_failed",): 1}
 
 
 @pytest.mark.parametrize("calls", [[call("other")], [call(), call("other")]])
@@ -158,10 +193,6 @@ def test_a_tool_has_no_more_time_than_its_request(start: Start, tool: Tool, upst
 
 
 def test_a_tool_that_reports_an_error(start: Start, tool: Tool, upstream: Upstream) -> None:
-    async def fail(message: Msg) -> None:
-        message.headers = None
-        await message._client.publish(message.reply, b"boom", headers={"Nats-Service-Error-Code": "500"})
-
     running = start()
     upstream.script = calling(call())
     tool.reply = fail

@@ -11,7 +11,15 @@ from pydantic import SecretStr
 from readiness import __version__
 from readiness.gateway.call import JSON_TYPE, JsonObject
 from readiness.gateway.connection import Answer
-from readiness.gateway.errors import BadRequest, BadUpstream, LostUpstream, SlowUpstream, UpstreamLimit
+from readiness.gateway.errors import (
+    BadRequest,
+    BadUpstream,
+    LostUpstream,
+    SlowUpstream,
+    UnknownModel,
+    UpstreamLimit,
+    UpstreamRefusal,
+)
 from readiness.gateway.origin import Origin, Unreachable
 from readiness.gateway.packed import plain
 from readiness.gateway.parse import Malformed, parse
@@ -21,7 +29,7 @@ from readiness.gateway.tables import WEB_ADDRESS, Upstream
 from readiness.gateway.tracing import outgoing
 
 MAX_ANSWER = 32_000_000  # bytes of an answer that is not streamed
-NOT_FOUND = 404
+REFUSED, NOT_FOUND, TOO_SLOW, FAULT = 400, 404, 408, 500
 END = b"[DONE]"
 FIELDS = {
     "accept": "*/*",
@@ -71,9 +79,7 @@ class OpenAI:
                 async for chunk in chunks:
                     if chunk == END:
                         return
-                    if "error" in _object(chunk):
-                        raise BadUpstream("The upstream broke the stream off with an error.")
-                    yield chunk
+                    yield _chunk(chunk)
         raise BadUpstream("The upstream's stream was cut before its end.")
 
     def _identity(self) -> dict[str, str]:
@@ -115,8 +121,13 @@ def _accepted(answer: Answer) -> AsyncGenerator[bytes, None]:
             raise UpstreamLimit("The upstream's own rate limit is reached.", headers=_retry_after(answer, "1"))
         case 400 | 413 | 422 as status:
             raise BadRequest(f"The upstream refused the request with status {status}.")
-        case 500 | 502 | 503 | 504 as status:
+        case 404:
+            # Upstreams list models that do not chat, and models that are gone.
+            raise UnknownModel("The upstream knows of no chats with this model.", param="model")
+        case status if status == TOO_SLOW or status >= FAULT:
             raise LostUpstream(f"The upstream answered with status {status}.", headers=_retry_after(answer))
+        case status if status >= REFUSED:
+            raise UpstreamRefusal(f"The upstream answered with status {status}.")
         case status:
             raise BadUpstream(f"The upstream answered with status {status}.")
 
@@ -146,6 +157,15 @@ def _object(data: bytes) -> JsonObject:
     if not isinstance(value, dict):
         raise BadUpstream("The upstream's answer is not a JSON object.")
     return value
+
+
+def _chunk(data: bytes) -> bytes:
+    chunk = _object(data)
+    if chunk.get("error"):
+        raise BadUpstream("The upstream broke the stream off with an error.")
+    if not isinstance(chunk.get("choices"), list):
+        raise BadUpstream("The upstream's stream holds something that is no chunk of a completion.")
+    return data
 
 
 def _ids(listing: JsonObject) -> tuple[str, ...]:

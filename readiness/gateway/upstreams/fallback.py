@@ -5,12 +5,19 @@ import logging
 from collections.abc import Sequence
 
 from readiness.gateway.call import Reply
-from readiness.gateway.errors import BadUpstream, SlowUpstream, UpstreamDown, UpstreamLimit
+from readiness.gateway.errors import (
+    BadUpstream,
+    SlowUpstream,
+    UnknownModel,
+    UpstreamDown,
+    UpstreamLimit,
+    UpstreamRefusal,
+)
 from readiness.gateway.upstreams import Ask, Order
 
 log = logging.getLogger(__name__)
 
-ELSEWHERE = (BadUpstream, SlowUpstream, UpstreamDown, UpstreamLimit)
+ELSEWHERE = (BadUpstream, SlowUpstream, UnknownModel, UpstreamDown, UpstreamLimit, UpstreamRefusal)
 """Failures of one upstream that say nothing of another."""
 
 
