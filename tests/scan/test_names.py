@@ -56,6 +56,18 @@ KNOWN = {
     "an annotated name": ("import a\nc: a.A\nlook(c.get)", "a.A().get"),
     "an annotated name that is None at first": ("import a\nc: a.A | None = None\nlook(c)", "a.A()"),
     "an annotated name with a value": ("import a, b\nc: a.A = b.make()\nlook(c)", "b.make()"),
+    "an annotated name with a value that does not show": (
+        "import a\ndef f(x):\n    c: a.A = x.held['c']\n    look(c.get)",
+        "a.A().get",
+    ),
+    "an annotated name with an element of no class": (
+        "import a, typing\nc: typing.Any = a.held['c']\nlook(c)",
+        "a.held[]",
+    ),
+    "an annotated attribute with a value that does not show": (
+        "import a\nclass B:\n    def __init__(self, c):\n        self.c: a.A = c\n\n    def f(self):\n        look(self.c.get)",
+        "a.A().get",
+    ),
     "a generic": ("import a\ndef f(c: a.Queue[int]):\n    look(c)", "a.Queue()"),
     "a parameter": ("def f(x):\n    look(x.data)", "@parameter.data"),
     "a parameter whose annotation is no expression": ("def f(x: '1 +'):\n    look(x.y)", "@parameter.y"),
