@@ -33,6 +33,8 @@ KNOWN = {
     "a chain": ("import httpx\nlook(httpx.Client().get(u).json())", "httpx.Client().get().json()"),
     "an element": ("import sys\nlook(sys.argv[1])", "sys.argv[]"),
     "a walrus": ("import requests\nif (r := requests.get(u)):\n    look(r)", "requests.get()"),
+    "a default": ("import asyncio, a\nlook(a.f().pop('x', asyncio.sleep))", "a.f().pop() | asyncio.sleep"),
+    "a default attribute": ("import asyncio, a\nlook(getattr(a.b, 'x', asyncio.sleep))", "getattr() | asyncio.sleep"),
     "a tuple": ("import a, b\nx, y = a.f(), b.f()\nlook(y)", "b.f()"),
     "a tuple that is handed out": ("import a\nx, y = a.pair()\nlook(y)", "a.pair()[]"),
     "with": ("import httpx\nwith httpx.Client() as c:\n    look(c)", "httpx.Client()"),

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol, get_args
 
 from readiness.scan.code.scopes import Binding, How, Scopes, decorated
-from readiness.scan.code.tree import Comprehension, FunctionDef, Tree, below, choices, dotted, is_none
+from readiness.scan.code.tree import Comprehension, FunctionDef, Tree, below, choices, default_of, dotted, is_none
 
 ABSTRACT = ("typing.", "typing_extensions.", "collections.abc.")
 """What an annotation may say and yet name no class."""
@@ -215,6 +215,8 @@ class Names:
                 yield from self._instances(first, depth) if "typing.cast" in known else self.origins(first, depth)
             case ast.Call(func=func):
                 yield from self._call(func, depth)
+                if (default := default_of(node)) is not None:
+                    yield from self.origins(default, depth)
             case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.Starred(value=inner):
                 yield from self.origins(inner, depth)
             case ast.Subscript(value=value):
