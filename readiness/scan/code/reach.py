@@ -171,7 +171,9 @@ def _is_moved_off(file: PythonFile, function: FunctionDef) -> bool:
         return True
     made = (defined for each in marks for defined in file.names.functions(each))
     return any(
-        isinstance(node, ast.Call) and last_name(node.func) in RUNNING_HERE for each in made for node in below(each.node)
+        isinstance(node, ast.Call) and last_name(node.func) in RUNNING_HERE
+        for each in made
+        for node in below(each.node)
     )
 
 
