@@ -67,7 +67,7 @@ KNOWN = {
         "a.held[]",
     ),
     "an annotated attribute with a value that does not show": (
-        "import a\nclass B:\n    def __init__(self, c):\n        self.c: a.A = c\n    def f(self):\n        look(self.c)",
+        "import a\nclass B:\n    def g(self, c):\n        self.c: a.A = c\n    def f(self):\n        look(self.c)",
         "a.A()",
     ),
     "a generic": ("import a\ndef f(c: a.Queue[int]):\n    look(c)", "a.Queue()"),
