@@ -20,6 +20,7 @@ from readiness.evidence import from_json, to_json
 from readiness.gate import FailOn
 from readiness.model import Evidence, Exchange, Finding, Report
 from readiness.report import html, markdown
+from tests.precision import recall
 from tests.precision import table as precision
 
 ROOT = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ def of_the_code() -> Mapping[Path, str]:
     schema = TypeAdapter(ReportJson).json_schema(mode="serialization")
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return {
-        ROOT / "rules" / "README.md": f"{listing}\n{precision.markdown()}",
+        ROOT / "rules" / "README.md": f"{listing}\n{precision.markdown()}\n{recall.markdown()}",
         ROOT / "reports" / "schema.json": json.dumps(schema, indent=2) + "\n",
     }
 

@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from collections import Counter
 
 import pytest
 
 from readiness.pack import builtin
+from tests.precision import recall
 from tests.precision.table import ENOUGH, PLACE, Count, Package, counts, markdown
 from tests.scan.harness import RULES
 
@@ -61,3 +63,18 @@ def test_what_is_enough(right: int, wrong: int, *, enough: bool) -> None:
 def test_a_test_of_bandit_is_listed_as_bandit_and_its_test() -> None:
     listed = {line.split("|")[1].strip() for line in markdown().splitlines() if line.startswith("| `")}
     assert {f"`bandit/{test}`" for test in BANDIT} <= listed
+
+
+def test_every_label_of_unseen_code_names_a_rule_and_a_place_once_and_says_why() -> None:
+    labels = recall.labels()
+    matched = [recall.LABEL.fullmatch(label) for _, _, label in labels]
+    assert all(matched), [label for _, _, label in labels if not recall.LABEL.fullmatch(label)]
+    assert {each[1] for each in matched if each} <= KNOWN
+    assert {kind for _, kind, _ in labels} <= set(recall.LISTS)
+    places = [(package, label.partition("  ")[0]) for package, _, label in labels]
+    assert len(places) == len(set(places))
+
+
+def test_recall_counts_what_the_first_scan_found_and_nothing_that_was_mended_after() -> None:
+    count = Counter(found=3, missed=2, mended=5, sound=4, alarms=1, arguable=9)
+    assert recall.row("all", count) == "| all | 3 of 10 | 30% | 1 | 5 | 5 |"

@@ -162,6 +162,8 @@ class Rule(PythonRule):
         "import asyncio\n\nasync def ask(work, loop):\n    return asyncio.run_coroutine_threadsafe(work(), loop).result()\n",
     ]
     silent = [
+        "import asyncio, functools, time\n\ndef threaded(work):\n    @functools.wraps(work)\n    async def wrapper(*args):\n        loop = asyncio.get_running_loop()\n        return await loop.run_in_executor(None, work, *args)\n    return wrapper\n\n@threaded\ndef save():\n    time.sleep(1)\n\nasync def handler(request):\n    await save()\n",
+        "import time\nfrom asgiref.sync import sync_to_async\n\n@sync_to_async\ndef save():\n    time.sleep(1)\n\nasync def handler(request):\n    await save()\n",
         "import socket\nFIGURES = socket.AI_NUMERICHOST\n\nasync def parse(host):\n    return socket.getaddrinfo(host, 443, flags=FIGURES), socket.getaddrinfo('127.0.0.1', 443)\n",
         "import asyncio\n\nasync def ask(work, loop, seen):\n    future = asyncio.run_coroutine_threadsafe(work(), loop)\n    future.add_done_callback(seen.set)\n    await seen.wait()\n    return future.result()\n",
         "import socket\n\nasync def me():\n    name = socket.gethostname()\n    return socket.gethostbyname(name), socket.getfqdn()\n",

@@ -58,6 +58,7 @@ class Rule(PythonRule):
         "import asyncio\nfrom contextlib import asynccontextmanager\n\n@asynccontextmanager\nasync def lifespan(app):\n    task = asyncio.create_task(work())\n    task.add_done_callback(report)\n    yield\n",
     ]
     bad = [
+        "import asyncio\n\nclass Bridge:\n    def __init__(self, **options):\n        self.started = options.pop('start', asyncio.create_task)\n\n    async def on_message(self, message):\n        self.started(self.work(message))\n",
         "import asyncio\n\nasync def main():\n    asyncio.create_task(work())\n",
         "from asyncio import create_task as go\n\nasync def main():\n    go(work())\n",
         "import asyncio\n\nasync def main():\n    asyncio.get_running_loop().create_task(work())\n",

@@ -25,6 +25,7 @@ class Rule(PythonRule):
     item = "graceful-shutdown"
     callees = ("signal", "add_signal_handler", "Thread", "run", "Config")
     good = [
+        "import asyncio\nfrom aiohttp import web\n\nasync def start(app):\n    runner = web.AppRunner(app, handle_signals=True)\n    await runner.setup()\n\ndef main():\n    loop = asyncio.new_event_loop()\n    loop.run_until_complete(start(web.Application()))\n    try:\n        loop.run_forever()\n    finally:\n        loop.run_until_complete(client.close())\n\nmain()\n",
         "import asyncio, signal, nats\n\nasync def main():\n    stop = asyncio.Event()\n    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)\n    nc = await nats.connect()\n    try:\n        await stop.wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",
         "import asyncio\nfrom contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n\n@asynccontextmanager\nasync def lifespan(app: FastAPI):\n    task = asyncio.create_task(refresh())\n    yield\n    task.cancel()\n\napp = FastAPI(lifespan=lifespan)\n",
         "import nats\n\nasync def answer(msg):\n    await msg.respond(b'yes')\n\nclass Service:\n    async def start(self):\n        self.nc = await nats.connect()\n        await self.nc.subscribe('ask', cb=answer)\n\n    async def stop(self):\n        await self.nc.drain()\n",
@@ -33,6 +34,8 @@ class Rule(PythonRule):
         "import asyncio\nfrom contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n\n@asynccontextmanager\nasync def lifespan(app: FastAPI):\n    stop = asyncio.Event()\n    task = asyncio.create_task(poll(stop))\n    try:\n        yield\n    finally:\n        stop.set()\n        await task\n\napp = FastAPI(lifespan=lifespan)\n",
     ]
     bad = [
+        "import time\n\ndef main():\n    client.start()\n    try:\n        while True:\n            client.publish(read())\n            time.sleep(60)\n    except KeyboardInterrupt:\n        client.disconnect()\n\nmain()\n",
+        "import asyncio\nfrom aiohttp import web\n\nasync def start(app):\n    runner = web.AppRunner(app)\n    await runner.setup()\n\ndef main():\n    loop = asyncio.new_event_loop()\n    loop.run_until_complete(start(web.Application()))\n    try:\n        loop.run_forever()\n    finally:\n        loop.run_until_complete(client.close())\n\nmain()\n",
         "import asyncio, nats\n\nasync def main():\n    nc = await nats.connect()\n    async def store(msg):\n        await table.insert(msg.data)\n    try:\n        await nc.subscribe('>', cb=store)\n        await asyncio.Event().wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",
         "import asyncio, nats\n\nasync def main():\n    nc = await nats.connect()\n    try:\n        await asyncio.Event().wait()\n    except KeyboardInterrupt:\n        print('bye')\n    finally:\n        await nc.close()\n\nasyncio.run(main())\n",
         "import time\n\ndef main():\n    client.start()\n    try:\n        while True:\n            time.sleep(1)\n    except KeyboardInterrupt:\n        client.stop()\n\nmain()\n",
@@ -43,6 +46,8 @@ class Rule(PythonRule):
         "import threading\n\ndef work():\n    while True:\n        step()\n\nthreading.Thread(target=work).start()\n",
     ]
     silent = [
+        "import time\n\ndef main():\n    try:\n        while True:\n            work()\n            time.sleep(1)\n    except KeyboardInterrupt:\n        print('over')\n\nmain()\n",
+        "import time\n\ndef poll():\n    try:\n        while True:\n            work()\n            time.sleep(1)\n    except ConnectionError:\n        client.stop()\n\nmain()\n",
         "import asyncio\nimport nats\n\nasync def main(stop: asyncio.Event | None = None):\n    nc = await nats.connect()\n    try:\n        await stop.wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",
         "import asyncio\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n@app.on_event('startup')\nasync def start():\n    async def register():\n        await registry.upsert(RuntimeNode('me'))\n    asyncio.create_task(register())\n",
         "import asyncio, nats\n\nasync def main():\n    nc = await nats.connect()\n    async def show(msg):\n        print(msg.subject)\n    try:\n        await nc.subscribe('>', cb=show)\n        await asyncio.Event().wait()\n    finally:\n        await nc.drain()\n\nasyncio.run(main())\n",

@@ -33,6 +33,8 @@ KNOWN = {
     "a chain": ("import httpx\nlook(httpx.Client().get(u).json())", "httpx.Client().get().json()"),
     "an element": ("import sys\nlook(sys.argv[1])", "sys.argv[]"),
     "a walrus": ("import requests\nif (r := requests.get(u)):\n    look(r)", "requests.get()"),
+    "a default": ("import asyncio, a\nlook(a.f().pop('x', asyncio.sleep))", "a.f().pop() | asyncio.sleep"),
+    "a default attribute": ("import asyncio, a\nlook(getattr(a.b, 'x', asyncio.sleep))", "getattr() | asyncio.sleep"),
     "a tuple": ("import a, b\nx, y = a.f(), b.f()\nlook(y)", "b.f()"),
     "a tuple that is handed out": ("import a\nx, y = a.pair()\nlook(y)", "a.pair()[]"),
     "with": ("import httpx\nwith httpx.Client() as c:\n    look(c)", "httpx.Client()"),
@@ -56,6 +58,18 @@ KNOWN = {
     "an annotated name": ("import a\nc: a.A\nlook(c.get)", "a.A().get"),
     "an annotated name that is None at first": ("import a\nc: a.A | None = None\nlook(c)", "a.A()"),
     "an annotated name with a value": ("import a, b\nc: a.A = b.make()\nlook(c)", "b.make()"),
+    "an annotated name with a value that does not show": (
+        "import a\ndef f(x):\n    c: a.A = x.held['c']\n    look(c.get)",
+        "a.A().get",
+    ),
+    "an annotated name with an element of no class": (
+        "import a, typing\nc: typing.Any = a.held['c']\nlook(c)",
+        "a.held[]",
+    ),
+    "an annotated attribute with a value that does not show": (
+        "import a\nclass B:\n    def g(self, c):\n        self.c: a.A = c\n    def f(self):\n        look(self.c)",
+        "a.A()",
+    ),
     "a generic": ("import a\ndef f(c: a.Queue[int]):\n    look(c)", "a.Queue()"),
     "a parameter": ("def f(x):\n    look(x.data)", "@parameter.data"),
     "a parameter whose annotation is no expression": ("def f(x: '1 +'):\n    look(x.y)", "@parameter.y"),

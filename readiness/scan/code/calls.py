@@ -7,7 +7,7 @@ from collections import defaultdict
 from functools import cached_property
 
 from readiness.scan.code.names import Names
-from readiness.scan.code.tree import FunctionDef, Tree, last_name
+from readiness.scan.code.tree import FunctionDef, Tree, choices, default_of, last_name
 
 DETACHING = {"asyncio.create_task", "asyncio.ensure_future", "asyncio.run_coroutine_threadsafe"}
 DETACHING_METHODS = {
@@ -54,8 +54,10 @@ class Calls:
                 if alias.asname:
                     found[alias.name].add(alias.asname)
         for assign in self.tree.all(ast.Assign):
-            if isinstance(assign.value, ast.Name | ast.Attribute):
-                found[last_name(assign.value)].update(last_name(target) for target in assign.targets)
+            given = (default_of(assign.value) if isinstance(assign.value, ast.Call) else None) or assign.value
+            for each in choices(given) or [given]:
+                if isinstance(each, ast.Name | ast.Attribute):
+                    found[last_name(each)].update(last_name(target) for target in assign.targets)
         return found
 
     def named(self, *names: str) -> list[ast.Call]:

@@ -23,6 +23,8 @@ ASKING = {"empty", "len", "any", "all", "next", "poll", "is_alive", "exists", "d
 CLOCKS = {"time", "monotonic", "perf_counter", "now", "utcnow", "loop_time"}
 DEEPEST = 2
 """Functions of functions that are looked into."""
+COMPLAINING = {"error", "exception", "critical", "fatal"}
+"""Methods of a logger."""
 EMPTY = {"Empty", "QueueEmpty", "StopIteration", "StopAsyncIteration", "EOFError", "IndexError", "TimeoutError"}
 
 
@@ -79,7 +81,7 @@ class Endless:
     def _ends(self, node: ast.AST, loop: ast.While) -> bool:
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return True
-        if isinstance(node, ast.Return) and node.value is not None and not is_none(node.value):
+        if isinstance(node, ast.Return) and not _is_nothing(node.value):
             return True
         if isinstance(node, ast.Break) and self.tree.loop_of(node) is not loop:
             return False
@@ -90,7 +92,14 @@ class Endless:
         tests = list(self._tests(node, loop))
         answers = self._answers(loop) if tests else set()
         asked = any(_asks_for_time(each) or _asks_a_peer(each) or _asks_for_state(each) for each in tests)
-        return asked or any(names_in(each) & answers for each in tests)
+        return asked or (not self._is_complained(node) and any(names_in(each) & answers for each in tests))
+
+    def _is_complained(self, node: ast.stmt) -> bool:
+        """Whether the statement before says that something is wrong: the loop gives up, and has not what it wanted."""
+        block = self.tree.block_of(node)
+        before = block[: next(at for at, each in enumerate(block) if each is node)]
+        told = (each.value for each in before if isinstance(each, ast.Expr))
+        return any(isinstance(each, ast.Call) and last_name(each.func) in COMPLAINING for each in told)
 
     def _answers(self, loop: ast.While) -> set[str]:
         """Names that hold what a call in the loop gave, queues and waits left out."""
@@ -159,6 +168,11 @@ def is_pause(call: ast.Call) -> bool:
     """`sleep(1)`, `event.wait()`, `queue.get()`; not `client.get(url)`."""
     name = last_name(call.func)
     return name in SLEEPS or (name in OF_QUEUES and not call.args)
+
+
+def _is_nothing(value: ast.expr | None) -> bool:
+    """`return`, `return None`, `return False`: nothing is handed out."""
+    return value is None or is_none(value) or (isinstance(value, ast.Constant) and value.value is False)
 
 
 def _root(node: ast.expr) -> str:

@@ -17,8 +17,10 @@ from typing import Protocol, get_args
 
 from readiness.scan.code.handed import Handed
 from readiness.scan.code.scopes import Binding, How, Scopes, decorated
-from readiness.scan.code.tree import Comprehension, FunctionDef, Tree, below, choices, dotted, is_none
+from readiness.scan.code.tree import Comprehension, FunctionDef, Tree, below, choices, default_of, dotted, is_none
 
+ABSTRACT = ("typing.", "typing_extensions.", "collections.abc.")
+"""What an annotation may say and yet name no class."""
 PARAMETER = "@parameter"
 DEEPEST = 12
 """Steps after which following stops: longer chains are loops."""
@@ -215,6 +217,8 @@ class Names:
                 yield from self._instances(first, depth) if "typing.cast" in known else self.origins(first, depth)
             case ast.Call(func=func):
                 yield from self._call(func, depth)
+                if (default := default_of(node)) is not None:
+                    yield from self.origins(default, depth)
             case ast.Await(value=inner) | ast.NamedExpr(value=inner) | ast.Starred(value=inner):
                 yield from self.origins(inner, depth)
             case ast.Subscript(value=value):
@@ -248,8 +252,8 @@ class Names:
                 return self._imported(binding.path, depth)
             case How.VALUE:
                 parent = self.tree.parents.get(node)
-                if isinstance(parent, ast.AnnAssign) and parent.annotation is node:
-                    return self._instances(node, depth)
+                if isinstance(parent, ast.AnnAssign):
+                    return self._annotated(parent, node, depth)
                 return self.origins(node, depth)
             case How.ELEMENT:
                 return frozenset(f"{base}[]" for base in self.origins(node, depth))
@@ -350,6 +354,15 @@ class Names:
             case _:
                 return frozenset(f"{each}()" for each in self.origins(annotation, depth))
 
+    def _annotated(self, assign: ast.AnnAssign, bound: ast.AST, depth: int) -> Origins:
+        """What is bound; where the value does not show it, what stands beside it: `ask: Client = app["client"]`."""
+        if bound is assign.annotation:
+            return self._instances(assign.annotation, depth)
+        found = self.origins(bound, depth)
+        shown = found and not isinstance(bound, ast.Subscript | ast.Attribute) and PARAMETER not in found
+        told = NOTHING if shown else self._instances(assign.annotation, depth)
+        return frozenset(each for each in told if "." in each and not each.startswith(ABSTRACT)) or found
+
     def _quoted(self, text: str, at: ast.AST, depth: int) -> Origins:
         """An annotation in quotes: its names are looked up as if it stood without them."""
         try:
@@ -401,8 +414,8 @@ class Names:
         if isinstance(member, ast.ClassDef):
             return frozenset({self.key(member)})
         parent = self.tree.parents.get(member)
-        if isinstance(parent, ast.AnnAssign) and parent.annotation is member:
-            return self._instances(member, depth)
+        if isinstance(parent, ast.AnnAssign):
+            return self._annotated(parent, member, depth)
         return self.origins(member, depth)
 
     def _call(self, func: ast.expr, depth: int) -> Origins:

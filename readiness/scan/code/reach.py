@@ -140,6 +140,8 @@ def _coroutines(file: PythonFile, place: ast.AST, levels: int) -> Iterator[tuple
     function = file.tree.function_of(place)
     if not isinstance(function, ast.FunctionDef) or levels < 1 or not _may_lead_to_coroutine(file, function, levels):
         return
+    if _is_moved_off(file, function):
+        return
     leading = [
         (other, call)
         for other, call in calls(file, function)
@@ -150,6 +152,19 @@ def _coroutines(file: PythonFile, place: ast.AST, levels: int) -> Iterator[tuple
             yield other, call
     for other, call in leading:
         yield from _coroutines(other, call, levels - 1)
+
+
+def _is_moved_off(file: PythonFile, function: FunctionDef) -> bool:
+    """Whether a decorator, of a library or of the project, makes a coroutine of it that runs it in a thread."""
+    marks = decorators(function)
+    if any(last_name(each) in RUNNING_HERE for each in marks):
+        return True
+    made = (defined for each in marks for defined in file.names.functions(each))
+    return any(
+        isinstance(node, ast.Call) and last_name(node.func) in RUNNING_HERE
+        for each in made
+        for node in below(each.node)
+    )
 
 
 def _may_lead_to_coroutine(file: PythonFile, function: FunctionDef, levels: int) -> bool:

@@ -319,3 +319,13 @@ def entries_of(value: ast.expr) -> list[tuple[str | None, ast.expr]] | None:
 def text_of(node: ast.AST | None) -> str | None:
     """The value of a string constant."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def default_of(call: ast.Call) -> ast.expr | None:
+    """What a look-up gives where nothing is found: `options.pop("start", asyncio.create_task)`."""
+    match call:
+        case ast.Call(func=ast.Attribute(attr="get" | "pop"), args=[ast.Constant(), ast.Attribute() as default]):
+            return default
+        case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(), ast.Attribute() as default]):
+            return default
+    return None

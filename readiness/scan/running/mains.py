@@ -10,16 +10,16 @@ from readiness.scan.code.endless import SLEEPS, Endless
 from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import calls
-from readiness.scan.code.tree import FunctionDef, below, inside, last_name, within
+from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, within
 
 SERVING = {"run_forever", "serve_forever"}
 RUNNERS = {"run", "run_until_complete", "run_sync"}
-SIGNALS = ("SIGTERM", "open_signal_receiver", "install_signal_handlers")
+SIGNALS = ("SIGTERM", "open_signal_receiver", "install_signal_handlers", "run_app")
 """Names that stand in a program that is told of its end."""
 SERVERS = {
     "uvicorn", "hypercorn", "gunicorn", "granian", "waitress", "faststream", "daphne", "aiogram", "telegram",
     "twisted", "tornado", "sanic", "celery", "aiorun", "discord", "dramatiq", "huey", "arq", "locust", "gevent",
-    "quart", "aiohttp.web",
+    "quart",
 }  # fmt: skip
 """Servers and frameworks that handle signals by themselves."""
 PRINTING = {"print", "info", "debug", "warning", "error", "exception", "echo", "log", "critical"}
@@ -81,16 +81,20 @@ def _is_set(file: PythonFile, wait: ast.Call) -> bool:
 
 
 def _loops(file: PythonFile) -> Iterator[ast.AST]:
-    """A loop that does nothing but sleep."""
+    """A loop that does nothing but sleep, or that somebody at a console is meant to interrupt."""
     endless = Endless(file.tree, file.names, file.guards)
     for loop in file.tree.all(ast.While):
         found = [each for each in inside(loop.body) if isinstance(each, ast.Call)]
-        if (
-            found
-            and all(last_name(each.func) in SLEEPS | {"print", "pause"} for each in found)
-            and endless.is_endless(loop)
-        ):
+        idles = all(last_name(each.func) in SLEEPS | {"print", "pause"} for each in found)
+        if found and (idles or _is_interrupted(file, loop)) and endless.is_endless(loop):
             yield loop
+
+
+def _is_interrupted(file: PythonFile, loop: ast.While) -> bool:
+    """Whether the `try` around it that cleans up does so for Ctrl-C."""
+    guard = guard_of(file, loop)
+    kinds = (one for each in guard.handlers if each.type for one in below(each.type)) if guard else ()
+    return any(last_name(each) == "KeyboardInterrupt" for each in kinds)
 
 
 def _servers(file: PythonFile) -> Iterator[ast.AST]:
@@ -172,7 +176,8 @@ def is_told(file: PythonFile, function: FunctionDef) -> bool:
 
 
 def _handles(file: PythonFile) -> bool:
-    if any(file.calls.uses.get(word) for word in SIGNALS):
+    runners = file.calls.named("AppRunner")  # of aiohttp, which leaves signals alone unless it is told otherwise
+    if any(file.calls.uses.get(word) for word in SIGNALS) or any(argument(each, "handle_signals") for each in runners):
         return True
     modules = [alias.name for each in file.tree.all(ast.Import) for alias in each.names]
     modules += [f"{each.module}.{alias.name}" for each in file.tree.all(ast.ImportFrom) for alias in each.names]
