@@ -13,9 +13,9 @@ from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
 from readiness.probe.budget import BudgetSpent
 from readiness.probe.lasting import FaultOutlived
-from readiness.probe.reply import Reply
+from readiness.probe.reply import Reply, pause
 from readiness.probe.steady import READY
-from readiness.probe.target import Target, happens, pause, unique
+from readiness.probe.target import Target, happens, unique
 from readiness.probe.timeline import Timeline
 from readiness.probe.watch import Watch
 
