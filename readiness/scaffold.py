@@ -192,5 +192,8 @@ def _settings_lines(seen: Seen) -> Iterator[str]:
         yield f'launch = "{command}"'
     else:
         yield '# launch = "my-gateway --port {port}"  # how the service is started; then: readiness audit'
+        yield '# env = { UPSTREAM = "{upstream}/v1", UPSTREAM_KEY = "{canary}" }  # the scripted upstream and its key'
+        yield '# headers = { Authorization = "Bearer {env:GATEWAY_KEY}" }  # what its clients carry'
+        yield '# model = "gpt-4o-mini"  # what its clients ask for'
     if seen.uses_nats:
         yield '# nats = { subject = "llm.chat" }  # where it takes requests'

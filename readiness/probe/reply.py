@@ -1,8 +1,10 @@
 """One answer of the target, or the fact that none came."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from readiness.model import Exchange, Sent
@@ -11,6 +13,8 @@ LONGEST = 50_000
 """Characters of an answer that are looked through for secrets before a much shorter excerpt of it is kept."""
 
 
+LONGEST_PAUSE = 65.0
+"""Seconds that an answer may ask to wait."""
 NO_ANSWER = "no whole answer within"
 """How the problem of an answer begins that did not come in time."""
 
@@ -27,8 +31,8 @@ class Reply:
     took: float = 0.0
     """Seconds from the first byte sent to the last byte seen."""
     problem: str | None = None
-    arrived: tuple[float, ...] = ()
-    """When each piece of the body came, in seconds as `took`."""
+    arrived: tuple[tuple[float, int], ...] = ()
+    """When each piece of the body came, in seconds as `took`, and how many bytes had come with it."""
     sent: Sent | None = None
     """The request as it was, secrets included."""
     after: bytes | None = None
@@ -48,6 +52,15 @@ class Reply:
     def text(self) -> str:
         return self.body.decode("utf-8", "replace")
 
+    @property
+    def answered(self) -> bool:
+        """Whether there is a completion in it, from whichever provider."""
+        body = self.json() if self.ok else None
+        choices = body.get("choices") if isinstance(body, dict) else None
+        first = choices[0] if isinstance(choices, list) and choices else None
+        message = first.get("message") if isinstance(first, dict) else None
+        return isinstance(message, dict) and bool(message.get("content") or message.get("tool_calls"))
+
     def json(self) -> Any:
         """The body as JSON, None where it is none."""
         try:
@@ -64,3 +77,15 @@ class Reply:
 
     def __str__(self) -> str:
         return str(self.status) if self.status is not None else f"no answer ({self.problem})"
+
+
+def pause(reply: Reply, default: float = 0.5) -> float:
+    """How long an answer asks to wait: Retry-After in seconds or as a date (RFC 9110, 10.2.3), else the default."""
+    asked = reply.headers.get("retry-after", "") if reply.status in {429, 503} else ""
+    if asked.isdigit():
+        return min(float(asked), LONGEST_PAUSE)
+    try:
+        left = parsedate_to_datetime(asked).timestamp() - time.time()
+    except ValueError:
+        return default
+    return min(max(left + 1, default), LONGEST_PAUSE)  # a date has no fractions

@@ -73,15 +73,16 @@ class Canned:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def _error(message: str, kind: str) -> bytes:
+def error(message: str, kind: str) -> bytes:
+    """The body of an error in OpenAI's shape."""
     return json.dumps({"error": {"message": message, "type": kind}}).encode()
 
 
 CANNED = {
-    Behaviour.ERROR: Canned(500, _error("scripted failure", "server_error")),
-    Behaviour.UNAVAILABLE: Canned(503, _error("scripted overload", "server_error"), headers={"Retry-After": "1"}),
-    Behaviour.TOO_MANY: Canned(429, _error("scripted refusal", "rate_limit_error"), headers={"Retry-After": "1"}),
-    Behaviour.REFUSE: Canned(400, _error("scripted complaint", "invalid_request_error")),
+    Behaviour.ERROR: Canned(500, error("scripted failure", "server_error")),
+    Behaviour.UNAVAILABLE: Canned(503, error("scripted overload", "server_error"), headers={"Retry-After": "1"}),
+    Behaviour.TOO_MANY: Canned(429, error("scripted refusal", "rate_limit_error"), headers={"Retry-After": "1"}),
+    Behaviour.REFUSE: Canned(400, error("scripted complaint", "invalid_request_error")),
     Behaviour.GARBAGE: Canned(200, b'{"choices": [{"mess'),
     Behaviour.HTML: Canned(200, b"<html><body>scripted page</body></html>", "text/html"),
     Behaviour.EMPTY: Canned(200, b""),
@@ -100,6 +101,8 @@ class Asked:
     began: float
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case. They hold the upstream's key."""
+    body: str = ""
+    """How the request began, as it came: a mark is found there also where it is in no message."""
     ended: float | None = None
     left: bool = False
     """The gateway closed the connection before the answer was whole."""

@@ -2,10 +2,13 @@
 
 import asyncio
 import re
+import time
 
 from readiness.probe.reply import Reply
 from readiness.probe.target import Target
 
+STARTS = 5.0
+"""Seconds in which readiness may come true."""
 SAMPLES = 5
 """Answers by which it is seen what of health changes by itself."""
 READY = ("/readyz", "/health/readiness", "/health/ready", "/ready", "/readiness", "/-/ready", "/health")
@@ -26,17 +29,25 @@ class Steady:
 
 
 async def readiness(target: Target) -> Steady | None:
-    """What readiness says now, from the declared path or a usual one; None where nobody answers on them."""
-    declared = target.settings.paths.ready
-    for path in (declared,) if declared else READY:
-        reply = await target.get(path, anonymous=True)
-        if reply.ok:
-            samples = [reply]
-            for _ in range(SAMPLES):
-                await asyncio.sleep(0.2)
-                samples.append(await target.get(path, anonymous=True))
-            return Steady(path, samples)
-    return None
+    """What readiness says now, from the declared path or a usual one; None where nobody answers well on them.
+
+    One that answers 503 may only have started: it is asked again for a while.
+    """
+    declared, until = target.settings.paths.ready, time.monotonic() + STARTS
+    while True:
+        starting = False
+        for path in (declared,) if declared else READY:
+            reply = await target.get(path, anonymous=True)
+            starting = starting or reply.status == 503
+            if reply.ok:
+                samples = [reply]
+                for _ in range(SAMPLES):
+                    await asyncio.sleep(0.2)
+                    samples.append(await target.get(path, anonymous=True))
+                return Steady(path, samples)
+        if not starting or time.monotonic() > until:
+            return None
+        await asyncio.sleep(0.5)
 
 
 def said_in(reply: Reply) -> dict[str, object]:

@@ -24,12 +24,12 @@ from readiness.probe.keeping import Recorder, text_of
 from readiness.probe.lasting import in_force
 from readiness.probe.parts import Client, Parts
 from readiness.probe.redaction import Redactor, telling
-from readiness.probe.reply import NO_ANSWER, Reply
+from readiness.probe.reply import NO_ANSWER, Reply, pause
 from readiness.probe.timeline import Timeline
 from readiness.probe.wire import MOST, Endpoint, exchange
 from readiness.settings import TargetSettings
 
-__all__ = ["Parts", "Target", "happens", "is_loopback", "pause", "unique"]
+__all__ = ["Parts", "Target", "happens", "is_loopback", "unique"]
 
 SECONDS = 30.0
 """The total deadline of a request whose probe names none."""
@@ -141,7 +141,7 @@ class Target:
         started = time.monotonic()
         got: dict[str, Any] = {"status": None, "headers": {}, "body": b""}
         problem = None
-        arrived: list[float] = []
+        arrived: list[tuple[float, int]] = []
         try:
             async with (
                 self._slots,
@@ -152,7 +152,7 @@ class Target:
                 got["status"], got["headers"] = answer.status_code, dict(answer.headers)
                 async for piece in answer.aiter_raw():
                     got["body"] += piece
-                    arrived.append(time.monotonic() - started)
+                    arrived.append((time.monotonic() - started, len(got["body"])))
                     if len(got["body"]) >= MOST:
                         break
         except TimeoutError:
@@ -287,12 +287,6 @@ def unique(text: str) -> str:
 def _trust() -> ssl.SSLContext:
     """One context for all requests: loading the certificates takes longer than most of them."""
     return ssl.create_default_context()
-
-
-def pause(reply: Reply, default: float = 0.5) -> float:
-    """How long an answer asks to wait: Retry-After in seconds, else the default."""
-    asked = reply.headers.get("retry-after", "")
-    return min(float(asked), 65.0) if reply.status in {429, 503} and asked.isdigit() else default
 
 
 def loopback(number: int) -> str:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import web
 
+from readiness.probe.intake import LARGEST, complaint, in_json, object_in, unpacked
 from readiness.probe.lasting import LONGEST, lasting
 from readiness.probe.script import (
     CANNED,
@@ -37,14 +38,17 @@ from readiness.probe.script import (
 
 __all__ = ["WORDS", "Asked", "Behaviour", "Upstream", "chunk", "completion"]
 
-LARGEST = 64 * 1024 * 1024
-"""Bytes of a request, and of what is decompressed of it: aiohttp alone would take in a bomb of any size."""
-GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+KEPT = 4000
+"""Characters of the beginning of a request that are remembered."""
 
 STREAMED = {Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT, Behaviour.PACED, Behaviour.SLOW, Behaviour.ECHO}
 """What a stream begins with; everything else fails before its first chunk."""
 ANY_HEAD: dict[str, Any] = {"max_field_size": 2**24, "max_line_size": 2**24, "max_headers": 2**20}
 """What a gateway should have refused is not refused in its stead."""
+QUIET = logging.getLogger("readiness.probe.upstream")
+"""What a gateway hands on may be no HTTP: it is refused, and that is nothing for whoever runs a probe."""
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
 
 
 class Upstream:
@@ -66,8 +70,8 @@ class Upstream:
         return f"http://127.0.0.1:{self.port}"
 
     def asked_for(self, text: str) -> list[Asked]:
-        """The chats whose text holds `text`."""
-        return [each for each in self.chats if text in each.text]
+        """The chats whose messages, or the beginning of whose request, hold `text`."""
+        return [each for each in self.chats if text in each.text or text in each.body]
 
     def most_at_once(self, text: str) -> int:
         """How many chats with that text were open at the same time, at most."""
@@ -89,12 +93,18 @@ class Upstream:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Upstream]:
-        app = web.Application(client_max_size=LARGEST)
+        app = web.Application(client_max_size=LARGEST, middlewares=[in_json])
         app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
         self._runner = web.AppRunner(
-            app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None, auto_decompress=False, **ANY_HEAD
+            app,
+            handler_cancellation=True,
+            shutdown_timeout=0.1,
+            access_log=None,
+            logger=QUIET,
+            auto_decompress=False,
+            **ANY_HEAD,
         )
         await self._runner.setup()
         await self._listen()
@@ -148,12 +158,16 @@ class Upstream:
         return web.json_response({"object": "list", "data": listed})
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
-        body = await _object(request)
-        text = text_of(body)
+        raw = await unpacked(request)
+        body = object_in(raw)
+        text = text_of(body or {})
         headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Asked(text, bool(body.get("stream")), self._switched(text), time.monotonic(), headers)
+        stream, began = bool(body and body.get("stream")), time.monotonic()
+        asked = Asked(text, stream, self._switched(text), began, headers, raw[:KEPT].decode("utf-8", "replace"))
         self.chats.append(asked)
         try:
+            if body is None:
+                return complaint(400, "we could not parse the JSON body of your request")
             return await self._answer(request, body, asked)
         except (asyncio.CancelledError, ConnectionResetError):
             asked.left = True
@@ -230,18 +244,6 @@ class Upstream:
         await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
-
-
-async def _object(request: web.Request) -> dict[str, Any]:
-    """The body of a request; an empty one for what is no object, which a gateway should not have sent on."""
-    data = await request.read()
-    try:
-        if request.headers.get("Content-Encoding", "") in {"gzip", "deflate"}:
-            data = zlib.decompressobj(GZIP_OR_ZLIB).decompress(data, LARGEST)
-        body = json.loads(data)
-    except (ValueError, RecursionError, zlib.error):
-        return {}
-    return body if isinstance(body, dict) else {}
 
 
 def _abort(request: web.Request) -> None:

@@ -40,7 +40,21 @@ class Rule(Probe):
             self.flag(last, f"{FAILURES} failing calls in a row, and each of them was sent to the upstream")
             return
         self.clear(last, f"open after {made} failing calls: {last} without asking the upstream")
-        await self.closes(target)
+        if await self.closes(target):
+            await self.only_failures(target, made + UNASKED)
+
+    async def only_failures(self, target: Target, count: int) -> None:
+        """As many calls that succeed are served: what refuses those too is a limit."""
+        for _ in range(count):
+            mark = unique("breaker")
+            reply = await target.patiently(lambda: target.chat(mark, seconds=10))  # noqa: B023  asked in this turn
+            asked = target.parts.upstream is not None and bool(target.parts.upstream.asked_for(mark))
+            if not reply.ok and not asked:
+                self.leave(
+                    f"calls that do not fail are answered {reply} as well: that is a limit, and no breaker was seen"
+                )
+                return
+        self.clear(reply, f"{count} calls that do not fail were all served")
 
     async def until_open(self, target: Target) -> tuple[int | None, Reply | None]:
         """Fail until calls no longer reach the upstream; how many it took, None where they always do."""
@@ -65,7 +79,7 @@ class Rule(Probe):
                 return made - UNASKED, reply
         return None, reply
 
-    async def closes(self, target: Target) -> None:
+    async def closes(self, target: Target) -> bool:
         allowed = target.settings.limits.recovery or CLOSES
         started = time.monotonic()
         while True:
@@ -73,8 +87,8 @@ class Rule(Probe):
             seconds = time.monotonic() - started
             if reply.ok:
                 self.clear(reply, f"closed again after {seconds:.1f} s, allowed {allowed:g}")
-                return
+                return True
             if seconds > allowed:
                 self.flag(reply, f"{seconds:.0f} s after the upstream was well again calls still fail with {reply}")
-                return
+                return False
             await asyncio.sleep(min(pause(reply, 0.3), 2.0))

@@ -26,14 +26,17 @@ class Rule(Probe):
         if await self.served(target) is None:
             return
         limit = target.settings.limits.body or SANE
-        small = await self.post(target, 0)
+        small = await self.post(target, 0, unique("packed"))
         if not small.ok:
             self.closed(small)
             return
         over = limit + max(limit // 10, 100_000)
-        reply = await self.post(target, over)
+        mark = unique("packed")
+        reply = await self.post(target, over, mark)
         what = f"a compressed chat that unpacks to {over:,} bytes, limit {limit:,}"
-        if reply.ok or reply.timed_out or (reply.status is not None and reply.status >= 500):
+        if self.handed_on(target, mark):
+            self.clear(reply, f"{what}, is handed on packed: nothing is unpacked here")
+        elif reply.ok or reply.timed_out or (reply.status is not None and reply.status >= 500):
             self.flag(reply, f"{what}, is answered {reply} instead of 413")
         elif reply.status in {401, 403, 429}:
             self.leave(f"{what}, is answered {reply}, for another reason than its size")
@@ -43,9 +46,14 @@ class Rule(Probe):
         if after is not None:
             self.clear(after)
 
-    async def post(self, target: Target, size: int) -> Reply:
+    def handed_on(self, target: Target, mark: str) -> bool:
+        """Whether the upstream was given the body as it was packed."""
+        asked = target.parts.upstream.asked_for(mark) if target.parts.upstream is not None else []
+        return bool(asked) and "gzip" in asked[-1].headers.get("content-encoding", "")
+
+    async def post(self, target: Target, size: int, mark: str) -> Reply:
         """A good chat with so many blanks inside, packed."""
-        path, body = target.settings.paths.chat, target.chat_body(unique("packed"))
+        path, body = target.settings.paths.chat, target.chat_body(mark)
         packed = gzip.compress(body[:-1] + b" " * size + body[-1:])
         label = f"POST {path} with {len(packed):,} bytes of gzip"
         return await target.patiently(lambda: target.send("POST", path, packed, HEADERS, label=label))

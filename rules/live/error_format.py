@@ -29,6 +29,7 @@ class Rule(Probe):
         toy.Toy(errors="text"),
         toy.Toy(errors="tenth"),
         toy.Toy(errors="masked"),
+        toy.Toy(errors="hollow"),
         toy.Toy(nats="recovers", nats_fault="nak"),
     ]
 
@@ -48,7 +49,7 @@ class Rule(Probe):
         nowhere = unique("/readiness").replace(" ", "-")
         asked = {
             "a path that is not there": ("GET", nowhere, None, {404}),
-            "a method that is not allowed": ("PUT", path, b"{}", {405}),
+            "a method that is not allowed": ("PUT", path, b"{}", {405, 501}),  # RFC 9110, 15.6.2: one that nobody knows
             "half a body": ("POST", path, b'{"model":', {400, 422}),
             "no messages": ("POST", path, b'{"model": "x"}', {400, 422, 404}),
         }
@@ -83,7 +84,13 @@ class Rule(Probe):
         """What goes wrong upstream. A breaker may open meanwhile: what it says is an error like any other."""
         replies = []
         for what in FAILURES:
-            reply = await target.chat(unique(f"please [[upstream:{what}]]"), seconds=60)
+            text = unique(f"please [[upstream:{what}]]")
+            reply = await target.chat(text, seconds=60)
+            asked = target.parts.upstream is not None and bool(target.parts.upstream.asked_for(text))
+            if reply.ok and asked and not reply.answered:
+                self.flag(
+                    reply, f"an upstream's {what} is answered {reply} with no completion in it, as if all were well"
+                )
             replies += [] if reply.ok else [reply]
         return replies
 
@@ -96,13 +103,14 @@ class Rule(Probe):
 
     def judge(self, replies: list[Reply]) -> None:
         shapes: dict[Shape, list[Reply]] = defaultdict(list)
+        telling = [(reply, found[0]) for reply in replies if (found := INSIDE.search(reply.text))]
+        if telling:
+            first, inside = telling[0]
+            self.flag(first, f"{len(telling)} of {len(replies)} errors show what runs inside: {inside[:60]!r}")
         for reply in replies:
             if reply.status is None:
                 self.flag(reply, f"{reply.request}: there was no answer at all, but {reply.problem}")
                 continue
-            inside = INSIDE.search(reply.text)
-            if inside:
-                self.flag(reply, f"an error shows what runs inside: {inside[0][:60]!r}")
             body = reply.json()
             shapes[shape(body) if isinstance(body, dict) else ()].append(reply)
         usual = max(filter(None, shapes), key=lambda each: len(shapes[each]), default=())

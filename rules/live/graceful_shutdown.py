@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ALLOWED = 40.0
 """Seconds from SIGTERM to the end, where none are declared (target.limits.shutdown). Orchestrators give 30."""
+SOON = 0.5
+"""Seconds in which nobody could have seen readiness turn."""
 ENDED = {0, -signal.SIGTERM, 128 + signal.SIGTERM}
 """Exit codes of a process that ended as it was told to."""
 
@@ -96,6 +98,10 @@ class Rule(Probe):
     def turned(self, steady: Steady | None, finished: float, first: Reply) -> None:
         if steady is None:
             self.leave("no readiness endpoint was found that could turn (target.paths.ready names it)")
+        elif self.said_no is None and finished < SOON:
+            self.notes.append(
+                f"nothing was in flight any more {finished:.1f} s after SIGTERM: too soon to see readiness turn"
+            )
         elif self.said_no is None:
             self.flag(first, f"{finished:.1f} s after SIGTERM {steady.path} still said 2xx: new work goes on coming")
         else:

@@ -11,6 +11,7 @@ import secrets
 import time
 
 from readiness.probe import Probe, Reply, Target, toy
+from readiness.probe.steady import Steady
 
 LIVE = (
     "/livez", "/healthz", "/health/liveliness", "/health/liveness", "/health/live", "/live", "/liveness", "/alive",
@@ -35,6 +36,7 @@ class Rule(Probe):
         toy.Toy(health="none"),
         toy.Toy(health="one"),
         toy.Toy(health="everything"),
+        toy.Toy(health="everything-anew"),
         toy.Toy(health="blind"),
         toy.Toy(health="fragile"),
     ]
@@ -43,10 +45,14 @@ class Rule(Probe):
         super().__init__()
         self.waits = False
         """Some readiness path answered 503: the service may still be starting."""
+        self.everywhere: Steady | None = None
+        """What stays the same in the answers to paths that are not there."""
 
     async def look(self, target: Target) -> None:
         unsettled = await target.settle() if target.parts.upstream is not None else None
         nonsense = await target.get(f"/{secrets.token_hex(8)}", anonymous=True)
+        again = await target.get(f"/{secrets.token_hex(8)}", anonymous=True)
+        self.everywhere = Steady("", [nonsense, again]) if nonsense.ok and again.json() is not None else None
         live = await self.find(target, target.settings.paths.live, LIVE, nonsense)
         ready = await self.find(target, target.settings.paths.ready, READY, nonsense)
         until = time.monotonic() + (target.settings.limits.recovery or TURNS)
@@ -78,10 +84,15 @@ class Rule(Probe):
         """The first path that answers 2xx, and not as it answers to nonsense."""
         for path in (declared,) if declared else usual:
             reply = await target.get(path, anonymous=True)
-            if reply.ok and not (nonsense.ok and alike(reply, nonsense)):
+            if reply.ok and not (nonsense.ok and self.alike(reply, nonsense)):
                 return reply
             self.waits = self.waits or reply.status == 503
         return None
+
+    def alike(self, one: Reply, other: Reply) -> bool:
+        """The same status and body, without the path itself, numbers, and what changes with each answer."""
+        same = self.everywhere is not None and bool(self.everywhere.said) and not self.everywhere.differs(one)
+        return one.status == other.status and (same or essence(one) == essence(other))
 
     async def without_upstream(self, target: Target, live: Reply, ready: Reply) -> None:
         upstream = target.parts.upstream
@@ -124,11 +135,6 @@ class Rule(Probe):
 
 def path_of(reply: Reply) -> str:
     return reply.request.removeprefix("GET ")
-
-
-def alike(one: Reply, other: Reply) -> bool:
-    """The same status and body, the path itself and numbers left out."""
-    return one.status == other.status and essence(one) == essence(other)
 
 
 def essence(reply: Reply) -> str:

@@ -29,13 +29,19 @@ class Rule(Probe):
         if await self.served(target) is None:
             return
         replies: list[Reply] = []
+        passed: list[Reply] = []
         for name, body in bodies(target.chat_body("hello")).items():
+            before = self.asked(target)
             reply = await self.send(target, name, body)
+            passed += [reply] if self.asked(target) > before else []
             if reply.status in {401, 403, 429}:
                 self.leave(f"{reply.request} was answered {reply}, so the parser was never reached")
                 return
             replies.append(reply)
         self.judge(replies)
+        if passed:
+            what = f"{len(passed)} of {len(replies)} malformed bodies were sent on for the upstream to refuse"
+            self.flag(passed[0], what, advisory=True)
         after = await target.chat("hello")
         if after.ok:
             self.clear(after, f"{len(replies)} malformed bodies, and the next chat was served")
@@ -48,6 +54,9 @@ class Rule(Probe):
         return await target.patiently(
             lambda: target.send("POST", path, body, headers, label=f"POST {path} with {name}")
         )
+
+    def asked(self, target: Target) -> int:
+        return len(target.parts.upstream.chats) if target.parts.upstream is not None else 0
 
     def judge(self, replies: list[Reply]) -> None:
         """One finding for each kind of wrong answer, with its first example."""
@@ -72,8 +81,18 @@ class Rule(Probe):
 
 
 def bodies(valid: bytes) -> dict[str, bytes]:
-    """Bodies that no JSON parser accepts, by what is wrong with them."""
+    """Bodies that no JSON parser accepts, by what is wrong with them.
+
+    All else is a good chat where it can be, so that nothing but the parser refuses it.
+    """
     text = valid.decode()
+
+    def pair(text: bytes) -> bytes:
+        return valid[:-1] + b"," + text + b"}"
+
+    def said(text: bytes) -> bytes:
+        return valid.replace(b"hello", text)
+
     return {
         "an empty body": b"",
         "blanks": b"  \n ",
@@ -93,34 +112,34 @@ def bodies(valid: bytes) -> dict[str, bytes]:
         "two objects in a row": valid + valid,
         "words behind the object": valid + b" and more",
         "a comma behind the last pair": valid[:-1] + b",}",
-        "a comma behind the last element": b'{"messages":[1,]}',
-        "two commas": b'{"model":"a",,"messages":[]}',
-        "a missing comma": b'{"model":"a" "messages":[]}',
-        "a missing colon": b'{"model" "a"}',
-        "a missing value": b'{"model":}',
+        "a comma behind the last element": valid.replace(b"}]", b"},]"),
+        "two commas": pair(b',"user":"a"'),
+        "a missing comma": valid[:-1] + b' "user":"a"}',
+        "a missing colon": pair(b'"user" "a"'),
+        "a missing value": pair(b'"user":'),
         "single quotes": text.replace('"', "'").encode(),
-        "a key without quotes": b'{model:"a"}',
-        "a number as key": b'{1:"a"}',
-        "an open string": b'{"model":"a',
-        "a line break in a string": b'{"model":"a\nb"}',
-        "a zero byte in a string": b'{"model":"a\x00b"}',
-        "an unknown escape": b'{"model":"\\q"}',
-        "half an escape": b'{"model":"\\u12"}',
-        "a number with a plus": b'{"n":+1}',
-        "a number with leading zeros": b'{"n":007}',
-        "a number that ends in a dot": b'{"n":1.}',
-        "a hexadecimal number": b'{"n":0x1F}',
-        "half an exponent": b'{"n":1e}',
-        "True of Python": b'{"stream":True}',
-        "None of Python": b'{"stream":None}',
-        "undefined of JavaScript": b'{"stream":undefined}',
+        "a key without quotes": pair(b'user:"a"'),
+        "a number as key": pair(b'1:"a"'),
+        "an open string": pair(b'"user":"a'),
+        "a line break in a string": said(b"hel\nlo"),
+        "a zero byte in a string": said(b"hel\x00lo"),
+        "an unknown escape": said(b"\\q"),
+        "half an escape": said(b"\\u12"),
+        "a number with a plus": pair(b'"seed":+1'),
+        "a number with leading zeros": pair(b'"seed":007'),
+        "a number that ends in a dot": pair(b'"seed":1.'),
+        "a hexadecimal number": pair(b'"seed":0x1F'),
+        "half an exponent": pair(b'"seed":1e'),
+        "True of Python": pair(b'"logprobs":True'),
+        "None of Python": pair(b'"user":None'),
+        "undefined of JavaScript": pair(b'"user":undefined'),
         "a bare word": b"hello",
         "a comment": b"/* hello */",
         "a comment behind the object": valid + b"// hello",
         "XML": b"<chat><message>hello</message></chat>",
         "a form": b"model=a&messages=b",
         "a zero byte": b"\x00",
-        "bytes that are no UTF-8": b'{"model":"\xff\xfe\xfd"}',
+        "bytes that are no UTF-8": said(b"\xff\xfe\xfd"),
         "an image": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
         "a hundred thousand open brackets": b"[" * 100_000,
         "fifty thousand open objects": b'{"a":' * 50_000,

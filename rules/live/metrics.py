@@ -4,6 +4,7 @@ Numbers by route are what an outage shows in first: requests, errors and latency
 that a client can make up grows the memory of both sides with every request.
 """
 
+import re
 from urllib.parse import urlsplit
 
 from readiness.probe import Probe, Reply, Target, toy, unique
@@ -12,6 +13,11 @@ from readiness.probe.exposition import Samples, samples
 PATHS = ("/metrics", "/metrics/", "/-/metrics", "/actuator/prometheus", "/prometheus", "/prometheus/metrics")
 COUNT = 7
 """Requests of a kind by which a counter must rise: no other number is likely to."""
+RUNTIME = re.compile(
+    r"^(process|python|nodejs|go|jvm|dotnet|ruby|rust|runtime|promhttp|tokio|libuv|gc)_"
+    r"|bytes|memory|heap|cpu|(_created|timestamp|timestamp_seconds)$"
+)
+"""What moves by itself: these tell how the process fares and what time it is, not what was asked."""
 LATENCY = ("second", "duration", "latency", "_ms", "millis")
 
 
@@ -25,6 +31,7 @@ class Rule(Probe):
     bad = [
         toy.Toy(metrics="none"),
         toy.Toy(metrics="still"),
+        toy.Toy(metrics="runtime"),
         toy.Toy(metrics="paths"),
         toy.Toy(metrics="garbage"),
         toy.Toy(metrics="no-errors"),
@@ -152,5 +159,6 @@ def at_port(target: Target, port: int) -> Target:
 
 
 def risen(before: Samples, after: Samples) -> dict[str, float]:
-    """By how much each sample grew; one that was not there began at zero."""
-    return {name: value - before.get(name, 0.0) for name, value in after.items() if value > before.get(name, 0.0)}
+    """By how much each sample grew that tells of requests; one that was not there began at zero."""
+    rose = {name: value - before.get(name, 0.0) for name, value in after.items() if value > before.get(name, 0.0)}
+    return {name: growth for name, growth in rose.items() if not RUNTIME.search(name.partition("{")[0].lower())}

@@ -19,6 +19,9 @@ BACK = 30.0
 """Seconds within which requests must be answered again, where none are declared."""
 SPARE = 60.0
 """Seconds beyond that time after which the server is started in any case."""
+GONE = 5.0
+"""Seconds the server stays away where no health is watched."""
+UNTOLD = "no readiness endpoint was found that could lie about it (target.paths.ready names it)"
 REPEATS = 5
 """A connection that is half dead serves one request and no other: ask again."""
 
@@ -34,8 +37,8 @@ class Rule(Probe):
     stains = True
     requests = 600
     asks = {"GET": 400, "NATS": 300, "chat": 1}
-    good = [toy.Toy(nats="recovers")]
-    bad = [toy.Toy(nats="gives-up"), toy.Toy(nats="lies")]
+    good = [toy.Toy(nats="recovers"), toy.Toy(nats="recovers", health="none")]
+    bad = [toy.Toy(nats="gives-up"), toy.Toy(nats="lies"), toy.Toy(nats="gives-up", health="none")]
 
     async def look(self, target: Target) -> None:
         self.by_status = False
@@ -103,7 +106,8 @@ class Rule(Probe):
         else:
             self.flag(chat, f"HTTP answered {chat} while NATS was gone")
         if steady is None:
-            self.leave("no readiness endpoint was found that could tell of the loss (target.paths.ready names it)")
+            self.notes.append(UNTOLD)
+            await asyncio.sleep(min(self.down, GONE))
             return
         told, last, seconds = await self.watch(target, steady, alike=False, seconds=self.down)
         if told:

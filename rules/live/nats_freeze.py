@@ -54,7 +54,7 @@ class Rule(Probe):
         else:
             self.flag(chat, f"HTTP answered {chat} while NATS stood still")
         if steady is None:
-            self.leave("no readiness endpoint was found that could tell of it (target.paths.ready names it)")
+            self.notes.append("no readiness endpoint was found that could lie about it (target.paths.ready names it)")
             await asyncio.sleep(FROZEN)
             return
         allowed = target.settings.limits.recovery or TOLD

@@ -77,7 +77,7 @@ class Rule(Probe):
                 f"requests failed for {seen.longest:.1f} s while a NATS server was replaced, allowed {allowed:g}",
             )
         if steady is None:
-            self.leave("no readiness endpoint was found that could tell of it (target.paths.ready names it)")
+            self.notes.append("no readiness endpoint was found that could lie about it (target.paths.ready names it)")
         elif seen.lied > allowed:
             self.flag(
                 seen.last, f"requests over NATS failed and {steady.path} said for {seen.lied:.0f} s that all was well"

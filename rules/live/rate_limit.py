@@ -7,7 +7,7 @@ requests that come at once, count each client alone, not be escaped by a forged 
 import asyncio
 import time
 
-from readiness.probe import Probe, Reply, Target, pause, toy
+from readiness.probe import Probe, Reply, Target, pause, toy, unique
 from readiness.probe.volley import at_once
 from readiness.units import Rate
 
@@ -17,6 +17,10 @@ AT_ONCE = 128
 """Requests in flight: enough that a limiter which checks first and counts later lets several through."""
 ADDRESS = "203.0.113.77"
 FORGED = {"x-forwarded-for": ADDRESS, "x-real-ip": ADDRESS, "true-client-ip": ADDRESS, "forwarded": f"for={ADDRESS}"}
+MADE_UP = dict.fromkeys(
+    ("authorization", "x-api-key", "x-user-id", "x-client-id", "user-agent"), "readiness-made-up-7d31"
+)
+"""Names that nobody gave, where clients need no key."""
 BURSTS = 3
 """How often the limit is reached again to compare other clients, should it let go meanwhile."""
 BURSTS_IN_ALL = 3
@@ -38,6 +42,7 @@ class Rule(Probe):
         toy.Toy(rate_fault="no-retry-after"),
         toy.Toy(rate_fault="everybody"),
         toy.Toy(rate_fault="trusts-forwarded"),
+        toy.Toy(rate_fault="trusts-names"),
         toy.Toy(rate_fault="check-then-act"),
         toy.Toy(rate_fault="never-recovers"),
         toy.Toy(rate_fault="cooldown"),
@@ -91,10 +96,10 @@ class Rule(Probe):
         replies = await asyncio.gather(*(one() for _ in range(count)))
         return list(replies), time.monotonic() - started
 
-    async def ask(self, target: Target, headers: dict[str, str] | None = None) -> Reply:
+    async def ask(self, target: Target, headers: dict[str, str] | None = None, text: str = "hello") -> Reply:
         """A chat where the upstream is ours and costs nothing, else the model list."""
         if target.parts.upstream is not None:
-            return await target.chat("hello", headers=headers)
+            return await target.chat(text, headers=headers)
         return await target.send("GET", target.settings.paths.models, headers=headers)
 
     def without_refusal(self, target: Target, replies: list[Reply], count: int, excess: int) -> None:
@@ -115,25 +120,39 @@ class Rule(Probe):
         if (target.client.address is None or target.carries_key) and not target.settings.other_headers:
             self.leave("whether another client is punished was not seen: target.other_headers names a second client")
             return
-        pair = await self.others_while_refused(target, count)
-        if pair is None:
+        found = await self.others_while_refused(target, count)
+        if found is None:
             self.leave("the limit always let go before other clients could be compared")
         else:
-            self.compare(*pair)
+            self.compare(*found)
 
-    async def others_while_refused(self, target: Target, count: int) -> tuple[Reply, Reply] | None:
-        """What another client and a forged address get, both between two refusals."""
+    async def others_while_refused(self, target: Target, count: int) -> tuple[Reply, Reply, Reply | None] | None:
+        """What another client, a forged address and a made-up name get, all between two refusals."""
         for _ in range(BURSTS):
             refused = await self.ask(target)
             other = await self.ask(target.as_client(9002, other=True))
             forged = await self.ask(target, FORGED)
+            named = await self.named(target)
             again = await self.ask(target)
             if refused.status == again.status == 429:
-                return other, forged
+                return other, forged, named
             await self.burst(target, count)
         return None
 
-    def compare(self, other: Reply, forged: Reply) -> None:
+    async def named(self, target: Target) -> Reply | None:
+        """The answer to the same client under a name that it made up; None where it is no escape.
+
+        Clients that need a key cannot make one up, and a key that goes on upstream is the upstream's to judge.
+        """
+        if target.carries_key:
+            return None
+        mark = unique("hello")
+        reply = await self.ask(target, MADE_UP, mark)
+        asked = target.parts.upstream.asked_for(mark) if target.parts.upstream is not None else []
+        passed_on = any(MADE_UP["x-api-key"] in value for each in asked for value in each.headers.values())
+        return None if passed_on else reply
+
+    def compare(self, other: Reply, forged: Reply, named: Reply | None) -> None:
         if other.status == 429:
             self.flag(other, "one client's burst shuts out another client")
         else:
@@ -142,6 +161,10 @@ class Rule(Probe):
             self.flag(forged, "a forged address, as in X-Forwarded-For or X-Real-IP, escapes the limit")
         else:
             self.clear(forged)
+        if named is not None and named.ok:
+            self.flag(named, "a name that a client makes up, as a key or in User-Agent, escapes the limit")
+        elif named is not None:
+            self.clear(named)
 
     async def exact(self, target: Target, rate: Rate, count: int) -> None:
         """No more may be admitted than the limit and what it gives back meanwhile; an overshoot is tried again."""

@@ -25,16 +25,16 @@ class Rule(Probe):
     async def look(self, target: Target) -> None:
         if await self.served(target) is None:
             return
-        mark = unique("framing")
-        for what, pieces in malformed(target, target.chat_body(mark)).items():
+        for what, pieces in malformed(target, target.chat_body(unique("framing"))).items():
+            before = self.asked(target)
             reply = await target.octets(f"POST with {what}", once(pieces), seconds=10)
-            self.refused(reply, what, forwarded=self.asked(target, mark))
-            mark = unique("framing")
+            self.refused(reply, what, forwarded=self.asked(target) > before)
         await self.both(target)
 
     def refused(self, reply: Reply, what: str, *, forwarded: bool) -> None:
         if reply.ok or forwarded:
-            self.flag(reply, f"a request with {what} is answered {reply}: it must be refused")
+            sent = ", and was sent on upstream" if forwarded else ""
+            self.flag(reply, f"a request with {what} is answered {reply}{sent}: it must be refused")
         elif reply.timed_out:
             self.flag(reply, f"a request with {what} is neither answered nor cut within {reply.took:.0f} s")
         else:
@@ -46,9 +46,10 @@ class Rule(Probe):
         chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
         head = lines(target, "Content-Length: 4", "Transfer-Encoding: chunked")
         second = f"GET {target.settings.paths.models} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
-        pieces = once(head + chunks + second)
+        pieces, before = once(head + chunks + second), self.asked(target)
         reply = await target.octets("POST with a length and chunks", pieces, seconds=10, linger=LINGER)
-        if reply.ok and reply.after != b"":
+        taken = reply.ok or self.asked(target) > before
+        if taken and reply.after != b"":
             seen = "a second request on it was answered" if reply.after else f"it was open {LINGER:g} s later"
             self.flag(reply, f"a length beside chunks is answered {reply}, and the connection goes on: {seen}")
         elif reply.timed_out:
@@ -56,8 +57,9 @@ class Rule(Probe):
         else:
             self.clear(reply, f"a length beside chunks: {reply}, and the connection ends")
 
-    def asked(self, target: Target, mark: str) -> bool:
-        return target.parts.upstream is not None and bool(target.parts.upstream.asked_for(mark))
+    def asked(self, target: Target) -> int:
+        """How often the upstream was; with half a body, or none, it refuses what the gateway should have refused."""
+        return len(target.parts.upstream.chats) if target.parts.upstream is not None else 0
 
 
 def malformed(target: Target, body: bytes) -> dict[str, bytes]:

@@ -41,7 +41,7 @@ class Rule(Probe):
             self.leave(f"{what} was not provoked: the upstream was never asked, the answer was {reply}")
         elif reply.timed_out:
             self.flag(reply, f"{what} was still open after {reply.took:.0f} s, allowed {allowed:g} s")
-        elif switch == "hang" and reply.ok and not answered(reply):
+        elif switch == "hang" and reply.ok and not reply.answered:
             self.flag(reply, f"{what} was answered {reply} as if all were well, with nothing in it")
         elif switch == "hang" and reply.ok:
             self.clear(reply, f"{what} was answered from elsewhere after {reply.took:.1f} s")
@@ -51,12 +51,3 @@ class Rule(Probe):
                 self.flag(reply, f"{what} ends with [DONE]: half an answer looks like a whole one", advisory=True)
             if switch == "hang" and reply.status != 504:
                 self.flag(reply, f"{what} is answered {reply}; 504 would say what happened", advisory=True)
-
-
-def answered(reply: Reply) -> bool:
-    """Whether there is a completion in a 2xx answer: another provider may have given it."""
-    body = reply.json()
-    choices = body.get("choices") if isinstance(body, dict) else None
-    first = choices[0] if isinstance(choices, list) and choices else None
-    message = first.get("message") if isinstance(first, dict) else None
-    return isinstance(message, dict) and bool(message.get("content") or message.get("tool_calls"))

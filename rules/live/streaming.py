@@ -11,7 +11,10 @@ from readiness.probe import Probe, Reply, Target, toy, unique
 from readiness.probe.script import PACE, WORDS, Asked
 
 SPREAD = PACE * (len(WORDS) - 1) / 2
-"""Seconds between the first and the last piece of a stream whose upstream takes twice as long."""
+"""Seconds between the first and the last word of a stream whose upstream takes twice as long, and between the first
+word and the upstream's end: who waits for the whole answer may still hand it out in pieces."""
+PATIENCE = 30.0
+"""Seconds in which a stream must have ended whose upstream did; less where target.limits.timeout is."""
 TRIES = 3
 """How often a stream may come late before it counts as held back: a busy machine also holds things back."""
 
@@ -28,8 +31,11 @@ class Rule(Probe):
         toy.Toy(streams="ignored"),
         toy.Toy(streams="broken"),
         toy.Toy(streams="buffered"),
+        toy.Toy(streams="opens-early"),
+        toy.Toy(streams="pretends"),
         toy.Toy(streams="endless"),
         toy.Toy(streams="swallows"),
+        toy.Toy(streams="hangs"),
         toy.Toy(streams="hides"),
         toy.Toy(streams="miscounts"),
     ]
@@ -47,8 +53,12 @@ class Rule(Probe):
         await self.broken(target)
 
     async def stream(self, target: Target, what: str) -> Reply:
-        options = {"include_usage": True}
-        return await target.chat(unique(f"please [[upstream:{what}]]"), stream=True, stream_options=options)
+        options, timeout = {"include_usage": True}, target.settings.limits.timeout
+        text, patience = (
+            unique(f"please [[upstream:{what}]]"),
+            min(PATIENCE, timeout * 1.1 + 3 if timeout else PATIENCE),
+        )
+        return await target.chat(text, seconds=patience, stream=True, stream_options=options)
 
     def refused(self, target: Target, reply: Reply) -> None:
         """A 4xx that says that streams are not offered is an honest answer."""
@@ -82,15 +92,22 @@ class Rule(Probe):
 
     async def promptly(self, target: Target, reply: Reply) -> None:
         for _ in range(TRIES):
-            spread = reply.arrived[-1] - reply.arrived[0] if reply.arrived else 0.0
-            if spread >= SPREAD:
-                self.clear(reply, f"the pieces of a stream arrived over {spread:.1f} s, at least {SPREAD:.1f} wanted")
+            first, last = when(reply, WORDS[0]), when(reply, WORDS[-1])
+            took = self.seconds(target, "paced")
+            if last - first >= SPREAD and first <= took - SPREAD:
+                said = f"the words of a stream came over {last - first:.1f} s, at least {SPREAD:.1f} wanted"
+                self.clear(reply, f"{said}; the first after {first:.2f} s")
                 return
             reply = await self.stream(target, "paced")
         self.flag(
             reply,
-            f"the stream is held back: all of it arrived within {spread:.2f} s, though it took twice {SPREAD:.1f}",
+            f"the stream is held back: its words came from {first:.2f} s to {last:.2f} s, its upstream took {took:.2f} s",
         )
+
+    def seconds(self, target: Target, what: str) -> float:
+        """What the upstream took for its last stream of a kind."""
+        ended = [each.ended - each.began for each in self.asked(target, what) if each.ended is not None]
+        return ended[-1] if ended else 0.0
 
     async def broken(self, target: Target) -> None:
         """An upstream that breaks off, and one that fails before its first chunk."""
@@ -98,6 +115,8 @@ class Rule(Probe):
             reply = await self.stream(target, what)
             if not self.asked(target, what):
                 self.leave(f"a stream whose upstream {fault} was not provoked: the upstream was never asked")
+            elif reply.timed_out:
+                self.flag(reply, f"a stream whose upstream {fault} is neither ended nor told of it: {reply.problem}")
             elif reply.ok and not told_of_error(reply):
                 self.flag(
                     reply, f"an upstream that {fault} looks like a whole answer: no error event, no broken transfer"
@@ -123,5 +142,15 @@ def words(chunk: dict[str, Any]) -> list[str]:
     return [str(delta["content"]) for delta in deltas if isinstance(delta, dict) and delta.get("content")]
 
 
+def when(reply: Reply, word: str) -> float:
+    """Seconds after which a word had come; never is as late as the end."""
+    place = reply.body.find(word.strip().encode())
+    return next((seconds for seconds, size in reply.arrived if 0 <= place < size), reply.took)
+
+
 def told_of_error(reply: Reply) -> bool:
-    return any("error" in chunk for chunk in events(reply)) or "event: error" in reply.text
+    """An event that is an error, also one in plain words, on which a client's parser fails."""
+    if any("error" in chunk for chunk in events(reply)):
+        return True
+    lines = [line for line in reply.text.splitlines() if line.startswith(("data:", "event:"))]
+    return any("error" in line.lower() and "{" not in line for line in lines)

@@ -35,6 +35,7 @@ class Rule(Probe):
         toy.Toy(logs="text"),
         toy.Toy(logs="no-id"),
         toy.Toy(logs="other-id"),
+        toy.Toy(logs="same-id"),
         toy.Toy(logs="bare"),
         toy.Toy(logs="one-of-ten"),
     ]
@@ -78,11 +79,14 @@ class Rule(Probe):
         unknown = [reply for reply in replies if (given := given_id(reply)) is not None and given not in written]
         if nameless:
             self.flag(nameless[0], f"{len(nameless)} of {len(replies)} answers give the client no request id ({ID})")
+        ids = [found for reply in replies if (found := given_id(reply)) is not None]
+        if len(set(ids)) < len(ids):
+            self.flag(replies[-1], f"{len(ids)} answers have only {len(set(ids))} request ids: they name no request")
         if unknown:
             self.flag(
                 unknown[0], f"{len(unknown)} of {len(replies)} request ids that clients were given are in no log line"
             )
-        if not nameless and not unknown:
+        if not nameless and not unknown and len(set(ids)) == len(ids):
             self.clear(replies[0], f"{len(replies)} request ids that clients were given are in the log")
 
 

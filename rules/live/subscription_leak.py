@@ -27,6 +27,7 @@ SETTLES = 8.0
 GROWTH = 40_000_000
 """Bytes by which the process may grow from round to round."""
 
+AFTER = f"after {LEAVERS} clients that left, a chat is not served"
 NOT_OURS = "the process is not ours"
 
 
@@ -53,7 +54,8 @@ class Rule(Probe):
             await self.leave_often(target)
             reply = await self.reconnect(target)
             if not reply.ok:
-                self.leave(f"NATS did not come back after its connection was cut: {reply}")
+                over = "NATS did not come back after its connection was cut" if self.speaks(target) else AFTER
+                self.leave(f"{over}: {reply}")
                 return
             await self.settled(process, files[-1] if files else before)
             files.append(process.open_files())
@@ -80,10 +82,13 @@ class Rule(Probe):
 
         await asyncio.gather(*(one(number) for number in range(LEAVERS)))
 
+    def speaks(self, target: Target) -> bool:
+        return target.parts.between is not None and bool(target.settings.nats.subject)
+
     async def reconnect(self, target: Target) -> Reply:
         """Lose the NATS connection some times; the last answer."""
-        between, speaks = target.parts.between, bool(target.settings.nats.subject)
-        if between is None or not speaks:
+        between = target.parts.between
+        if between is None or not self.speaks(target):
             return await target.patiently(lambda: target.chat(unique("hello")))
         for _ in range(RECONNECTS):
             between.cut()

@@ -46,6 +46,8 @@ class Rule(Probe):
         tries = self.tries(target, mark)
         if not tries:
             self.leave(f"one {what} was not provoked: the upstream was never asked, the answer was {reply}")
+        elif reply.ok and not reply.answered:
+            self.flag(reply, f"one {what} of the upstream reaches the client as {reply} with nothing in it")
         elif reply.ok and len(tries) == 1:
             self.leave(f"one {what} was answered {reply} from elsewhere: whether it is tried again was not seen")
         elif not reply.ok:

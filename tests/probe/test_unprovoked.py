@@ -37,3 +37,23 @@ def test_every_failure_that_may_show_a_secret_is_provoked() -> None:
                 assert upstream.asked_for(f"[[upstream:{what}]]"), what
 
     run(work())
+
+
+def test_a_limit_that_answers_503_is_no_breaker() -> None:
+    async def work() -> None:
+        async with serving(Toy(breaker="limit", rate=None)) as of:
+            evidence = await examined(BY_ID["live/circuit-breaker"], of)
+            assert not evidence.findings
+            assert "that is a limit" in (evidence.left_out or "")
+
+    run(work())
+
+
+def test_a_process_that_ends_at_once_had_no_time_to_turn_its_readiness() -> None:
+    async def work() -> None:
+        async with sandboxed(Toy(shutdown="cuts")) as of:
+            evidence = await examined(BY_ID["live/graceful-shutdown"], of)
+            assert all("cut by the shutdown" in each.message for each in evidence.findings)
+            assert evidence.findings
+
+    run(work())

@@ -33,8 +33,9 @@ class Toy:
     """What a toy gateway does. The defaults are right; each field says how it can be wrong."""
 
     health: str = "split"
-    """split, none, one (a single /health), everything (200 to every path), blind (ready whatever happens), fragile
-    (liveness asks the upstream), flush (asks NATS by a flush, which breaks the connection it tests)."""
+    """split, none, one (a single /health), everything (200 to every path), everything-anew (with an id in it), blind
+    (ready whatever happens), fragile (liveness asks the upstream), flush (asks NATS by a flush, which breaks the
+    connection it tests)."""
     malformed: str = "refuse"
     """refuse, crash (500), accept (200), text (a 400 that is no JSON), two-shapes, drop (closes the connection)."""
     body_limit: int | None = 1_000_000
@@ -43,9 +44,9 @@ class Toy:
     """both, declared (Content-Length only), count (while reading), afterwards (once all was read)."""
     rate: Rate | None = DECLARED
     rate_fault: str = ""
-    """no-retry-after, everybody (one count for all), trusts-forwarded, check-then-act, never-recovers, always (429 to
-    every chat), cooldown (429 to all for a while after the upstream failed; no limit of its own), headers (which
-    tell of a limit that is not there)."""
+    """no-retry-after, everybody (one count for all), trusts-forwarded, trusts-names (that a client makes up),
+    check-then-act, never-recovers, always (429 to every chat), cooldown (429 to all for a while after the upstream
+    failed; no limit of its own), headers (which tell of a limit that is not there)."""
     timeout: float | str | None = 2.0
     """Seconds; None waits for ever; "hides" answers 200 when the upstream did not."""
     stream_timeout: float | None = 1.0
@@ -58,28 +59,30 @@ class Toy:
     """refuse, forward (asks the upstream), crash (500), vague (names no field), last-wins (duplicate keys)."""
     errors: str = "one"
     """one, two-shapes, trace (a stack trace), text (404 as plain text), tenth (plain text in one of ten), masked (every
-    error is a 500), relays (the upstream's own words)."""
+    error is a 500), relays (the upstream's own words), hollow (an upstream's failure is an empty 200)."""
     models: str = "refuse"
     """refuse, forward (whatever it is called), crash (500)."""
     streams: str = "through"
-    """through, refused (400 says so), broken (500 for each), ignored (a whole answer), buffered, endless (no end
-    marker), swallows (an upstream that breaks looks like the end), hides (an upstream's error before the first chunk
-    is an empty stream), miscounts."""
+    """through, refused (400 says so), broken (500 for each), ignored (a whole answer), buffered, opens-early (and holds
+    back the words), pretends (has the whole answer, and hands it out bit by bit), endless (no end marker), hangs (when
+    the upstream breaks), swallows (an upstream that breaks looks like the end), hides (an upstream's error before the
+    first chunk is an empty stream), miscounts."""
     retry: str = "once"
     """once, none, storm (ten times at once), hasty (does not wait as asked), again (also after bytes were streamed)."""
     breaker: str = "half-open"
-    """half-open, none, stuck (never closes)."""
+    """half-open, none, stuck (never closes), limit (refuses whatever comes often, with 503)."""
     cache: str = "per-client"
     """per-client, none, shared, ignores-no-store, mixes-streams."""
     tracing: str = "continues"
     """continues, none, echoes (to the client alone), same-span, trusts (whatever it is sent)."""
     metrics: str = "counts"
-    """counts, none, still (they never move), paths (any path is a label), garbage, no-errors, no-latency."""
+    """counts, none, still (they never move), runtime (of the process alone), paths (any path is a label), garbage,
+    no-errors, no-latency."""
     secrets: str = "hidden"
     """hidden, health (shows its key), echo (repeats the client's key), logs (writes its key)."""
     logs: str = "json"
     """json, named (clients get the id under another name), text, no-id, other-id (not the one the client was given),
-    bare (neither time nor level), one-of-ten."""
+    same-id (for all), bare (neither time nor level), one-of-ten."""
     shutdown: str = "graceful"
     """graceful, cuts, deaf (never ends), lies (ready to the end), fails (exit code 3)."""
     key_file: str | None = None

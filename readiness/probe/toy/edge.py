@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from aiohttp import web
 from readiness.probe.toy import KEY, Toy
 from readiness.probe.toy.refusal import Refused, error
 
+PLAIN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
 LENGTH = re.compile(rb"\r\ncontent-length:[^\r]*", re.IGNORECASE)
 
 
@@ -28,6 +30,19 @@ def admit(toy: Toy, request: web.Request) -> None:
         case "any" if given:
             return
     raise error(401, "the key is missing or wrong", {"WWW-Authenticate": "Bearer"})
+
+
+def request_id(toy: Toy, request: web.Request) -> str:
+    """The client's own where it is harmless."""
+    offered = request.headers.get("X-Request-ID", "")
+    if toy.logs == "same-id":
+        return "0" * 16
+    return offered if 0 < len(offered) < 100 and set(offered) <= set(PLAIN) else os.urandom(8).hex()
+
+
+def anything() -> web.Response:
+    """What is said on every path, and never twice alike."""
+    return web.json_response({"status": "ok", "id": os.urandom(8).hex()})
 
 
 def wrong_method(toy: Toy) -> Refused:

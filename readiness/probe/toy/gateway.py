@@ -24,8 +24,6 @@ from readiness.probe.toy.refusal import Refused, error, worded, write
 from readiness.probe.toy.strain import Strain
 from readiness.probe.toy.wrong import WRONG
 
-PLAIN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
-
 
 @asynccontextmanager
 async def serving(
@@ -98,8 +96,7 @@ class Gateway:
         """Every request comes here."""
         self._heard.add(request.protocol)
         self.number += 1
-        offered = request.headers.get("X-Request-ID", "")
-        given = offered if 0 < len(offered) < 100 and set(offered) <= set(PLAIN) else os.urandom(8).hex()
+        given = edge.request_id(self.toy, request)
         began = time.monotonic()
         self.in_flight += 1
         try:
@@ -142,8 +139,8 @@ class Gateway:
         return response
 
     async def _route(self, request: web.Request) -> web.StreamResponse:
-        if self.toy.health == "everything" and request.method == "GET":
-            return web.Response(text="OK")
+        if self.toy.health.startswith("everything") and request.method == "GET":
+            return web.Response(text="OK") if self.toy.health == "everything" else edge.anything()
         match request.path, request.method:
             case "/v1/chat/completions", "POST":
                 async with self.strain.borne():
@@ -240,6 +237,8 @@ class Gateway:
         client = "" if fault == "everybody" else self._client(request)
         if fault == "trusts-forwarded":
             client = request.headers.get("X-Forwarded-For", client)
+        if fault == "trusts-names":
+            client = request.headers.get("X-Api-Key", client)
         seen, now = self.admitted[client], time.monotonic()
         while seen and fault != "never-recovers" and seen[0] < now - rate.seconds:
             seen.popleft()

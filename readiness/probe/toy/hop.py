@@ -26,6 +26,12 @@ COOLDOWN = 1.0
 """Seconds."""
 PERIOD = 0.3
 """Seconds between two looks at the upstream's models."""
+HELD = {"buffered", "opens-early", "pretends"}
+"""What has the whole stream before it hands out a word."""
+BIT = 0.1
+"""Seconds between the lines of a stream that only looks like one."""
+OFTEN, WINDOW = 5, 1.0
+"""Chats in so many seconds beyond which `limit` refuses."""
 DONE = b"data: [DONE]\n\n"
 BROKEN = b'data: {"error": {"message": "the upstream broke off", "code": null, "param": null}}\n\n'
 TRACE = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -39,6 +45,7 @@ class Hop:
         self.failures = 0
         self.opened = 0.0
         self.failed = 0.0
+        self.often: list[float] = []
         self.known: list[str] = ["gpt-4o-mini"]
         self.kept: dict[Any, Any] = {}
         self.last: Any = None
@@ -86,6 +93,13 @@ class Hop:
         return found
 
     def _pass_breaker(self) -> None:
+        now = time.monotonic()
+        if self.toy.breaker == "limit":
+            self.often = [each for each in self.often if each > now - WINDOW][-OFTEN:]
+            if len(self.often) >= OFTEN:
+                raise error(503, "come back later")
+            self.often.append(now)
+            return
         if self.toy.breaker == "none" or self.failures < TRIPS:
             return
         if self.toy.breaker == "stuck" or time.monotonic() - self.opened < OPEN:
@@ -154,16 +168,19 @@ class Hop:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         held = bytearray()
         sent = 0
+        if self.toy.streams == "opens-early":
+            await self._send(request, response, b": one moment\n\n")
         try:
             async for piece in self._pieces(body, dict(request.headers)):
                 held += self._miscounted(piece)
-                if self.toy.streams != "buffered":
+                if self.toy.streams not in HELD:
                     await self._send(request, response, bytes(held))
                     sent += len(held)
                     held.clear()
         except Refused:
-            if not sent and self.toy.streams != "hides":
+            if not sent and self.toy.streams not in {"hides", "opens-early"}:
                 raise
+            await asyncio.sleep(3600 if self.toy.streams == "hangs" else 0)
             held += DONE if self.toy.streams in {"swallows", "hides"} else BROKEN
         except (ConnectionResetError, asyncio.CancelledError):
             raise
@@ -172,9 +189,14 @@ class Hop:
             with contextlib.suppress(Refused):
                 async for piece in self._pieces(body, dict(request.headers)):
                     held += piece
-        await self._send(request, response, bytes(held))
+        await self._hand_out(request, response, bytes(held))
         await response.write_eof()
         return response
+
+    async def _hand_out(self, request: web.Request, response: web.StreamResponse, rest: bytes) -> None:
+        for line in rest.splitlines(keepends=True) if self.toy.streams == "pretends" else [rest]:
+            await self._send(request, response, line)
+            await asyncio.sleep(BIT if self.toy.streams == "pretends" else 0)
 
     async def wasted(self, request: web.Request, body: dict[str, Any]) -> None:
         """Ask for a stream, and stumble over what comes. Raises Refused."""

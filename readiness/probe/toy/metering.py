@@ -9,6 +9,8 @@ def page(kind: str, counts: Mapping[tuple[str, str], int], seconds: float, numbe
     """What Prometheus is given, right or wrong as `Toy.metrics` says; counts are by route and status."""
     if kind == "garbage":
         return "<html>metrics</html>"
+    if kind == "runtime":
+        return f"process_cpu_seconds_total {seconds}\nprocess_resident_memory_bytes {number * 4096}\n"
     still = kind == "still"
     every = {(CHATS, "200"): 0} if still else counts
     lines = ["# TYPE http_requests_total counter"]

@@ -32,6 +32,8 @@ def worded(kind: str, number: int, refused: Refused) -> tuple[int, Any]:
             body = "not found"
         case "tenth" if number % 10 == 0:
             body = "something went wrong"
+        case "hollow" if status >= 500:
+            status, body = 200, {"choices": []}
         case "masked" if status < 500:
             status = 500
         case _:
