@@ -115,7 +115,7 @@ class Toy:
     nats_fault: str = ""
     """silent (no answer to what is malformed), nak (-NAK), any-size, drops, unbounded, one-by-one, arity (a callback of
     the wrong arity), stuck-tool (waits for ever), dies (its loop ends with the first malformed message), close (at the
-    end, without a drain)."""
+    end, without a drain); waking is none: it refuses its first message, as if it had only just started."""
 
     def settings(self) -> TargetSettings:
         """What a team would declare of such a gateway."""
