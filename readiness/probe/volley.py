@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from readiness.probe.reply import Reply
 from readiness.probe.target import Target
-from readiness.probe.wire import Endpoint, volley
+from readiness.probe.wire import volley
 
 SECONDS = 30.0
 
@@ -22,9 +22,8 @@ async def at_once(target: Target, text: str, count: int) -> list[Reply]:
     given |= {"content-type": "application/json", "content-length": str(len(body))} if free else {}
     head = [f"{line} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
     data = ("\r\n".join(head) + "\r\n\r\n").encode("latin-1") + body
-    endpoint = Endpoint.of(target.url, target.client.address)
     replies: list[Reply] = []
     while len(replies) < count:
         size = min(count - len(replies), target.budget.concurrency)
-        replies += await volley(endpoint, f"{line} ({size} at once)", data, size, SECONDS)
+        replies += await volley(target.endpoint, f"{line} ({size} at once)", data, size, SECONDS)
     return [target.keep(reply) for reply in replies]

@@ -59,7 +59,7 @@ class Work:
         if self.arrived(upstream):
             return f"{self.what} was no longer in flight when the others were"
         if self.asked.done():
-            return f"{self.what} was answered {self.asked.result()} before it reached the upstream"
+            return f"{self.what} got {self.asked.result()} before it reached the upstream"
         return f"{self.what} had not reached the upstream after {ARRIVES:g} s"
 
 
