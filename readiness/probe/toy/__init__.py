@@ -74,7 +74,8 @@ class Toy:
     tracing: str = "continues"
     """continues, none, echoes (to the client alone), same-span, trusts (whatever it is sent)."""
     metrics: str = "counts"
-    """counts, none, still (they never move), paths (any path is a label), garbage, no-errors, no-latency."""
+    """counts, none, still (they never move), paths (any path is a label), garbage, no-errors, no-latency; 404s, 400s,
+    502s count errors of one kind alone, which is enough."""
     secrets: str = "hidden"
     """hidden, health (shows its key), echo (repeats the client's key), logs (writes its key)."""
     logs: str = "json"
