@@ -107,6 +107,9 @@ class Rule(Probe):
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watching
+        over = max((each.ended or 0.0 for one in work for each in upstream.asked_for(one.mark)), default=0.0) - told
+        if self.said_no is not None and self.said_no > over > TURNS:
+            self.said_no = None  # only once the work was done: the port had closed by then
         self.turned(steady, finished, first)
         await self.end(target, process, first, told)
 
