@@ -111,7 +111,7 @@ def plan(settings: Settings, known: Knowledge, allowed: Allowed) -> str:
 
 
 def _risk(settings: Settings, allowed: Allowed) -> str:
-    from readiness.probe.target import is_loopback
+    from readiness.probe.loopback import is_loopback
 
     target = settings.target
     chosen = allowed.risk or ("disrupt" if target.launch else "read")

@@ -58,7 +58,7 @@ def aimed(chosen: Settings, runs: Sequence[Run]) -> Settings:
     """
     if chosen.target.launch or chosen.target.url:
         return chosen
-    from readiness.probe.target import is_loopback
+    from readiness.probe.loopback import is_loopback
 
     subject = next((run.subject for run in runs if run.kind is Kind.LIVE), "")
     if urlsplit(subject).scheme in {"http", "https"} and is_loopback(subject):

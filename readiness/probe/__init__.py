@@ -107,7 +107,10 @@ async def _apply(rule: type[Probe], target: Target, allowed: Risk, watch: Watch)
     ended = began.exit_code if began is not None and not rule.ends else None
     if ended is None or evidence.failures:
         return evidence
-    return replace(evidence, left_out=f"the gateway ended with exit code {ended} while this probe ran")
+    said = target.redactor.clean(began.last_words()) if began is not None else ""
+    return replace(
+        evidence, left_out=f"the gateway ended with exit code {ended} while this probe ran: {said or '(no log)'}"
+    )
 
 
 async def _afresh(target: Target, probe: type[Probe], last: Evidence) -> None:

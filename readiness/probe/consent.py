@@ -4,7 +4,8 @@ import hmac
 from urllib.parse import urlsplit
 
 from readiness.errors import UsageError
-from readiness.probe.target import Target, is_loopback
+from readiness.probe.loopback import is_loopback
+from readiness.probe.target import Target
 
 PATH = "/.well-known/readiness-consent"
 HEADER = "x-readiness-consent"

@@ -85,13 +85,15 @@ class Gateway:
         self._beside += 1
         work = self._work / f"beside-{self._beside}"
         work.mkdir(mode=0o700)
-        port = sockets.free_port()
-        values = Values({**self._values.known, "port": str(port), "work": str(work)})
-        command, env = _prepare(self._settings, values, work)
-        for name, mode in modes.items():
-            (work / name).chmod(mode)
-        log = work / "gateway.log"
-        async with process.running(command, self._guard, log, env, self._settings.base, grace=1.0) as started:
+        async with AsyncExitStack() as stack:
+            port = stack.enter_context(sockets.kept_port())
+            values = Values({**self._values.known, "port": str(port), "work": str(work)})
+            command, env = _prepare(self._settings, values, work)
+            for name, mode in modes.items():
+                (work / name).chmod(mode)
+            log = work / "gateway.log"
+            block = process.running(command, self._guard, log, env, self._settings.base, grace=1.0)
+            started = await stack.enter_async_context(block)
             view = self._target.as_client(0)
             view.url = f"http://127.0.0.1:{port}"
             yield started, view

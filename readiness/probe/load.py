@@ -23,8 +23,9 @@ from readiness.load.asked import Load
 from readiness.load.order import Order, Plan, Role
 from readiness.load.schedule import GRACE, LEAD
 from readiness.load.tally import Cell, Tally, loaded, median, percentile
+from readiness.probe.loopback import client_address
 from readiness.probe.sockets import free_port
-from readiness.probe.target import Target, loopback
+from readiness.probe.target import Target
 from readiness.settings import TargetSettings
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def _order(target: Target, plan: Plan, load: Load) -> Order:
         headers=target.settings.headers,
         keys=keys(target, load),
         key_header=load.key_header,
-        addresses=tuple(map(loopback, users)) if plain else (),
+        addresses=tuple(map(client_address, users)) if plain else (),
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from readiness.errors import MissingExtra, ReadinessError
 from readiness.probe.lasting import LONGEST, lasting
 from readiness.probe.process import Guard, Process, running
-from readiness.probe.sockets import free_port
+from readiness.probe.sockets import kept_port
 from readiness.probe.timeline import Fault
 
 START_SECONDS = 10.0
@@ -52,13 +52,14 @@ class NatsServer:
         self._stack = AsyncExitStack()
         self.faults: list[Fault] = []
         """What was done to it, for timelines."""
-        self._settle(free_port(), "")
+        self._settle("")
 
-    def _settle(self, cluster: int, routes: str) -> None:
+    def _settle(self, routes: str) -> None:
         """The ports and the configuration of the server that is started next."""
-        self.port, self.monitor, self._cluster = free_port(), free_port(), cluster
+        ports = (self._stack.enter_context(kept_port()) for _ in range(3))
+        self.port, self.monitor, self._cluster = ports
         self._config = self._work / f"nats-server-{self.port}.conf"
-        self._config.write_text(CONFIG % (cluster, routes), "utf-8")
+        self._config.write_text(CONFIG % (self._cluster, routes), "utf-8")
 
     @property
     def url(self) -> str:
@@ -114,7 +115,7 @@ class NatsServer:
         old = self._process
         if old is None:
             raise RuntimeError("the server is not running")
-        self._settle(free_port(), f', routes: ["nats://127.0.0.1:{self._cluster}"]')
+        self._settle(f', routes: ["nats://127.0.0.1:{self._cluster}"]')
         await self.start()
         until = time.monotonic() + JOINED
         while not (await self._monitored("/routez")).get("num_routes"):

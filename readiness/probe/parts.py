@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import ssl
-
     from readiness.probe.access import Access
     from readiness.probe.faults import Proxy
     from readiness.probe.launching import Gateway
@@ -43,3 +43,14 @@ class Parts:
     """Its connections."""
     trust: ssl.SSLContext | None = None
     """Whom to believe over HTTPS; None: whom the system believes."""
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """What HTTPS is spoken with."""
+        return self.trust or _system()
+
+
+@cache
+def _system() -> ssl.SSLContext:
+    """One context for all requests: loading the certificates takes longer than most of them."""
+    return ssl.create_default_context()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from readiness.pack import RuleFile
 from readiness.probe.base import Probe, Risk
+from readiness.probe.budget import SETTLING
 from readiness.probe.watch import MOST
 from readiness.settings import TargetSettings
 
@@ -18,18 +19,22 @@ def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, mos
     if not target.launch:
         lines.append(f"{MOST:>6}  GET {target.paths.models}  once a second, to see that the target stays well")
         total += MOST
+    settling = 0
     probes = [(rule, rule.load()) for rule in rules if rule.language == "live"]
     for rule, probe in sorted(probes, key=lambda each: (Risk[each[1].risk.upper()], each[0].info.id)):
         why = left_out(probe, offers, allowed)
         requests, _ = probe.bounds(target)
         total += 0 if why else requests
+        settling += 0 if why else SETTLING * (bool(target.launch) or Risk[probe.risk.upper()] > Risk.READ)
         count = "-" if why else f"{requests:,}"
         kinds = "" if why else "".join(f", {most} {kind}" for kind, most in probe.asks.items())
         lines.append(f"{count:>6}  {rule.info.id} ({probe.risk}{kinds}): {why or rule.info.title}")
     again = " A gateway that the sandbox starts is also asked whether it is up." if target.launch else ""
+    asked = f"POST {target.paths.chat}" if target.launch else f"GET {target.paths.models}"
+    lines.append(f"{settling:>6,}  {asked}  to see before each probe that the target is in its steady state")
+    total += settling
     bound = f", and no more than {most:,} by --max-requests" if most < total else ""
-    said = "What a probe needs beyond its kinds is asked to see that the target is in its steady state."
-    return "\n".join([*lines, said, f"{total:>6,}  requests at most{bound}.{again}", ""])
+    return "\n".join([*lines, f"{total:>6,}  requests at most{bound}.{again}", ""])
 
 
 def offered(target: TargetSettings) -> set[str]:

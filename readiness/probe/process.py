@@ -26,6 +26,8 @@ GRACE = 10.0
 """Seconds between SIGTERM and SIGKILL."""
 HASTE = 0.3
 """The same once somebody has pressed Ctrl-C."""
+LAST = 300
+"""Characters of a last line that are shown."""
 SPARE = 1.0
 """Seconds by which the guard lets a pause live longer than the tool does, which then had its chance."""
 
@@ -116,6 +118,11 @@ class Process:
     def written(self) -> str:
         """All that it has written since it was started."""
         return self.log.read_bytes()[self._begin :].decode("utf-8", "replace") if self.log.exists() else ""
+
+    def last_words(self) -> str:
+        """The last line that it has written since it was started, as far as it is of use in a message."""
+        lines = self.written().strip().splitlines()
+        return lines[-1].strip()[:LAST] if lines else ""
 
     def open_files(self) -> int:
         """File descriptors, sockets included, of the process and all below it."""

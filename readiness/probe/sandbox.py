@@ -44,7 +44,7 @@ async def launched(settings: Settings) -> AsyncIterator[Target]:
         guard.remove_at_the_end(work)
         scripted = await stack.enter_async_context(upstream.Upstream((target.model,)).serving())
         canary = f"sk-canary-{secrets.token_hex(16)}"
-        port = sockets.free_port()
+        port = stack.enter_context(sockets.kept_port())
         known = {"port": str(port), "upstream": scripted.url, "work": str(work), "canary": canary}
         parts = Parts(upstream=scripted)
         if _wants_nats(settings):

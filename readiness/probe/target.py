@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import secrets
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
-from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from readiness.model import Exchange, Measurement, Piece, Sent
-from readiness.probe.budget import Budget
+from readiness.probe.budget import Beside, Budget
 from readiness.probe.bus import Bus
 from readiness.probe.keeping import Recorder, text_of
 from readiness.probe.lasting import in_force
+from readiness.probe.loopback import client_address, is_loopback
 from readiness.probe.parts import Client, Parts
 from readiness.probe.redaction import Redactor, telling
 from readiness.probe.reply import NO_ANSWER, Reply, pause
@@ -29,12 +27,14 @@ from readiness.probe.timeline import Timeline
 from readiness.probe.wire import MOST, Endpoint, exchange
 from readiness.settings import TargetSettings
 
-__all__ = ["Parts", "Target", "happens", "is_loopback", "unique"]
+__all__ = ["Parts", "Target", "happens", "unique"]
 
 SECONDS = 30.0
 """The total deadline of a request whose probe names none."""
 AGAIN = 5.0
 """Seconds that the steady state is waited for once it has not come in its full time."""
+AT_LEAST = 0.5
+"""Seconds between two questions whether the steady state has come, whatever the answer proposes."""
 REFUSALS = 4
 """How often a request is made again that was answered 429."""
 
@@ -100,21 +100,21 @@ class Target:
 
         `number` picks the address out of 127.1.0.0/16, so that one probe's burst is not held against another.
         """
-        view = object.__new__(Target)
-        view.__dict__.update(self.__dict__)
         headers = self.settings.other_headers if other and self.settings.other_headers else self.settings.headers
         plain = urlsplit(self.url).hostname == "127.0.0.1"
-        view.client = Client(headers, loopback(number) if plain else None)
-        return view
+        return self._view(client=Client(headers, client_address(number) if plain else None))
 
     def at(self, url: str) -> Target | None:
         """The same host at the port of another URL; None where that is another host."""
         parts = urlsplit(url)
         if parts.hostname != urlsplit(self.url).hostname:
             return None
+        return self._view(url=f"{parts.scheme}://{parts.netloc}")
+
+    def _view(self, **other: Any) -> Target:
+        """The same in all but this."""
         view = object.__new__(Target)
-        view.__dict__.update(self.__dict__)
-        view.url = f"{parts.scheme}://{parts.netloc}"
+        view.__dict__.update(self.__dict__, **other)
         return view
 
     # ---- requests
@@ -172,9 +172,7 @@ class Target:
 
     @contextlib.asynccontextmanager
     async def _session(self) -> AsyncIterator[httpx.AsyncClient]:
-        transport = httpx.AsyncHTTPTransport(
-            verify=self.parts.trust or _trust(), local_address=self.client.address, retries=0
-        )
+        transport = httpx.AsyncHTTPTransport(verify=self.parts.tls, local_address=self.client.address, retries=0)
         async with httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False) as session:  # noqa: S113  asyncio.timeout bounds the whole
             yield session
 
@@ -214,12 +212,16 @@ class Target:
         self.budget.take(kind="bytes")
         self.says(label)
         recorder = Recorder()
-        where = Endpoint.of(self.url, self.client.address)
         async with self._slots:
-            reply = await exchange(where, label, recorder.watch(pieces), seconds, linger=linger)
+            reply = await exchange(self.endpoint, label, recorder.watch(pieces), seconds, linger=linger)
         during = ", ".join(in_force())
         sent = Sent("socket", "", (), recorder.pieces, seconds, during=during, lost=recorder.lost)
         return self.keep(replace(reply, sent=sent))
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where requests as bytes go, and from where."""
+        return Endpoint.of(self.url, self.client.address, self.parts.tls)
 
     async def patiently(self, ask: Callable[[], Awaitable[Reply]]) -> Reply:
         """Ask, and ask again when the answer is 429, for which nothing is the matter but haste."""
@@ -244,19 +246,27 @@ class Target:
     async def settle(self, seconds: float = 60.0) -> str | None:
         """Wait until the target answers as it should when nothing is wrong; says what is wrong if it never does.
 
-        In the sandbox a chat must succeed; of a foreign target only the model list is asked, which costs nothing.
+        In the sandbox a chat must succeed; of a foreign target only the model list is asked, which costs nothing. What
+        is asked is none of the probe's own requests (`Budget.settling`). Raises BudgetSpent.
         """
-        until = time.monotonic() + (seconds if self.budget.settled else min(seconds, AGAIN))
-        while True:
-            with self.budget.any_kind():
-                reply = await self._usual()
+        view = self._view(budget=Beside(self.budget))
+        began = time.monotonic()
+        patience = seconds if self.budget.settled else min(seconds, AGAIN)
+        said = "was asked for too often"
+        while self.budget.settling > 0:
+            self.budget.settling -= 1
+            reply = await view._usual()  # noqa: SLF001  the same target
             self.budget.settled = reply.ok
             if reply.ok:
                 return None
-            if time.monotonic() > until or reply.status in {401, 403}:
-                return f"the steady state did not come: {reply.request} answered {reply}"
+            said = f"did not come: {reply.request} answered {reply}"
+            waited = time.monotonic() - began
+            if waited > patience or reply.status in {401, 403}:
+                break
             self.says(f"waits for the steady state: {reply.request} answered {reply}")
-            await asyncio.sleep(min(pause(reply), max(0.0, until - time.monotonic()) + 0.1))
+            # the longer it has lasted, the less is gained by asking often
+            await asyncio.sleep(min(max(pause(reply), AT_LEAST, waited / 10), patience - waited + 0.1))
+        return f"the steady state {said}"
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, no longer than the budget has."""
@@ -281,26 +291,3 @@ async def happens(condition: Callable[[], object], seconds: float) -> bool:
 def unique(text: str) -> str:
     """The text with something behind it that no cache has seen and that tells one request from all others."""
     return f"{text} {secrets.token_hex(6)}"
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """One context for all requests: loading the certificates takes longer than most of them."""
-    return ssl.create_default_context()
-
-
-def loopback(number: int) -> str:
-    """The address of a client on loopback, by its number below 64,000."""
-    return f"127.1.{number // 250}.{number % 250 + 1}"
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL names this machine by a loopback address or `localhost`. Nothing is resolved."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

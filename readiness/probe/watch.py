@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from readiness.probe.budget import Budget, BudgetSpent
+from readiness.probe.budget import Beside, BudgetSpent
 from readiness.probe.reply import Reply
 from readiness.probe.target import Target
 
@@ -37,7 +37,7 @@ class Watch:
     async def begin(self, target: Target) -> None:
         """Look at the target before anything is probed. One that fails then already is not watched."""
         view = target.as_client(PLACE)
-        view.budget = _Beside(target.budget)
+        view.budget = Beside(target.budget)
         reply = await self._ask(view)
         if reply is not None and not failing(reply):
             self._often = max(self._often, target.budget.seconds / MOST)
@@ -93,20 +93,3 @@ class Watch:
 def failing(reply: Reply) -> bool:
     """An error of the target's own. That it refuses is none."""
     return reply.status is None or reply.status >= 500
-
-
-class _Beside(Budget):
-    """What is asked beside a probe is none of its requests, and all the same of the run's."""
-
-    def __init__(self, of: Budget) -> None:
-        super().__init__(of.requests, of.seconds, of.concurrency, of.started)
-        self._of = of
-
-    def take(self, count: int = 1, kind: str = "") -> None:
-        del kind
-        share = self._of.share
-        self._of.share = None
-        try:
-            self._of.take(count)
-        finally:
-            self._of.share = share + count if share is not None else None

@@ -27,18 +27,18 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where to connect to, and from which address."""
+    """Where to connect to, from which address, and whom to believe; `tls` is None for plain HTTP."""
 
     host: str
     port: int
-    tls: bool
     source: str | None = None
+    tls: ssl.SSLContext | None = None
 
     @classmethod
-    def of(cls, url: str, source: str | None) -> "Endpoint":
+    def of(cls, url: str, source: str | None, trust: ssl.SSLContext) -> "Endpoint":
         parts = urlsplit(url)
-        tls = parts.scheme == "https"
-        return cls(parts.hostname or "", parts.port or (443 if tls else 80), tls, source)
+        secure = parts.scheme == "https"
+        return cls(parts.hostname or "", parts.port or (443 if secure else 80), source, trust if secure else None)
 
 
 async def exchange(
@@ -116,9 +116,8 @@ class _Seen:
 
 
 async def _open(endpoint: Endpoint) -> Connection:
-    tls = ssl.create_default_context() if endpoint.tls else None
     source = (endpoint.source, 0) if endpoint.source else None
-    return await asyncio.open_connection(endpoint.host, endpoint.port, ssl=tls, local_addr=source)
+    return await asyncio.open_connection(endpoint.host, endpoint.port, ssl=endpoint.tls, local_addr=source)
 
 
 async def _talk(connection: Connection, pieces: AsyncIterator[bytes], seen: _Seen, linger: float) -> None:

@@ -27,7 +27,12 @@ class Rule(Probe):
     risk = "write"
     requests = 160
     asks = {"GET": 120, "chat": 80}
-    good = [toy.Toy()]
+    good = [
+        toy.Toy(),
+        toy.Toy(metrics="404s"),
+        toy.Toy(metrics="400s"),
+        toy.Toy(metrics="502s", breaker="none"),
+    ]
     bad = [
         toy.Toy(metrics="none"),
         toy.Toy(metrics="still"),

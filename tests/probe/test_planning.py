@@ -7,7 +7,7 @@ import pytest
 
 from readiness.model import Outcome
 from readiness.probe import Risk
-from readiness.probe.budget import Budget, BudgetSpent
+from readiness.probe.budget import SETTLING, Beside, Budget, BudgetSpent
 from readiness.probe.planning import listed
 from readiness.probe.toy import Toy
 from readiness.settings import TargetSettings
@@ -30,7 +30,7 @@ def test_each_probe_has_a_line_with_its_count_or_why_it_is_not_run(risk: Risk) -
         assert ("not run" in line) is not runs
         assert probe.asks
         assert all((f", {most} {kind}" in line) is runs for kind, most in probe.asks.items())
-        total += probe.bounds(TargetSettings(launch="x"))[0] if runs else 0
+        total += probe.bounds(TargetSettings(launch="x"))[0] + SETTLING if runs else 0
     assert f"{total:,}  requests at most" in lines[-1]
     assert "no more than 10 by --max-requests" in lines[-1]
 
@@ -140,8 +140,7 @@ def test_a_probe_asks_no_more_of_a_kind_than_its_plan_says_and_no_other_kind() -
     for kind in ("GET", "NATS", "chat"):
         with pytest.raises(BudgetSpent, match=f"all the {kind} requests"):
             budget.take(kind=kind)
-    with budget.any_kind():
-        budget.take(kind="chat")
+    Beside(budget).take(kind="chat")
     assert budget.made == 6
 
 
@@ -157,5 +156,26 @@ def test_what_is_sent_is_counted_by_its_kind() -> None:
         with pytest.raises(BudgetSpent, match="all the GET requests"):
             await of.get("/")
         await of.settle(0.0)
+
+    run(work())
+
+
+def test_whether_the_steady_state_has_come_is_asked_out_of_a_share_of_its_own() -> None:
+    asked: list[object] = []
+
+    async def unwell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer(503, retry_after="0"))
+
+    async def work() -> None:
+        async with listening(unwell) as port:
+            of = target(f"http://127.0.0.1:{port}")
+            of.budget.allot(1, {"GET": 1})
+            of.budget.settling = 2
+            assert "the steady state did not come" in (await of.settle() or "")
+            assert len(asked) == of.budget.made == 2
+            await of.get("/")
+            assert "was asked for too often" in (await of.settle() or "")
+            assert len(asked) == of.budget.made == 3
 
     run(work())

@@ -10,7 +10,7 @@ from readiness.model import Evidence, Kind, Outcome
 from readiness.probe import Risk, Target
 from readiness.probe.process import Guard, running
 from readiness.probe.target import Parts
-from tests.probe.harness import listening, run, target
+from tests.probe.harness import listening, run, target, until
 from tests.probe.hostile import always, answer
 
 RULE = '''"""A probe."""
@@ -124,9 +124,15 @@ def test_a_gateway_that_ended_lets_no_probe_pass(before: bool, tmp_path: Path) -
     async def work() -> list[Evidence]:
         guard = Guard()
         try:
-            command = [sys.executable, "-c", "import time; time.sleep(3600)"]
+            command = [
+                sys.executable,
+                "-c",
+                "import time; print('begun\\nno room for it', flush=True); time.sleep(3600)",
+            ]
             async with running(command, guard, tmp_path / "log", {}, tmp_path) as process:
+                await until(process.written, "its words")
                 of = target("http://127.0.0.1:9", parts=Parts(process=process))
+                of.redactor.add("key", "no room")
                 (tmp_path / "live").mkdir()
                 look = f"self.clear(await target.get('/')); {'' if before else 'await target.parts.process.kill()'}"
                 (tmp_path / "live" / "one.py").write_text(RULE.format(risk="read", look=look))
@@ -138,7 +144,9 @@ def test_a_gateway_that_ended_lets_no_probe_pass(before: bool, tmp_path: Path) -
 
     (evidence,) = run(work())
     assert evidence.outcome is Outcome.UNKNOWN
-    when = "had ended with exit code -9 before" if before else "ended with exit code -9 while this probe ran"
+    when = (
+        "had ended with exit code -9 before" if before else "ended with exit code -9 while this probe ran: <key> for it"
+    )
     assert evidence.left_out == f"the gateway {when}"
 
 

@@ -5,7 +5,7 @@ import pytest
 from readiness.model import Outcome
 from readiness.probe import Reply, Target, pause
 from readiness.probe.budget import Budget, BudgetSpent
-from readiness.probe.target import is_loopback
+from readiness.probe.loopback import is_loopback
 from readiness.probe.toy import Toy
 from readiness.settings import Paths, TargetSettings
 from tests.probe.asking import WAYS, Ask, at, each_way, raw

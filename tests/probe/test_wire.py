@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from readiness.probe import Reply, Target
+from readiness.probe.toy import Toy
 from readiness.probe.volley import at_once
 from readiness.probe.wire import MOST
 from tests.probe.asking import Ask, at, each_way
-from tests.probe.harness import PATIENCE, Handler, listening, run, target
+from tests.probe.harness import PATIENCE, Handler, listening, run, serving, target
 from tests.probe.hostile import NO_ANSWERS, SLOW, always, answer, endless, read_request
 
 SOON = 0.5
@@ -94,6 +95,19 @@ def test_a_redirect_is_not_followed() -> None:
 
     at(circle, test)
     assert len(asked) == 1
+
+
+def test_bytes_and_volleys_believe_whom_requests_believe() -> None:
+    async def work() -> None:
+        async with serving(Toy(tls="current")) as of:
+            head = {"content-length": "2"}
+            assert (await of.get("/v1/models")).status == 200
+            assert (await of.raw("raw", head, pieces(b"{}"))).status == 422
+            assert [each.status for each in await at_once(of, "hello", 2)] == [200, 200]
+            of.parts.trust = None
+            assert "CERTIFICATE_VERIFY_FAILED" in str(await of.raw("raw", head, pieces(b"{}")))
+
+    run(work())
 
 
 @each_way

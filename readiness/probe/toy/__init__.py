@@ -77,7 +77,7 @@ class Toy:
     """continues, none, echoes (to the client alone), same-span, trusts (whatever it is sent)."""
     metrics: str = "counts"
     """counts, none, still (they never move), runtime (of the process alone), paths (any path is a label), garbage,
-    no-errors, no-latency."""
+    no-errors, no-latency; 404s, 400s, 502s count errors of one kind alone, which is enough."""
     secrets: str = "hidden"
     """hidden, health (shows its key), echo (repeats the client's key), logs (writes its key)."""
     logs: str = "json"
@@ -118,7 +118,7 @@ class Toy:
     nats_fault: str = ""
     """silent (no answer to what is malformed), nak (-NAK), any-size, drops, unbounded, one-by-one, arity (a callback of
     the wrong arity), stuck-tool (waits for ever), dies (its loop ends with the first malformed message), close (at the
-    end, without a drain)."""
+    end, without a drain); waking is none: it refuses its first message, as if it had only just started."""
 
     def settings(self) -> TargetSettings:
         """What a team would declare of such a gateway."""

@@ -30,6 +30,7 @@ class Bus:
         self.busy = 0
         self.tasks: set[asyncio.Task[None]] = set()
         self.dead = False
+        self.awake = toy.nats_fault != "waking"
 
     @asynccontextmanager
     async def serving(self, url: str | None) -> AsyncIterator[None]:
@@ -117,6 +118,9 @@ class Bus:
             await message.respond(found if isinstance(found, bytes) else json.dumps(found).encode())
 
     async def _answered(self, message: Any) -> Any:
+        if not self.awake:
+            self.awake = True
+            raise error(503, "not yet")
         if len(message.data) > (self.toy.body_limit or 2**40) and self.toy.nats_fault != "any-size":
             raise error(413, "the message is too large")
         try:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 CHATS = "/v1/chat/completions"
+ONLY = {"404s": "404", "400s": "400", "502s": "502"}
+"""Of errors, which are counted at all."""
 
 
 def page(kind: str, counts: Mapping[tuple[str, str], int], seconds: float, number: int) -> str:
@@ -17,8 +19,11 @@ def page(kind: str, counts: Mapping[tuple[str, str], int], seconds: float, numbe
     if kind == "no-errors":
         lines.append(f"http_requests_total {sum(every.values())}")
     else:
+        counted = {"200", ONLY[kind]} if kind in ONLY else {told for _, told in every}
         lines += [
-            f'http_requests_total{{route="{route}",status="{told}"}} {count}' for (route, told), count in every.items()
+            f'http_requests_total{{route="{route}",status="{told}"}} {count}'
+            for (route, told), count in every.items()
+            if told in counted
         ]
     if kind != "no-latency":
         lines += ["# TYPE http_request_duration_seconds summary"]
