@@ -1,7 +1,8 @@
 """How many defects the rules find in code that they were not written with: labelled by hand before the first scan.
 
-`unseen/labels.toml` has a table a package, and `rule file:line  reason` of each label; its head says what the lists
-mean. Only the first scan measures: a package whose misses were looked at is seen from then on.
+`unseen/*.toml` have a table a package, and `rule file:line  reason` of each label; the head of `labels.toml` says what
+the lists mean. `services.toml` says the same of whole services. Only the first scan measures: a package whose misses
+were looked at is seen from then on.
 """
 
 import re
@@ -9,21 +10,31 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
-LABELS = Path(__file__).parent / "unseen" / "labels.toml"
+UNSEEN = Path(__file__).parent / "unseen"
 LISTS = ("found", "missed", "mended", "sound", "alarms", "arguable", "further")
 LABEL = re.compile(r"([a-z-]+) (\S.*?):(\d+)  (\S.*)")
 """`rule file:line`, and behind two blanks the reason."""
+BY_HAND = {"missing": "missing", "present": "there", "none": "no place for it"}
+"""What a reader says of a service, and how the table says it."""
+SAID = ("fail", "pass", "unknown")
 
 
 def labels() -> list[tuple[str, str, str]]:
     """Package with version, list, label."""
-    packages = tomllib.loads(LABELS.read_text("utf-8"))["package"]
+    read = [tomllib.loads(each.read_text("utf-8")) for each in sorted(UNSEEN.glob("*.toml"))]
+    packages = [each for one in read for each in one.get("package", ())]
     return [
         (f"{each['name']} {each['version']}", kind, label)
         for each in packages
         for kind in each.keys() - {"name", "version"}
         for label in each[kind]
     ]
+
+
+def services() -> list[dict[str, str]]:
+    """What was said of whole services, by hand and by the first scan."""
+    judged: list[dict[str, str]] = tomllib.loads((UNSEEN / "services.toml").read_text("utf-8"))["service"]
+    return judged
 
 
 def counts() -> dict[str, Counter[str]]:
@@ -42,11 +53,23 @@ def row(name: str, count: Counter[str]) -> str:
     return f"| {name} | {count['found']} of {defects} | {recall} | {count['alarms']} | {sound} | {mended} |"
 
 
+def said_of(by_hand: str, judged: list[dict[str, str]]) -> str:
+    """How often the first scan said what of all that a reader says the same of."""
+    count = Counter(each["said"] for each in judged if each["by_hand"] == by_hand)
+    return f"| {BY_HAND[by_hand]} | {count.total()} | {' | '.join(str(count[said]) for said in SAID)} |"
+
+
 def markdown() -> str:
-    """The table for the catalogue."""
+    """The tables for the catalogue."""
     packages = sorted({package for package, _, _ in labels()})
     lines = ["## Recall on code that the rules were not written with", ""]
     lines += [f"Labelled by hand before the first scan (`tests/precision/unseen/`): {', '.join(packages)}.", ""]
     lines += ["| rule | found by the first scan | recall | false alarms | sound places | found since |"]
     lines += ["|---|---|---|---|---|---|", *(row(f"`{rule}`", count) for rule, count in counts().items())]
-    return "\n".join([*lines, row("all", sum(counts().values(), Counter()))]) + "\n"
+    lines += [row("all", sum(counts().values(), Counter())), ""]
+    lines += [
+        "What rules for the service as a whole said by the first scan; a green lie is what is missing and passes.",
+        "",
+    ]
+    lines += ["| by hand it is | services and rules | fails | passes | unknown |", "|---|---|---|---|---|"]
+    return "\n".join([*lines, *(said_of(each, services()) for each in BY_HAND)]) + "\n"
