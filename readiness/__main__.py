@@ -2,6 +2,7 @@
 
 import atexit
 import gc
+import os
 import sys
 
 
@@ -29,6 +30,10 @@ def main() -> None:
         return
     from readiness.cli import app
 
+    if words[:1] in (["--show-completion"], ["--install-completion"]) and len(words) > 1:
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = (
+            "1"  # the one way to tell Typer which shell is meant
+        )
     console.guarded(app)
 
 

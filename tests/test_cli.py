@@ -196,6 +196,13 @@ def test_a_shell_completes_commands_rules_items_and_formats(words: str, known: s
     assert known in done.stdout.split()
 
 
+@pytest.mark.parametrize(("shell", "mark"), [("bash", "complete -o"), ("zsh", "#compdef "), ("fish", "complete ")])
+def test_the_completion_of_a_shell_that_is_named_needs_no_guess(shell: str, mark: str, tmp_path: Path) -> None:
+    done = run("--show-completion", shell, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert mark in done.stdout
+
+
 def test_the_help_lists_every_command(tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert all(f"\n  {command} " in done.stdout for command in COMMANDS)

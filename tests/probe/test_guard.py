@@ -78,12 +78,14 @@ def guards() -> list[psutil.Process]:
 
 def test_a_guard_outlives_the_signals_that_end_a_tool() -> None:
     with sleeping() as child:
+        before = guards()
         guard = Guard()
-        wait_for(guards, "the guard to start")
-        process = max(guards(), key=lambda each: each.create_time())
+        wait_for(lambda: set(guards()) - set(before), "the guard to start")
+        (process,) = set(guards()) - set(before)
         guard.watch(child.pid)
-        wait_for(lambda: signal.SIGHUP in signals(process.pid, "SigIgn"), "the guard")
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        ending = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+        wait_for(lambda: ending <= set(signals(process.pid, "SigIgn")), "the guard")  # nohup hands down one of them
+        for number in ending:
             process.send_signal(number)
         guard.close()
         assert child.wait() == -signal.SIGKILL

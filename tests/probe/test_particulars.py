@@ -29,7 +29,8 @@ def test_a_gateway_is_started_afresh_after_health_had_taken_its_upstream_away() 
     async def work() -> None:
         async with sandboxed(Toy()) as of:
             before = of.parts.process
-            await run_probes(of, [BY_ID["live/health"]], Risk.DISRUPT, "a toy")
+            probes = [BY_ID["live/health"], BY_ID["live/unknown-model"]]  # nothing is started after the last one
+            await run_probes(of, probes, Risk.DISRUPT, "a toy")
             assert of.parts.process is not None
             assert of.parts.process is not before
             assert of.parts.process.exit_code is None
