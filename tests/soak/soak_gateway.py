@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import random
-import subprocess
 import sys
 import time
 import urllib.request
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,7 +152,7 @@ def upstream() -> Iterator[Upstream]:
         yield running
 
 
-def test_load_with_faults_leaves_nothing_behind(server: Monitored, upstream: Upstream) -> None:
+def test_load_with_faults_leaves_nothing_behind(server: Monitored, upstream: Upstream, tmp_path: Path) -> None:
     settings: Any = {
         "upstreams": json.dumps([{"name": "up", "base_url": upstream.url}]),
         "nats_url": server.url,
@@ -168,7 +168,8 @@ def test_load_with_faults_leaves_nothing_behind(server: Monitored, upstream: Ups
         "log_level": "error",
     }
     account = Account()
-    with process(log=subprocess.DEVNULL, **settings) as gateway, Tool(server.url).on("tools.execute.*"):
+    log = (tmp_path / "gateway.log").open("w+b")
+    with log, process(log=log.fileno(), **settings) as gateway, Tool(server.url).on("tools.execute.*"):
         states = []
         for seconds in (SECONDS * WARM_UP, SECONDS * (1 - WARM_UP)):
             clients = Clients(gateway.url, server.url, SUBJECT, account, Bus())
@@ -179,6 +180,9 @@ def test_load_with_faults_leaves_nothing_behind(server: Monitored, upstream: Ups
             f"\n{account.total} requests in {SECONDS:g} s: {dict(account.answers)}, left: {account.left}, "
             f"excused: {account.excused}\nbegan {began}\nended {ended}\n"
         )
+        log.seek(0)
+        unexpected = [line for line in log if b"unexpected" in line]
+    assert unexpected == []
     assert account.unanswered == []
     assert account.answers["500"] == 0
     assert {"200", "502", "stream done", "stream error"} <= account.answers.keys()
