@@ -274,11 +274,28 @@ class Rule(PythonRule):
         known = [self.file.names.scopes.at_module(each) for each in (KEEP, FORGET, HELD)]
         if any(known):
             return [] if all(known) else None
-        imports = [each for each in self.tree.module.body if is_import(each)]
-        if not imports or (self.tree.function_of(node) is None and imports[-1].lineno > node.lineno):
+        place = self.helper_stands_behind()
+        if place is None or (self.tree.function_of(node) is None and place.lineno > node.lineno):
             return None
         line, imported = telling(self.file, "a background task failed", "task.exception()")
-        return [after(self.file, imports[-1], *helper_lines(line)), *importing(self.file, "import asyncio"), *imported]
+        following = "".join(self.file.lines[place.end_lineno or place.lineno :][:1]).strip()
+        lines = [*helper_lines(line), *(["", ""] if following else [])]
+        return [after(self.file, place, *lines), *importing(self.file, "import asyncio"), *imported]
+
+    def helper_stands_behind(self) -> ast.stmt | None:
+        """The last import above all functions, unless asyncio comes later: the helper's first line needs it."""
+        body = self.tree.module.body
+        imports = [each for each in body if is_import(each)]
+        defined = next((each.lineno for each in body if isinstance(each, FunctionDef | ast.ClassDef)), None)
+        above = [each for each in imports if defined is None or each.lineno < defined]
+        needed = [each for each in imports if isinstance(each, ast.Import) and "asyncio" in map(name_of, each.names)]
+        if above and all(each in above for each in needed[:1]):
+            return above[-1]
+        return imports[-1] if imports else None
+
+
+def name_of(alias: ast.alias) -> str:
+    return alias.name
 
 
 def is_import(statement: ast.stmt) -> bool:

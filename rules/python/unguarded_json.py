@@ -20,7 +20,7 @@ from readiness.scan.code.reach import is_one_shot, is_serving, is_shown
 from readiness.scan.code.registration import decorators
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, within
 from readiness.scan.data.outside import UPSTREAM, Outside, Whence
-from readiness.scan.fixing.refusals import refusing
+from readiness.scan.fixing.parses import refusing
 
 JSON = frozenset({"json.JSONDecodeError"})
 TEXT = frozenset({"UnicodeDecodeError"})
@@ -169,6 +169,22 @@ class Rule(PythonRule):
             'import json\nfrom aiohttp import web\n\nasync def chat(request: web.Request):\n    try:\n        body = await request.json()\n    except json.JSONDecodeError:\n        return web.json_response({"error": "no JSON"}, status=400)\n    return web.json_response(body)\n',
             'import json\nfrom aiohttp import web\n\nasync def chat(request: web.Request):\n    try:\n        body = await request.json()\n    except ValueError:\n        return web.json_response({"error": "no JSON"}, status=400)\n    return web.json_response(body)\n',
         ),
+        (
+            "from fastapi import FastAPI, Request\napp = FastAPI()\n\n@app.post('/')\nasync def chat(request: Request):\n    return await answer((await request.json())['text'])\n",
+            "from fastapi import HTTPException\nfrom fastapi import FastAPI, Request\napp = FastAPI()\n\n@app.post('/')\nasync def chat(request: Request):\n    try:\n        body = await request.json()\n    except ValueError:\n        raise HTTPException(status_code=400, detail=\"the body is not valid JSON\") from None\n    return await answer(body['text'])\n",
+        ),
+        (
+            "import aiohttp\nfrom fastapi import FastAPI, HTTPException\napp = FastAPI()\n\n@app.get('/')\nasync def models():\n    async with aiohttp.ClientSession() as session, session.get('http://a') as answer:\n        listed = await answer.json()\n    return listed\n",
+            "import aiohttp\nfrom fastapi import FastAPI, HTTPException\napp = FastAPI()\n\n@app.get('/')\nasync def models():\n    async with aiohttp.ClientSession() as session, session.get('http://a') as answer:\n        try:\n            listed = await answer.json()\n        except (ValueError, aiohttp.ContentTypeError):\n            raise HTTPException(status_code=502, detail=\"the answer of the upstream is not valid JSON\") from None\n    return listed\n",
+        ),
+        (
+            "from aiohttp import web\n\nasync def chat(request):\n    question = ask(**await request.json())\n    return web.json_response(question)\n\napp = web.Application()\napp.router.add_post('/', chat)\n",
+            "from aiohttp import web\n\nasync def chat(request):\n    try:\n        body = await request.json()\n    except ValueError:\n        raise web.HTTPBadRequest(text=\"the body is not valid JSON\") from None\n    question = ask(**body)\n    return web.json_response(question)\n\napp = web.Application()\napp.router.add_post('/', chat)\n",
+        ),
+        (
+            "import json\nfrom flask import Flask, request\napp = Flask(__name__)\n\n@app.post('/')\ndef chat():\n    said = json.loads(request.data)\n    return said['text']\n",
+            "from werkzeug.exceptions import BadRequest\nimport json\nfrom flask import Flask, request\napp = Flask(__name__)\n\n@app.post('/')\ndef chat():\n    try:\n        said = json.loads(request.data)\n    except ValueError:\n        raise BadRequest(\"the body is not valid JSON\") from None\n    return said['text']\n",
+        ),
     ]
     silent = [
         "import json\nimport websocket\n\nclass Line:\n    def __init__(self, url, **callbacks):\n        self.app = websocket.WebSocketApp(url, **callbacks)\n\nclass Talk(Line): ...\n\ndef on_message(socket, text):\n    show(text)\n\ndef show(text):\n    print(json.loads(text))\n\ntalk = Talk('ws://a', on_message=on_message)\n",
@@ -247,7 +263,7 @@ class Rule(PythonRule):
             missed = self.file.guards.escape(node, raises).unseen or raises
             said = f"{message} {' and '.join(sorted(missed))}: catch it where an answer can be given"
             advisory = upstream and (not is_serving(self.file, node, raises) or is_shown(self.file, node))
-            fix = refusing(self.file, node, raises)
+            fix = refusing(self.file, node, raises, upstream=upstream)
             self.guard(node, raises, said, fix, advisory=advisory, through=through)
 
     def is_agreed(self, node: ast.Call) -> bool:

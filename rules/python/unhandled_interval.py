@@ -70,6 +70,10 @@ class Rule(PythonRule):
             "import logging, threading, time, requests\n\nlogger = logging.getLogger(__name__)\n\ndef poll():\n    while running:\n        requests.get(url, timeout=3)\n        time.sleep(5)\n\nthreading.Thread(target=poll).start()\n",
             'import logging, threading, time, requests\n\nlogger = logging.getLogger(__name__)\n\ndef poll():\n    while running:\n        try:\n            requests.get(url, timeout=3)\n        except Exception:\n            logger.exception("a turn of poll failed")\n        time.sleep(5)\n\nthreading.Thread(target=poll).start()\n',
         ),
+        (
+            "import asyncio, logging\n\nlogger = logging.getLogger(__name__)\n\nasync def refresh(known):\n    while True:\n        answer = await load()\n        known.update(answer)\n        await asyncio.sleep(60)\n\nasync def main(known):\n    task = asyncio.create_task(refresh(known))\n    await serve()\n",
+            'import asyncio, logging\n\nlogger = logging.getLogger(__name__)\n\nasync def refresh(known):\n    while True:\n        try:\n            answer = await load()\n            known.update(answer)\n        except Exception:\n            logger.exception("a turn of refresh failed")\n        await asyncio.sleep(60)\n\nasync def main(known):\n    task = asyncio.create_task(refresh(known))\n    await serve()\n',
+        ),
     ]
     silent = [
         "import asyncio\n\nasync def take(queue):\n    while True:\n        job = await queue.get()\n        print(job)\n\nasync def main(queue):\n    task = asyncio.create_task(take(queue))\n    await serve()\n",
@@ -180,7 +184,7 @@ class Rule(PythonRule):
         places = [at for at, each in enumerate(loop.body) if self.holds(each, ending)]
         if any(each.fate is not Fate.LOST for each in ending) or not places:
             return []
-        block = loop.body[places[0] : places[-1] + 1]
+        block = self.with_users(loop, loop.body[places[0] : places[-1] + 1])
         if isinstance(loop, ast.While) and not self.still_waits(loop, block, ending):
             return []
         log, imported = logger_of(self.file)
@@ -191,6 +195,14 @@ class Rule(PythonRule):
         """Whether one of the places stands below a node."""
         return any(each.node is top or top in self.tree.ancestors(each.node) for each in faults)
 
+    def with_users(self, loop: ast.While | ast.AsyncFor, block: list[ast.stmt]) -> list[ast.stmt]:
+        """The block, and what behind it uses what the block made: there is nothing to use after a failure."""
+        start, end = loop.body.index(block[0]), loop.body.index(block[-1])
+        for at in range(end + 1, len(loop.body)):
+            if made(loop.body[start:at]) & used(loop.body[at : at + 1]):
+                end = at
+        return loop.body[start : end + 1]
+
     def still_waits(self, loop: ast.While, block: list[ast.stmt], ending: list[Fault]) -> bool:
         """Whether a turn that failed in the block waits all the same, with nothing missing that the block was to bring."""
         if self.holds(loop.test, ending):
@@ -199,9 +211,17 @@ class Rule(PythonRule):
         pauses = [
             each for each in outside if isinstance(each, ast.Expr) and self.file.loops.waits([each], strictly=True)
         ]
-        made = {each.id for each in inside(block) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
-        used = {each.id for each in inside(outside) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
-        return bool(pauses) and not made & used
+        return bool(pauses) and not made(block) & used(outside)
+
+
+def made(block: list[ast.stmt]) -> set[str]:
+    """Names that a block gives something to."""
+    return {each.id for each in inside(block) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+
+
+def used(block: list[ast.stmt]) -> set[str]:
+    """Names that a block reads."""
+    return {each.id for each in inside(block) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)}
 
 
 def message(fault: Fault) -> str:

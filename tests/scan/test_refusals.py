@@ -90,7 +90,44 @@ CASES = {
             None,
         ),
         "nobody knows what to answer": (f"{NATS}async def handler(msg):\n    data = json.loads(msg.data)\n", None),
-        "an expression": (f"{ROUTE}async def chat(request: Request):\n    return await request.json()\n", None),
+        "an expression": (
+            f"{ROUTE}async def chat(request: Request):\n    return await ask((await request.json())['a'], now())\n",
+            (
+                f"{ROUTE}async def chat(request: Request):\n    try:\n        body = await request.json()\n"
+                "    except ValueError:\n"
+                '        raise HTTPException(status_code=400, detail="the body is not valid JSON") from None\n'
+                "    return await ask(body['a'], now())\n"
+            ),
+        ),
+        "what else may fail stays outside": (
+            f"{ROUTE}async def chat(request: Request):\n    body = Chat(**await request.json())\n    return body\n",
+            (
+                f"{ROUTE}async def chat(request: Request):\n    try:\n        payload = await request.json()\n"
+                "    except ValueError:\n"
+                '        raise HTTPException(status_code=400, detail="the body is not valid JSON") from None\n'
+                "    body = Chat(**payload)\n    return body\n"
+            ),
+        ),
+        "something is called before": (
+            f"{ROUTE}async def chat(request: Request):\n    return await ask(now(), await request.json())\n",
+            None,
+        ),
+        "not always": (
+            f"{ROUTE}async def chat(request: Request, raw=None):\n    return raw or await request.json()\n",
+            None,
+        ),
+        "an answer of the upstream": (
+            (
+                f"import requests\n{ROUTE}def models(request: Request):\n"
+                "    return requests.get('http://a', timeout=3).json()['data']\n"
+            ),
+            (
+                f"import requests\n{ROUTE}def models(request: Request):\n    try:\n"
+                "        body = requests.get('http://a', timeout=3).json()\n    except ValueError:\n"
+                '        raise HTTPException(status_code=502, detail="the answer of the upstream is not valid JSON")'
+                " from None\n    return body['data']\n"
+            ),
+        ),
     },
 }
 
