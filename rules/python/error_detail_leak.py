@@ -16,7 +16,7 @@ again.
 import ast
 
 from readiness.scan import PythonFile, PythonRule
-from readiness.scan.code.caught import classes, handed_over, handler_of, held, looks_at_class, only_parses
+from readiness.scan.code.caught import classes, found_to_be, handed_over, handler_of, held, looks_at_class, only_parses
 from readiness.scan.code.exceptions import family
 from readiness.scan.code.names import Names
 from readiness.scan.code.parts import Part, parts
@@ -73,7 +73,7 @@ class Rule(PythonRule):
     tokens = (
         "HTTPException", "Response", "jsonify", "json_response", "abort", "aiohttp.web", "websocket", "WebSocket",
         "nats", "fastapi", "starlette", "flask", "quart", "litestar", "sanic", "tornado", "grpc", "socketio",
-        "http.server", ".respond(", ".reply", "set_details",
+        "http.server", ".respond(", "reply", "set_details", "mcp", "faststream",
     )  # fmt: skip
     good = [
         "from fastapi import HTTPException\ntry:\n    from metrics import text\nexcept ImportError as e:\n    raise HTTPException(503, f'no metrics here: {e}')\n",
@@ -119,7 +119,7 @@ class Rule(PythonRule):
     def begin(self) -> None:
         handlers = self.tree.all(ast.ExceptHandler)
         self.handed = handed_over(self.file.names, self.file.calls) if b"handler" in self.file.data else {}
-        if not handlers and not self.handed:
+        if not handlers and not self.handed and b"return_exceptions" not in self.file.data:
             return
         answers = Answers(self.file)
         for answer in answers.every:
@@ -216,6 +216,8 @@ class Rule(PythonRule):
         if handler is not None:
             kinds = held(names, name, handler)
             return any(map(speaks_of_insides, kinds)) and not only_parses(names, handler)
+        if any(map(speaks_of_insides, found_to_be(names, name))):
+            return True
         nodes = [each.node for each in names.bindings(name)] if self.handed else []
         given = [self.handed[each] for each in nodes if isinstance(each, ast.arg) and each in self.handed]
         return any(speaks_of_insides(each) for kinds in given for each in kinds)

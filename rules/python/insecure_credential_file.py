@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from readiness.model import Edit
 from readiness.scan import PythonFile, PythonRule
 from readiness.scan.code.parts import HANDED_ON, METHODS, Part, parts
-from readiness.scan.code.tree import FunctionDef, argument, below, children, last_name, text_of
-from readiness.scan.data.secrecy import Secrecy, Secrets, hides, secrecy, words
+from readiness.scan.code.passing import passed_for
+from readiness.scan.code.tree import FunctionDef, argument, below, children, is_none, last_name, text_of
+from readiness.scan.data.fields import dumped
+from readiness.scan.data.secrecy import Secrecy, hides, secrecy, words
+from readiness.scan.data.secret_values import Secrets
 from readiness.scan.fix import INDENT, importing, replace, segment, with_argument
 
 OPENERS = {"open", "io.open", "codecs.open", "aiofiles.open", "anyio.open_file", "os.fdopen"}
@@ -90,7 +93,7 @@ class Writing:
 
 class Rule(PythonRule):
     item = "credential-files-private"
-    tokens = ("open", "write_text", "write_bytes")
+    tokens = ("open", "write_text", "write_bytes", "storage_state")
     good = [
         "import json, os\n\ndef save(token_path, token):\n    with open(token_path, 'w', opener=lambda path, flags: os.open(path, flags, 0o600)) as file:\n        json.dump(token, file)\n",
         "import contextlib, os\nfrom pathlib import Path\n\n@contextlib.contextmanager\ndef only_mine():\n    before = os.umask(0)\n    os.umask(before | 0o077)\n    try:\n        yield\n    finally:\n        os.umask(before)\n\ndef save(path: Path, key):\n    with only_mine():\n        path.write_bytes(key.private_bytes())\n",
@@ -177,6 +180,10 @@ class Rule(PythonRule):
             value = argument(call, "data", 0)
             if isinstance(call.func, ast.Attribute) and value is not None:
                 yield Writing(call, call.func.value, (value,), call.lineno)
+        for call in self.file.calls.named("storage_state") if b"playwright" in self.file.data else ():
+            path = argument(call, "path", 0)
+            if path is not None and not is_none(path):
+                yield Writing(call, path, (call,), call.lineno)
 
     def opened(self, call: ast.Call) -> ast.expr | None:
         """The path of a file that is opened to be written."""
@@ -234,11 +241,23 @@ class Rule(PythonRule):
 
     def holds_credentials(self, writing: Writing, *, late: bool) -> bool:
         values = [part for value in writing.values for part in parts(Part(self.file.names, value), self.goes_on)]
-        if any(self.is_secret(part) for part in values):
+        if any(self.is_secret(part) for part in [*values, *self.passed(values)]):
             return True
         if all(isinstance(value, ast.Constant) for value in writing.values):
             return False
         return self.is_credential_path(writing.path) or (late and self.is_about_credentials(writing.call))
+
+    def passed(self, values: list[Part]) -> Iterator[Part]:
+        """What the calls in this file pass for the parameters that are written."""
+        for part in values:
+            bound = part.names.bindings(part.node) if isinstance(part.node, ast.Name) and part.frame is None else []
+            function = self.tree.function_of(part.node)
+            if not isinstance(function, FunctionDef) or not any(isinstance(each.node, ast.arg) for each in bound):
+                continue
+            for call in self.callers(function):
+                given = passed_for(call, function, last_name(part.node))
+                if given is not None:
+                    yield from parts(Part(self.file.names, given), self.goes_on)
 
     def is_public(self, writing: Writing, scope: ast.AST) -> bool:
         """Whether everybody is let in on purpose."""
@@ -257,6 +276,8 @@ class Rule(PythonRule):
     def is_secret(self, part: Part) -> bool:
         if isinstance(part.node, ast.Call) and last_name(part.node.func) in KEY_TEXTS:
             return not is_public_key(part.node.func)
+        if (isinstance(part.node, ast.Call) and last_name(part.node.func) == "storage_state") or dumped(part):
+            return True
         name = self.secrets.named(part)
         if name:
             return secrecy(name) is Secrecy.SURE
@@ -266,6 +287,8 @@ class Rule(PythonRule):
         """The cookies of a browser or client, which let in whoever has them."""
         pairs = zip(part.node.keys, part.node.values, strict=True) if isinstance(part.node, ast.Dict) else ()
         values = [value for key, value in pairs if text_of(key) == "cookies"]
+        stored = part.names.scopes.stored(part.node) if isinstance(part.node, ast.Name) else ()
+        values += [each.value for each in stored if each.key == "cookies"]
         values += [part.node] if isinstance(part.node, ast.Call | ast.Name | ast.Attribute) else []
         calls = (
             each.value if isinstance(each, ast.Await) else each for value in values for each in part.names.values(value)

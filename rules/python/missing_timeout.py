@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from readiness.model import Edit
 from readiness.scan import PythonFile, PythonRule
+from readiness.scan.code.names import PARAMETER
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import PASSING, handed_over, is_on_a_request_path, is_one_shot
 from readiness.scan.code.tree import argument, below, is_none, last_name, splats
@@ -23,6 +24,7 @@ from readiness.scan.fix import importing, segment, with_argument, with_arguments
 from readiness.scan.waiting import waits
 from readiness.scan.waiting.addresses import opens_data
 from readiness.scan.waiting.deadlines import is_under_deadline
+from readiness.scan.waiting.handed_in import asks, handed_in
 from readiness.scan.waiting.stubs import is_stream, stub_calls
 from readiness.scan.waiting.timeouts import Given, Timeouts
 
@@ -43,8 +45,8 @@ class Rule(PythonRule):
     item = "requests-timed"
     tokens = (
         "requests", "urlopen", "urllib.request", "http.client", "smtplib", "ftplib", "poplib", "imaplib", "telnetlib",
-        "create_connection", "urllib3", "httpx", "aiohttp", "openai", "anthropic", "_pb2_grpc", "redis", "asyncpg",
-        "subprocess", "select", "run_coroutine_threadsafe", "queue",
+        "create_connection", "socket", "urllib3", "httpx", "aiohttp", "openai", "anthropic", "_pb2_grpc", "redis", "asyncpg",
+        "subprocess", "select", "run_coroutine_threadsafe", "queue", "session.",
     )  # fmt: skip
     good = [
         "import asyncio, httpx\n\nasync def ask(url):\n    async with httpx.AsyncClient() as client, asyncio.timeout(5):\n        return await client.get(url, timeout=None)\n",
@@ -152,6 +154,7 @@ class Rule(PythonRule):
             ("lib", waits.MAIL, self.standard),
             ("http.client", waits.CONNECTIONS, self.standard),
             ("socket", waits.SOCKETS, self.standard),
+            ("socket", waits.PLAIN_SOCKETS, self.socket),
             ("requests", waits.REQUESTS, self.judge),
             ("requests", waits.SESSIONS, self.session),
             ("urllib3", waits.POOL_CALLS, self.pool),
@@ -178,6 +181,18 @@ class Rule(PythonRule):
             self.judge(call, name, waits.STANDARD.get(name), at)
         for node in stub_calls(self.file):
             self.stub(node)
+        for node in self.file.calls.named(*waits.VERBS):
+            if asks(node) and isinstance(node.func, ast.Attribute) and PARAMETER in self.names(node.func.value):
+                self.given(node, node.func.value)
+
+    def given(self, node: ast.Call, client: ast.expr) -> None:
+        """A client that is handed in: judged where some caller surely passes a session of requests."""
+        last = last_name(node.func)
+        passed = ((f"{origin}.{last}", file) for file, origin in handed_in(self.file, client))
+        waiting = (name for name, file in passed if name in waits.SESSIONS and not is_timed_session(file))
+        name = next(waiting, None)
+        if name is not None:
+            self.judge(node, name)
 
     def look(self, node: ast.Call) -> None:
         for name in sorted(self.names(node.func)):
@@ -189,6 +204,18 @@ class Rule(PythonRule):
     def standard(self, node: ast.Call, name: str) -> None:
         if (node.args or name not in waits.LATE) and not self.is_local(node, name):
             self.judge(node, name, waits.STANDARD[name])
+
+    def socket(self, node: ast.Call, _: str) -> None:
+        """A socket of TCP that connects, in a file in which no socket is given a timeout."""
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else node
+        made = [each for each in self.file.names.values(owner) if isinstance(each, ast.Call)]
+        kinds = {last_name(kind) for each in made for kind in each.args[:2]}
+        if not made or not kinds <= {"AF_INET", "AF_INET6", "SOCK_STREAM"}:
+            return
+        if self.file.calls.named("settimeout", "setblocking") or self.has_default():
+            self.clear(node)
+        elif not is_under_deadline(self.file, node):
+            self.say(node, "a socket waits for ever unless it is given a timeout: call settimeout() before it connects")
 
     def is_local(self, node: ast.Call, name: str) -> bool:
         """A `data:` address needs no network, and a connection may be given a socket that is open already."""
@@ -230,8 +257,7 @@ class Rule(PythonRule):
 
     def session(self, node: ast.Call, name: str) -> None:
         """A session with an adapter that times, or that sends in its own way, is left to itself."""
-        mounted = (each for call in self.file.calls.named("mount") for each in below(call))
-        if any(isinstance(each, ast.Call) and argument(each, "timeout") is not None for each in mounted):
+        if is_timed_session(self.file):
             self.clear(node)
         elif isinstance(node.func, ast.Attribute) and not self.sends_by_itself(node.func):
             self.judge(node, name)
@@ -314,7 +340,7 @@ class Rule(PythonRule):
                 self.clear(node)  # 300 s by itself
             return
         steps = [argument(node, each, at) for at, each in enumerate(("total", "connect", "sock_read", "sock_connect"))]
-        if any(each is not None and self.timeouts.of(each) is Given.BOUNDED for each in steps):
+        if any(each is not None and not is_zero(each) and self.timeouts.of(each) is Given.BOUNDED for each in steps):
             self.clear(node)
         elif not splats(node) and not self.is_bounded_later(node, waits.AIOHTTP_CALLS):
             message = "an answer that never comes is waited for for ever: set a total, or sock_read and sock_connect"
@@ -394,6 +420,17 @@ class Rule(PythonRule):
         elif given is not Given.UNKNOWN and is_on_a_request_path(self.file, node, threads=selects, far=selects):
             message = f"{plain(name)} waits for ever where a handler leads to it: give it a timeout"
             self.flag(node, message, advisory=not selects)
+
+
+def is_timed_session(file: PythonFile) -> bool:
+    """Whether the sessions of a file are given an adapter that times."""
+    mounted = (each for call in file.calls.named("mount") for each in below(call))
+    return any(isinstance(each, ast.Call) and argument(each, "timeout") is not None for each in mounted)
+
+
+def is_zero(value: ast.expr) -> bool:
+    """`total=0`, which aiohttp takes for no limit."""
+    return isinstance(value, ast.Constant) and value.value == 0
 
 
 def plain(name: str) -> str:

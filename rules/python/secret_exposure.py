@@ -19,10 +19,13 @@ from collections.abc import Iterator
 from readiness.scan import PythonFile, PythonRule
 from readiness.scan.code.names import PARAMETER
 from readiness.scan.code.parts import HANDED_ON, METHODS, Part, parts
+from readiness.scan.code.passing import passed_for
 from readiness.scan.code.scopes import How, decorated
 from readiness.scan.code.tree import FunctionDef, argument, below, last_name, text_of
+from readiness.scan.data import fields
 from readiness.scan.data.answers import Answers
-from readiness.scan.data.secrecy import Secrecy, Secrets, called, denies, hides, secrecy, words
+from readiness.scan.data.secrecy import Secrecy, called, denies, hides, secrecy, words
+from readiness.scan.data.secret_values import Secrets
 
 LEVELS = {
     "debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "trace", "success", "notice", "log",
@@ -39,6 +42,9 @@ STARTERS = (
     "subprocess.", "asyncio.create_subprocess_", "asyncio.subprocess.", "os.system", "os.popen", "anyio.run_process",
     "anyio.open_process",
 )  # fmt: skip
+SESSIONS = ("requests.Session()", "httpx.Client()", "httpx.AsyncClient()", "aiohttp.ClientSession()")
+OPTIONS = {"options": "nats.", "connection_kwargs": "redis."}
+"""What a client keeps of how it was connected, and whose clients do."""
 SAYING = {"detail", "message", "msg", "reason", "text", "error", "description"}
 BUILTIN = {name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Exception)}
 LABELLING = {"labels", "set_attribute", "set_tag", "set_extra"}
@@ -68,6 +74,25 @@ PURPOSE = {"purpose", "endpoint", "action", "salt", "max_age"}
 """Arguments of what checks a token that is good for one thing, as those in links that are sent to people."""
 MASK = re.compile(r"redact|mask|hidden|censor|removed|filtered|\*\*\*|xxx", re.IGNORECASE)
 """Texts that are put in the place of a secret."""
+MAKING = {
+    "generate",
+    "create",
+    "new",
+    "make",
+    "issue",
+    "token",
+    "uuid4",
+    "randbytes",
+    "choice",
+    "input",
+    "getpass",
+    "prompt",
+}
+GIVING = {
+    "create", "generate", "gen", "new", "make", "issue", "rotate", "reset", "show", "get", "print", "export", "reveal", "register",
+    "signup", "token", "tokens", "key", "keys", "secret", "secrets", "password", "init", "bootstrap", "add", "dump",
+}  # fmt: skip
+"""What the name of a command says that is there to give a secret to whoever asks."""
 INTERACTIVE = (
     b"argparse",
     b"click",
@@ -86,7 +111,7 @@ class Rule(PythonRule):
     item = "secrets-managed"
     tokens = (
         "oken", "TOKEN", "assw", "ASSW", "ecret", "SECRET", "api_key", "API_KEY", "apikey", "apiKey", "redential", "uthorization",
-        "headers", "environ", "proxy", "private_key", "key=",
+        "headers", "environ", "proxy", "private_key", "key=", ".options",
     )  # fmt: skip
     good = [
         {
@@ -126,6 +151,7 @@ class Rule(PythonRule):
 
     def begin(self) -> None:
         self.logged()
+        self.printed()
         self.raised()
         self.handed_out()
         self.answered()
@@ -144,6 +170,25 @@ class Rule(PythonRule):
                     "is written to the log: say whether it is set, or show its last four characters",
                     dumps=True,
                 )
+
+    def printed(self) -> None:
+        """What a command shows at the console without being there to show it."""
+        for call in self.file.calls.named("print", "echo", "secho") if self.for_a_terminal else ():
+            function = self.tree.function_of(call)
+            around = function.name if isinstance(function, FunctionDef) else ""
+            if not GIVING & set(words(around)) and not any(self.is_made(each) for each in call.args):
+                self.judge(
+                    call, call.args, "is printed, and stays in the console and in logs of CI: show whether it is set"
+                )
+
+    def is_made(self, value: ast.expr) -> bool:
+        """Whether a value is made here: who asked for it has to see it once."""
+        named = [each for each in below(value) if isinstance(each, ast.Name)]
+        made = [each for name in named for each in self.file.names.values(name)]
+        return any(
+            isinstance(each, ast.Call) and (words(last_name(each.func))[:1] or [""])[0] in MAKING | GIVING
+            for each in made
+        )
 
     def is_logging(self, call: ast.Call) -> bool:
         if isinstance(call.func, ast.Name):
@@ -333,6 +378,8 @@ class Rule(PythonRule):
                 yield part, f"the value of {name}", False
             elif dumps and (what := self.dumped(part)):
                 yield part, what, False
+            elif dumps and (name := fields.dumped(part) or fields.printed(part)):
+                yield part, f"the value of {name}, a field of {last_name(part.node) or 'what is dumped'},", False
             elif dumps and self.is_proxy(part):
                 yield part, "the address of a proxy, which may hold its password,", True
         if dumps:
@@ -355,6 +402,12 @@ class Rule(PythonRule):
             of_request = any("Request()" in each or "WebSocket()" in each for each in names.origins(node.value))
             if of_request or last_name(node.value) in {"request", "websocket", *SETTINGS}:
                 return f"all of {last_name(node.value)}.{node.attr}, credentials included,"
+            if self.secrets.authorizes and any(each.endswith(SESSIONS) for each in names.origins(node.value)):
+                return f"all of {last_name(node.value)}.{node.attr}, credentials included,"
+        if isinstance(node, ast.Attribute) and any(
+            each.startswith(OPTIONS.get(node.attr, "?")) for each in names.origins(node.value)
+        ):
+            return f"all of {last_name(node.value)}.{node.attr}, its password included,"
         return ENVIRONMENT if is_environment(part) else ""
 
     def is_proxy(self, part: Part) -> bool:
@@ -380,14 +433,10 @@ class Rule(PythonRule):
                 continue
             if any(binding.how is How.PARAMETER for binding in self.file.names.bindings(each)):
                 for call in self.callers(function):
-                    given = self.given(call, function, each.id)
+                    given = passed_for(call, function, each.id)
                     for part in parts(Part(self.file.names, given), self.goes_on) if given is not None else ():
                         if name := self.secrets.keyed(part):
                             yield part, f"the value of {name}, passed in line {call.lineno},", False
-
-    def given(self, call: ast.Call, function: FunctionDef, name: str) -> ast.expr | None:
-        names = [each.arg for each in function.args.args if each.arg not in {"self", "cls"}]
-        return argument(call, name, names.index(name) if name in names else None)
 
 
 def is_mask(value: ast.expr) -> bool:

@@ -15,10 +15,13 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from readiness.scan import PythonFile, PythonRule
+from readiness.scan.code.answering import is_answered_by_app
 from readiness.scan.code.guards import Guard
-from readiness.scan.code.reach import is_one_shot, is_serving, is_shown
+from readiness.scan.code.handed import first_param
+from readiness.scan.code.reach import handed_elsewhere, is_on_a_request_path, is_one_shot, is_serving, is_shown
 from readiness.scan.code.registration import decorators
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, within
+from readiness.scan.data.inboxes import is_from_inbox
 from readiness.scan.data.outside import UPSTREAM, Outside, Whence
 from readiness.scan.fixing.parses import refusing
 
@@ -40,6 +43,7 @@ PARSERS = {
     "msgspec.json.decode": frozenset({"msgspec.DecodeError"}),
     "msgspec.json.Decoder().decode": frozenset({"msgspec.DecodeError"}),
     "pydantic_core.from_json": frozenset({"ValueError"}),
+    "tornado.escape.json_decode": JSON,
     "pydantic.BaseModel().model_validate_json": INVALID,
     "pydantic.BaseModel().parse_raw": INVALID,
     "pydantic.TypeAdapter().validate_json": INVALID,
@@ -50,7 +54,7 @@ LENIENT = {"orjson.loads", "msgspec.json.decode", "msgspec.json.Decoder().decode
 }
 """Those that say of bytes which are no text what they say of text which is no JSON."""
 
-VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "send")
+VERBS = ("get", "post", "put", "patch", "delete", "head", "options", "request", "send", "stream")
 REPLIES = {
     "requests": ("requests.", "requests.Session().", "requests.session().", "requests.sessions.Session()."),
     "httpx": (
@@ -62,12 +66,18 @@ REPLIES = {
         "httpx2.AsyncClient().",
     ),
     "aiohttp": ("aiohttp.ClientSession().", "aiohttp.client.ClientSession().", "aiohttp."),
+    "urllib3": ("urllib3.PoolManager().", "urllib3.ProxyManager().", "urllib3."),
+    "curl_cffi": ("curl_cffi.requests.", "curl_cffi.requests.Session().", "curl_cffi.requests.AsyncSession()."),
+    "niquests": ("niquests.", "niquests.Session().", "niquests.AsyncSession()."),
 }
 """Who hands out answers whose `.json()` parses, by the beginning of the call."""
 RAISES = {
     "requests": frozenset({"requests.JSONDecodeError"}),
-    "httpx": JSON,
+    "httpx": JSON | TEXT,
     "aiohttp": frozenset({"aiohttp.ContentTypeError", "json.JSONDecodeError"}),
+    "urllib3": JSON | TEXT,
+    "curl_cffi": JSON,
+    "niquests": frozenset({"niquests.JSONDecodeError"}),
 }
 ANSWERS = {
     "requests.Response()": "requests",
@@ -104,7 +114,7 @@ class Rule(PythonRule):
     item = "json-guarded"
     tokens = ("json", "parse_raw")
     callees = (
-        "loads", "load", "raw_decode", "from_json", "json", "receive_json", "model_validate_json", "validate_json", "parse_raw",
+        "loads", "load", "raw_decode", "from_json", "json_decode", "json", "receive_json", "model_validate_json", "validate_json", "parse_raw",
     )  # fmt: skip
     good = [
         "import json\ntry:\n    json.loads(body)\nexcept ValueError: ...\n",
@@ -239,6 +249,10 @@ class Rule(PythonRule):
             through = self.data.passing(data)
             upstream = self.data.is_answer(data) or are_answers(through, raises)
             self.judge(node, raises, "parsed outside any guard that catches", upstream=upstream, through=through)
+        elif whence is Whence.INSIDE and is_from_inbox(self.file, data):
+            self.judge(
+                node, raises, "a file that somebody may be writing just now is parsed outside any guard that catches"
+            )
         elif whence is Whence.UNKNOWN and self.file.guards.guarded(node, raises):
             self.clear(node)  # callers elsewhere may hand it data of their own
         else:
@@ -257,14 +271,44 @@ class Rule(PythonRule):
         said_here = self.file.guards.judge(node, raises)
         guarded = said_here.guard is Guard.GUARDED
         excused = is_one_shot(self.file, node) or self.is_agreed(node)
-        if (guarded and (excused or not said_here.open)) or self.is_tried_before(node):
+        if (
+            (guarded and (excused or not said_here.open))
+            or self.is_tried_before(node)
+            or self.is_answered(node, raises)
+        ):
             self.clear(node)
         elif not excused and self.is_first(node):
             missed = self.file.guards.escape(node, raises).unseen or raises
             said = f"{message} {' and '.join(sorted(missed))}: catch it where an answer can be given"
-            advisory = upstream and (not is_serving(self.file, node, raises) or is_shown(self.file, node))
+            asked = upstream and not self.is_half_guarded(node) and not is_serving(self.file, node, raises)
+            advisory = asked or (upstream and is_shown(self.file, node))
             fix = refusing(self.file, node, raises, upstream=upstream)
             self.guard(node, raises, said, fix, advisory=advisory, through=through)
+
+    def is_half_guarded(self, node: ast.Call) -> bool:
+        """Whether a handler round it makes another error of the client's errors: it was meant to let out no other."""
+        child: ast.AST = node
+        for parent in self.tree.ancestors(node):
+            if isinstance(parent, FunctionDef):
+                return False
+            if (
+                isinstance(parent, ast.Try)
+                and within(child, parent.body)
+                and any(map(self.translates, parent.handlers))
+            ):
+                return True
+            child = parent
+        return False
+
+    def translates(self, handler: ast.ExceptHandler) -> bool:
+        kinds = self.file.guards.classes(handler.type) if handler.type is not None else set[str]()
+        raised = handler.body[-1]
+        another = isinstance(raised, ast.Raise) and isinstance(raised.exc, ast.Call)
+        return another and any(kind.startswith(tuple(REPLIES)) for kind in kinds)
+
+    def is_answered(self, node: ast.Call, raises: frozenset[str]) -> bool:
+        """Whether the application has an answer to these exceptions, wherever a handler raises them."""
+        return is_on_a_request_path(self.file, node) and is_answered_by_app(self.file, raises)
 
     def is_agreed(self, node: ast.Call) -> bool:
         """In a method that refuses what it is given by a ValueError of its own: its callers know of that class."""
@@ -346,7 +390,7 @@ class Rule(PythonRule):
         """What `x.json()` raises, if x is an answer, a request or a message that this project shows to be one."""
         if not isinstance(node.func, ast.Attribute) or node.func.attr not in {"json", "receive_json"}:
             return frozenset()
-        for origin in self.names(node.func.value):
+        for origin in self.names(node.func.value) | self.handed(node.func.value):
             if origin in REQUESTS:
                 return JSON | TEXT if isinstance(self.tree.parents[node], ast.Await) else frozenset()
             if origin in LITESTAR:
@@ -362,6 +406,15 @@ class Rule(PythonRule):
                         return self.lenient(node, library)
         return frozenset()
 
+    def handed(self, owner: ast.expr) -> frozenset[str]:
+        """What a function that other files register is handed, where its own file does not tell."""
+        bound = self.file.names.bindings(owner) if isinstance(owner, ast.Name) else []
+        params = [each.node for each in bound if isinstance(each.node, ast.arg)]
+        function = self.tree.function_of(owner)
+        if not params or not isinstance(function, FunctionDef) or params[0] is not first_param(self.tree, function):
+            return frozenset()
+        return frozenset(kind for kind, _ in handed_elsewhere(self.file, function) if kind)
+
     def lenient(self, node: ast.Call, library: str) -> frozenset[str]:
         """aiohttp checks the content type only when it is not told `content_type=None`."""
         return JSON if argument(node, "content_type") is not None else RAISES[library]
@@ -372,8 +425,17 @@ class Rule(PythonRule):
         """UnicodeDecodeError where bytes are decoded in the same breath, without an error handler, or by the parser."""
         if any(is_strict_decoding(each) for each in below(data)):
             return TEXT
+        if isinstance(data, ast.Name) and self.may_be_undecoded(data):
+            return TEXT
         origins = {origin.removesuffix("()") for root in self.data.roots(data) for origin in self.names(root)}
         return TEXT if parser not in LENIENT and origins & set(BYTES) else frozenset()
+
+    def may_be_undecoded(self, data: ast.Name) -> bool:
+        """Whether a name holds a text where bytes could be decoded, and the very bytes where they could not."""
+        values = [each.values[0] if isinstance(each, ast.BoolOp) else each for each in self.file.names.values(data)]
+        decoded = [each.func.value for each in values if is_strict_decoding(each)]  # type: ignore[attr-defined]
+        raw = {ast.dump(one) for each in decoded for one in (each, *self.file.names.values(each))}
+        return any(ast.dump(each) in raw for each in values)
 
     def decoded_again(self, node: ast.Call) -> Iterator[ast.Call]:
         """Decoding of the same bytes in a handler that is there for bytes that cannot be decoded."""

@@ -96,7 +96,7 @@ def test_of_other_statuses_no_exception_is_handed_over() -> None:
     ("body", "expected"),
     [
         ("return isinstance(problem, KeyError)", True),
-        ("return type(problem).__name__", True),
+        ("return type(problem).__name__", False),
         ("return problem.__class__", True),
         ("match problem:\n        case _: return 1", True),
         ("return isinstance(other, KeyError)", False),

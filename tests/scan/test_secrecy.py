@@ -6,7 +6,8 @@ import pytest
 
 from readiness.scan import PythonFile
 from readiness.scan.code.parts import Part
-from readiness.scan.data.secrecy import Secrecy, Secrets, called, denies, hides, secrecy
+from readiness.scan.data.secrecy import Secrecy, called, denies, hides, secrecy
+from readiness.scan.data.secret_values import Secrets
 
 SURE = (
     "password", "PASSWORD", "db_password", "passwords", "api_key", "apiKey", "API_KEY", "X-API-Key",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from readiness.scan.code.calls import Calls
 from readiness.scan.code.exceptions import canonical
 from readiness.scan.code.names import Names
-from readiness.scan.code.tree import FunctionDef, below, inside, last_name, within
+from readiness.scan.code.tree import Comprehension, FunctionDef, below, inside, last_name, within
 
 DECORATORS = {"exception_handler", "errorhandler", "error_handler", "app_errorhandler"}
 """Last names of decorators that register a function for a class of exceptions."""
@@ -70,10 +70,34 @@ def _asked(test: ast.expr, name: str) -> Iterator[ast.expr]:
                 yield from kinds if asked == name else ()
 
 
+def found_to_be(names: Names, name: ast.Name) -> set[str]:
+    """The classes of which a name was found to hold an instance, by a test round one of its uses."""
+    child: ast.AST = name
+    for parent in names.tree.ancestors(name):
+        tests: list[ast.expr] = []
+        if isinstance(parent, ast.If | ast.IfExp):
+            tests = [parent.test] if child in (parent.body if isinstance(parent, ast.If) else [parent.body]) else []
+        elif isinstance(parent, Comprehension):
+            tests = [each for one in parent.generators for each in one.ifs]
+        kinds = [kind for test in tests if not _denies(test) for kind in _asked(test, name.id)]
+        if kinds:
+            return {each for kind in kinds for each in classes(names, kind)}
+        child = parent
+    return set()
+
+
+def _denies(test: ast.expr) -> bool:
+    return any(isinstance(each, ast.Not | ast.Or) for each in below(test))
+
+
 def looks_at_class(function: FunctionDef, name: str) -> bool:
     """Whether a function asks for the class of what one of its names holds."""
+    asking, named = set[ast.AST](), set[ast.AST]()
     for node in below(function):
         match node:
+            case ast.Attribute(value=ast.Call() | ast.Attribute() as kind, attr="__name__" | "__qualname__"):
+                named.add(kind)  # what it is called is told, and nothing is decided by it
+                continue
             case ast.Call(func=ast.Name(id="isinstance" | "type"), args=[ast.Name(id=found), *_]):
                 pass
             case ast.Match(subject=ast.Name(id=found)) | ast.Attribute(value=ast.Name(id=found), attr="__class__"):
@@ -81,8 +105,8 @@ def looks_at_class(function: FunctionDef, name: str) -> bool:
             case _:
                 continue
         if found == name:
-            return True
-    return False
+            asking.add(node)
+    return bool(asking - named)
 
 
 def only_parses(names: Names, handler: ast.ExceptHandler) -> bool:
@@ -100,7 +124,7 @@ def _fills(call: ast.Call) -> bool:
 def handed_over(names: Names, calls: Calls) -> dict[ast.arg, set[str]]:
     """The parameters that an application's handlers of exceptions are given them in, and of which classes."""
     found: dict[ast.arg, set[str]] = {}
-    for function, kind in _registered(names, calls):
+    for function, kind in registered(names, calls):
         positional = [*function.args.posonlyargs, *function.args.args]
         if positional:
             found.setdefault(positional[-1], set()).update(_handled(names, kind))
@@ -113,7 +137,7 @@ def _handled(names: Names, kind: ast.expr) -> set[str]:
     return classes(names, kind)
 
 
-def _registered(names: Names, calls: Calls) -> Iterator[tuple[FunctionDef, ast.expr]]:
+def registered(names: Names, calls: Calls) -> Iterator[tuple[FunctionDef, ast.expr]]:
     """Each function that is registered for a class of exceptions, and the class."""
     for function in names.tree.functions:
         for each in function.decorator_list:

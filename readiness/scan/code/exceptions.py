@@ -30,6 +30,7 @@ MODULES = (
     ("redis.asyncio.", "redis."),
     ("websockets.exceptions.", "websockets."),
     ("aiosqlite.", "sqlite3."),
+    ("niquests.exceptions.", "niquests."),
     ("simplejson.errors.", "simplejson."),
     ("simplejson.scanner.", "simplejson."),
 )
@@ -46,6 +47,8 @@ PARENTS = {
     "requests.HTTPError": ("requests.RequestException",),
     "requests.InvalidJSONError": ("requests.RequestException",),
     "requests.JSONDecodeError": ("requests.InvalidJSONError", "json.JSONDecodeError"),
+    "niquests.JSONDecodeError": ("niquests.RequestException", "json.JSONDecodeError"),
+    "niquests.RequestException": ("OSError",),
     "aiohttp.ClientResponseError": ("aiohttp.ClientError",),
     "aiohttp.ContentTypeError": ("aiohttp.ClientResponseError",),
     "requests.ConnectionError": ("requests.RequestException",),

@@ -49,7 +49,7 @@ class Handed:
         """What a parameter without an annotation holds; None where nobody tells."""
         arguments = self._tree.parents[param]
         function = self._tree.parents[arguments]
-        if not isinstance(function, FunctionDef) or param is not _first(self._tree, function):
+        if not isinstance(function, FunctionDef) or param is not first_param(self._tree, function):
             return None
         if self._found is None:
             self._found = {}  # what is asked for while it is filled knows nothing yet
@@ -68,14 +68,14 @@ class Handed:
                 for origin in self._origins(plain) & DECORATORS.keys():
                     yield function.name, DECORATORS[origin]
         for call in self._tree.all(ast.Call):
-            kind = self._kind(call) if last_name(call.func) in REGISTERING else None
+            kind = self.kind(call) if last_name(call.func) in REGISTERING else None
             if kind is None:
                 continue
             for value in [*call.args, *(each.value for each in call.keywords)]:
                 if isinstance(value, ast.Name | ast.Attribute):
                     yield last_name(value), kind
 
-    def _kind(self, call: ast.Call) -> str | None:
+    def kind(self, call: ast.Call) -> str | None:
         """What a call hands to the function that it is given."""
         origins, last = self._origins(call.func), last_name(call.func)
         known = {each for each in origins if each[0] not in "<@"}
@@ -87,7 +87,7 @@ class Handed:
         return AIOHTTP if told is None and router and last in ROUTERS and not known else told
 
 
-def _first(tree: Tree, function: FunctionDef) -> ast.arg | None:
+def first_param(tree: Tree, function: FunctionDef) -> ast.arg | None:
     """The first parameter that a caller gives; of a method the one after `self`."""
     params = [*function.args.posonlyargs, *function.args.args]
     bound = isinstance(tree.parents[function], ast.ClassDef) and not any(

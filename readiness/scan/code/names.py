@@ -22,6 +22,8 @@ from readiness.scan.code.tree import Comprehension, FunctionDef, Tree, below, ch
 ABSTRACT = ("typing.", "typing_extensions.", "collections.abc.")
 """What an annotation may say and yet name no class."""
 PARAMETER = "@parameter"
+UNTOLD = {PARAMETER, "dataclasses.field()", "pydantic.Field()", "attrs.field()", "attr.ib()"}
+"""Values beside which the annotation says more."""
 DEEPEST = 12
 """Steps after which following stops: longer chains are loops."""
 CERTAIN = 8
@@ -191,6 +193,10 @@ class Names:
             self._results[function] = [each for each in given if each is not None]
         return self._results[function]
 
+    def hands(self, call: ast.Call) -> str | None:
+        """What a call hands to the function that it is given; None where nobody tells."""
+        return self._handed.kind(call)
+
     def returned(self, function: FunctionDef, depth: int = 0) -> Origins:
         """What a call of a function of this file gives: its annotation, else what it returns or yields."""
         if function not in self._returned:
@@ -359,7 +365,7 @@ class Names:
         if bound is assign.annotation:
             return self._instances(assign.annotation, depth)
         found = self.origins(bound, depth)
-        shown = found and not isinstance(bound, ast.Subscript | ast.Attribute) and PARAMETER not in found
+        shown = found and not isinstance(bound, ast.Subscript | ast.Attribute) and found.isdisjoint(UNTOLD)
         told = NOTHING if shown else self._instances(assign.annotation, depth)
         return frozenset(each for each in told if "." in each and not each.startswith(ABSTRACT)) or found
 

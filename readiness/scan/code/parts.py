@@ -187,6 +187,8 @@ def _makes(names: Names, call: ast.Call) -> bool:
         return False  # what it says of its arguments is its own business
     if last[:1].isupper() and not last.isupper():
         return True
+    if isinstance(call.func, ast.Attribute) and last.startswith("from_") and last_name(call.func.value)[:1].isupper():
+        return True
     return any(
         isinstance(each.node, ast.ClassDef) for origin in names.origins(call.func) for each in names.defined(origin)
     )
@@ -283,6 +285,6 @@ def _put_in(part: Part, keys: tuple[str, ...]) -> Iterator[tuple[Part, tuple[str
     if not isinstance(part.node, ast.Name):
         return
     for stored in part.names.scopes.stored(part.node):
-        wanted = keys[0] if keys and stored.key is not None else ""
-        if _comes_before(part, stored.value) and wanted in {"", stored.key}:
-            yield part.at(stored.value), keys[1:] if stored.key is not None else keys
+        taken = all(wanted in {"", key} for wanted, key in zip(keys, stored.path, strict=False))
+        if taken and _comes_before(part, stored.value):
+            yield part.at(stored.value), keys[len(stored.path) :]

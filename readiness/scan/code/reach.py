@@ -6,12 +6,13 @@ import ast
 from collections.abc import Collection, Iterator
 from itertools import islice
 
+from readiness.scan.code.callers import Callers
 from readiness.scan.code.calls import RUNNING_HERE
 from readiness.scan.code.endless import Endless
 from readiness.scan.code.file import PythonFile
 from readiness.scan.code.frameworks import ROUTE_OBJECTS
 from readiness.scan.code.guards import is_generator
-from readiness.scan.code.project import Callers, Project
+from readiness.scan.code.project import Project
 from readiness.scan.code.registration import decorators, is_method_of_framework
 from readiness.scan.code.tree import FunctionDef, below, dotted, last_name
 
@@ -39,7 +40,9 @@ COMMAND_LINES = ("click.", "asyncclick.", "typer.", "cyclopts.")
 """Libraries that have them: where coroutines and callbacks are so decorated by others, a chat or a page calls them."""
 LIFE = {"lifespan", "on_startup", "on_shutdown", "on_cleanup", "cleanup_ctx", "startup", "shutdown"}
 """Where an application is told what to do before it serves, and after."""
-RUNNERS = {"to_thread": 1, "run_in_threadpool": 1, "submit": 1, "partial": 1, "run_sync": 1, "run_in_executor": 2}
+RUNNERS = {
+    "to_thread": 1, "run_in_threadpool": 1, "submit": 1, "partial": 1, "run_sync": 1, "run_in_executor": 2, "map": 1,
+}  # fmt: skip
 """Calls that run a function which they are given, and where its own arguments begin."""
 STARTERS = {"run", "run_sync", "run_until_complete"}
 """Calls that run a coroutine, and return when it is over."""
@@ -70,6 +73,15 @@ def possible_calls(file: PythonFile, function: FunctionDef) -> Iterator[tuple[Py
     for other, node in elsewhere.maybe if elsewhere is not None else ():
         if isinstance(node, ast.Call):
             yield other, node
+
+
+def handed_elsewhere(file: PythonFile, function: FunctionDef) -> Iterator[tuple[str | None, ast.Call]]:
+    """Where other files register a function with a framework or broker, and what that hands to it if it is known."""
+    elsewhere = _callers(file, function)
+    for other, use in elsewhere.registered if elsewhere is not None else ():
+        call = next((each for each in other.tree.ancestors(use) if isinstance(each, ast.Call)), None)
+        if call is not None:
+            yield other.names.hands(call), call
 
 
 def _callers(file: PythonFile, function: FunctionDef) -> Callers | None:
@@ -249,7 +261,7 @@ def is_serving(
     outer = file.tree.function_of(function)
     if handles_requests(file, function) or (isinstance(outer, FunctionDef) and handles_requests(file, outer)):
         return True
-    if file.guards.is_entry(function):
+    if file.guards.is_entry(function) or any(handed_elsewhere(file, function)):
         return True
     leading = [*calls(file, function), *(possible_calls(file, function) if _is_rare(file, function) else ())]
     return any(
@@ -344,8 +356,22 @@ def handed_over(file: PythonFile, functions: Collection[str]) -> Iterator[tuple[
         use = call.args[start - 1] if 0 < start <= len(call.args) else None
         if use is None or file.names.origins(use).isdisjoint(functions):
             continue
-        if last_name(call.func) != "partial" or _is_handed_on(file, call):
+        if last_name(call.func) == "partial":
+            yield from _partial_calls(file, call, use)
+        elif not (last_name(call.func) == "map" and isinstance(call.func, ast.Name)):
             yield ast.Call(use, call.args[start:], call.keywords), call
+
+
+def _partial_calls(file: PythonFile, partial: ast.Call, use: ast.expr) -> Iterator[tuple[ast.Call, ast.Call]]:
+    """Where a partial is run as it is, or called by the name that it is bound to."""
+    if _is_handed_on(file, partial):
+        yield ast.Call(use, partial.args[1:], partial.keywords), partial
+    parent = file.tree.parents[partial]
+    target = parent.targets[0] if isinstance(parent, ast.Assign) else None
+    for each in file.calls.uses.get(target.id, ()) if isinstance(target, ast.Name) else ():
+        call = file.tree.parents[each]
+        if isinstance(call, ast.Call) and call.func is each and partial in file.names.values(each):
+            yield ast.Call(use, [*partial.args[1:], *call.args], [*call.keywords, *partial.keywords]), call
 
 
 def _is_handed_on(file: PythonFile, partial: ast.Call) -> bool:

@@ -13,7 +13,9 @@ REGISTERING = {
     "add_done_callback", "add_reader", "add_writer", "call_soon", "call_soon_threadsafe", "call_later", "call_at", "on",
     "Thread", "Timer", "Process", "connect", "route", "listen", "serve", "start_server", "consume", "basic_consume",
     "add_listener", "register", "signal", "add_get", "add_post", "add_put", "add_delete", "create_server",
-    "WebSocketApp", "Route", "WebSocketRoute", "add_websocket_route", "add_api_websocket_route",
+    "WebSocketApp", "Route", "WebSocketRoute", "add_websocket_route", "add_api_websocket_route", "add_callback",
+    "register_callback", "add_event_callback", "add_response_callback", "add_to_device_callback", "register_handler",
+    "add_message_handler",
 }  # fmt: skip
 """Calls that keep a function and call it when something comes from outside."""
 REGISTERING_DECORATORS = {
@@ -21,7 +23,10 @@ REGISTERING_DECORATORS = {
     "subscriber", "on", "on_event", "event", "listen", "listens_for", "listener", "handler", "callback", "middleware",
     "exception_handler", "errorhandler", "before_request", "after_request", "command", "job", "scheduled_job", "task",
 }  # fmt: skip
-CALLBACKS = {"cb", "callback", "handler", "target", "on_message", "on_data", "error_cb", "func", "endpoint", "listener"}
+CALLBACKS = {
+    "cb", "callback", "handler", "target", "on_message", "on_data", "error_cb", "func", "endpoint", "listener",
+    "value_deserializer", "key_deserializer",
+}  # fmt: skip
 
 HANDLERS = {
     "RequestHandler", "WebSocketHandler", "APIHandler", "View", "MethodView", "APIView", "HTTPEndpoint", "Resource",

@@ -49,8 +49,13 @@ class Stored:
     """What is put into an object that a name holds."""
 
     value: ast.expr
-    key: str | None = None
-    """Of `x["key"] = value`; empty where the key is no constant; None where the value is put in otherwise."""
+    path: tuple[str, ...] = ()
+    """Keys of `x["key"]["inner"] = value`, one empty where it is no constant; none where it is put in otherwise."""
+
+    @property
+    def key(self) -> str | None:
+        """The key under which the value itself stands."""
+        return self.path[-1] if self.path else None
 
 
 Scope = ast.AST | None
@@ -99,8 +104,9 @@ class Scopes:
         ]
         for statement in statements:
             match statement:
-                case ast.Assign(targets=[ast.Subscript(value=ast.Name(id=owner), slice=index)], value=value):
-                    stored = Stored(value, text_of(index) or "")
+                case ast.Assign(targets=[ast.Subscript() as target], value=value):
+                    owner, path = _keyed(target)
+                    stored = Stored(value, path)
                 case ast.AugAssign(target=ast.Name(id=owner), value=value):
                     stored = Stored(value)
                 case ast.Expr(value=ast.Call(func=ast.Attribute(ast.Name(id=owner), attr), args=[*_, value])) if (
@@ -109,7 +115,8 @@ class Scopes:
                     stored = Stored(value)
                 case _:
                     continue
-            found[self.tree.function_of(statement), owner].append(stored)
+            if owner:
+                found[self.tree.function_of(statement), owner].append(stored)
         return found
 
     def at_module(self, name: str) -> list[Binding]:
@@ -236,3 +243,13 @@ def decorated(function: FunctionDef, *by: str) -> bool:
     """Whether a decorator's last name is one of `by`, called or not."""
     names = (dotted(each.func if isinstance(each, ast.Call) else each) for each in function.decorator_list)
     return any(name.rpartition(".")[2] in by for name in names)
+
+
+def _keyed(target: ast.Subscript) -> tuple[str, tuple[str, ...]]:
+    """The name and the keys of `name["key"]["inner"]`; an empty name where it hangs on something else."""
+    path: list[str] = []
+    inner: ast.expr = target
+    while isinstance(inner, ast.Subscript):
+        path.insert(0, text_of(inner.slice) or "")
+        inner = inner.value
+    return inner.id if isinstance(inner, ast.Name) else "", tuple(path)

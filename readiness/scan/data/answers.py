@@ -13,9 +13,10 @@ from functools import cached_property
 
 from readiness.scan.code.file import PythonFile
 from readiness.scan.code.names import PARAMETER, Names
-from readiness.scan.code.parts import Frame, Part
+from readiness.scan.code.parts import Frame, Part, parts
 from readiness.scan.code.project import Project
 from readiness.scan.code.tree import FunctionDef, below, dotted, last_name, text_of
+from readiness.scan.data.replying import replies
 
 FRAMEWORKS = (
     "fastapi.", "starlette.", "aiohttp.web", "flask.", "quart.", "sanic.", "litestar.", "django.", "rest_framework.",
@@ -63,8 +64,8 @@ CLIENTS = ("aiohttp.ClientSession", "websockets.connect", "websockets.client", "
 """Beginnings of sockets on which this side is the client."""
 SERVERS = ("tornado.web.", "tornado.websocket.", "http.server.")
 SENDS = {
-    "send_text", "send_json", "send_str", "send_bytes", "send", "emit", "respond", "publish", "write", "finish",
-    "send_error", "set_details", "abort", "close",
+    "send_text", "send_json", "send_str", "send_bytes", "send", "emit", "respond", "publish", "publish_json", "write",
+    "finish", "send_error", "set_details", "abort", "close",
 }  # fmt: skip
 STREAMS = {
     "StreamingResponse", "EventSourceResponse", "Stream", "StreamingHttpResponse", "Response", "stream_with_context",
@@ -90,8 +91,10 @@ class Answer:
 class Answers:
     """Answers for one file, or for one function of it."""
 
-    def __init__(self, file: PythonFile, function: FunctionDef | None = None) -> None:
+    def __init__(self, file: PythonFile, function: FunctionDef | None = None, frame: Frame | None = None) -> None:
+        """`frame` is the call that leads into the function, where there is one."""
         self.file = file
+        self.frame = frame
         self.tree = file.tree
         self.names = file.names
         self.function = function
@@ -110,7 +113,7 @@ class Answers:
             home = self._file(each.path)
             if home is not None and isinstance(each.node, FunctionDef):
                 frame = Frame(self.names, call, each.node, None)
-                inside = (part for answer in Answers(home, each.node).every for part in answer.parts)
+                inside = (part for answer in Answers(home, each.node, frame).every for part in answer.parts)
                 found += [Part(home.names, part.node, frame) for part in inside]
         return Answer(call, tuple(found)) if found else None
 
@@ -169,8 +172,8 @@ class Answers:
         given = [*call.args, *(each.value for each in call.keywords if each.arg not in SILENT)]
         if last == "respond":
             return given if len(given) == 1 and self._is_payload(given[0]) else []
-        if last == "publish":
-            return given[1:] if given and self._is_reply(given[0]) else []
+        if last in {"publish", "publish_json"}:
+            return given if given and self._is_reply(given[0]) else []
         if last == "abort":
             return given[1:] if given and dotted(given[0]).startswith("grpc.StatusCode.") else []
         if last == "set_details":
@@ -202,7 +205,7 @@ class Answers:
 
     def _is_reply(self, subject: ast.expr) -> bool:
         """The subject that a message of NATS asks to be answered on."""
-        return any(isinstance(each, ast.Attribute) and each.attr == "reply" for each in self.names.values(subject))
+        return any(_names_reply(each.node) for each in parts(Part(self.names, subject, self.frame)))
 
     def _is_served(self, receiver: ast.expr) -> bool:
         """The connection that a handler is given by `websockets.serve(handler, ...)`."""
@@ -221,6 +224,8 @@ class Answers:
 
     def _routes(self, decorator: ast.expr) -> bool:
         """`@router.get("/path")`: by its path, since routers come from anywhere."""
+        if replies(self.file, decorator):
+            return True
         if not isinstance(decorator, ast.Call) or last_name(decorator.func) not in VERBS:
             return False
         if isinstance(decorator.func, ast.Name):
@@ -257,6 +262,13 @@ def _is_http_error(names: Names, owner: ast.ClassDef, depth: int = 0) -> bool:
     return any(
         isinstance(each.node, ast.ClassDef) and _is_http_error(each.names, each.node, depth + 1) for each in above
     )
+
+
+def _names_reply(node: ast.expr) -> bool:
+    """`message.reply`, `reply_to`, `body.get("reply_subject")`."""
+    key = text_of(node.args[0]) if isinstance(node, ast.Call) and node.args and last_name(node.func) == "get" else None
+    name = key or (last_name(node) if isinstance(node, ast.Name | ast.Attribute) else "")
+    return name.lower().lstrip("_").startswith("reply")
 
 
 def _is_scheme(name: str) -> bool:

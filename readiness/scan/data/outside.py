@@ -10,7 +10,7 @@ from enum import Enum, auto
 from readiness.scan.code.file import PythonFile
 from readiness.scan.code.names import PARAMETER
 from readiness.scan.code.project import Project
-from readiness.scan.code.reach import calls, handles_requests
+from readiness.scan.code.reach import calls, handed_elsewhere, handles_requests
 from readiness.scan.code.registration import registers
 from readiness.scan.code.scopes import How
 from readiness.scan.code.tree import FunctionDef, argument, below, last_name
@@ -264,8 +264,9 @@ class Outside:
         function = self.tree.function_of(root)
         if function is None or (isinstance(function, ast.Lambda) and not registers(self.file.names, function)):
             return False
-        handles = isinstance(function, FunctionDef) and handles_requests(self.file, function)
-        return handles or self.file.guards.is_entry(function)
+        if self.file.guards.is_entry(function) or not isinstance(function, FunctionDef):
+            return True
+        return handles_requests(self.file, function) or any(handed_elsewhere(self.file, function))
 
     def _passed(self, root: ast.expr) -> Iterator[tuple[PythonFile, ast.Call, Whence]]:
         """What the callers pass for the parameter that `root` begins with."""

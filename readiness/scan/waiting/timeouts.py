@@ -73,7 +73,7 @@ class Timeouts:
             case ast.Name():
                 return self._of_name(value)
             case ast.Attribute():
-                return self._of_shared(value)
+                return self._of_attribute(value)
             case ast.BoolOp(op=ast.Or(), values=[*_, last]):
                 return self.of(last)
             case ast.IfExp(test=test, body=one, orelse=other):
@@ -121,6 +121,24 @@ class Timeouts:
                 return True
             child = parent
         return False
+
+    def _of_attribute(self, attribute: ast.Attribute) -> Given:
+        """A constant of another file, or what every place that fills a field of this file's class puts there."""
+        filled = [
+            member
+            for owner in self.file.names.classes(attribute.value)
+            if owner.path == self.file.name and isinstance(owner.node, ast.ClassDef)
+            for names, member in owner.names.members(owner.node, attribute.attr)
+            if names is self.file.names
+        ]
+        values = [each for each in filled if isinstance(each, ast.expr) and not self._is_annotation(each)]
+        if not values or len(values) < len(filled):
+            return self._of_shared(attribute)
+        return Given.ENDLESS if {self.of(each) for each in values} == {Given.ENDLESS} else Given.BOUNDED
+
+    def _is_annotation(self, node: ast.expr) -> bool:
+        parent = self.file.tree.parents.get(node)
+        return isinstance(parent, ast.AnnAssign) and parent.annotation is node
 
     def _of_shared(self, name: ast.Name | ast.Attribute) -> Given:
         """A constant of another file of the project."""

@@ -36,6 +36,8 @@ STANDARD = {
 URLLIB = {name for name in STANDARD if name.startswith("urllib")}
 CONNECTIONS = {name for name in STANDARD if name.startswith("http")}
 SOCKETS = {"socket.create_connection"}
+PLAIN_SOCKETS = {"socket.socket().connect"}
+"""Sockets that are given their timeout apart, by settimeout."""
 MAIL = STANDARD.keys() - URLLIB - CONNECTIONS - SOCKETS
 LATE = {"ftplib.FTP", "smtplib.SMTP", "smtplib.SMTP_SSL"}
 """Constructors that connect only when they are given a host."""
