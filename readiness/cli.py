@@ -40,7 +40,7 @@ def main() -> None:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"readiness {__version__}")
+        console.print_text(f"readiness {__version__}\n")
         raise typer.Exit
 
 
@@ -276,7 +276,7 @@ def rules(
 
     known = stages.knowledge(settings.load(Path(), config))
     show = catalogue.markdown if markdown else catalogue.listing
-    print(show(known.items, known.rules), end="")
+    console.print_text(show(known.items, known.rules))
 
 
 @app.command(epilog="Example: readiness explain python/unguarded-json")
@@ -289,4 +289,4 @@ def explain(
     from readiness import catalogue, settings
 
     known = stages.knowledge(settings.load(Path(), config))
-    print(catalogue.explain(name, known.items, known.rules), end="")
+    console.print_text(catalogue.explain(name, known.items, known.rules))
