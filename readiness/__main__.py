@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import sys
+from typing import Any
 
 
 def main() -> None:
@@ -11,6 +12,22 @@ def main() -> None:
     gc.set_threshold(2_000_000, 50, 50)  # a command lives for seconds, and its millions of nodes are no garbage
     atexit.register(gc.freeze)  # nor need they be looked through when it ends
     words = sys.argv[1:]
+    from readiness import quick
+
+    given = quick.parse(words)
+    if given is not None:
+        _scan(words, given)
+        return
+    from readiness import cli
+
+    if words[:1] in (["--show-completion"], ["--install-completion"]) and len(words) > 1:
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = (
+            "1"  # the one way to tell Typer which shell is meant
+        )
+    cli.main()
+
+
+def _scan(words: list[str], given: dict[str, Any]) -> None:
     from readiness import answers, console
 
     known = answers.of(words)
@@ -18,23 +35,11 @@ def main() -> None:
     if answer is not None:
         console.guarded(lambda: console.give(answer.text, answer.output, ready=answer.ready))
         sys.exit(answer.code)
-    from readiness import quick
+    from readiness import commands
 
-    given = quick.parse(words)
-    if given is not None:
-        from readiness import commands
-
-        if known is not None:
-            known.begin()
-        console.guarded(lambda: commands.scan(**given, answers=known))
-        return
-    from readiness.cli import app
-
-    if words[:1] in (["--show-completion"], ["--install-completion"]) and len(words) > 1:
-        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = (
-            "1"  # the one way to tell Typer which shell is meant
-        )
-    console.guarded(app)
+    if known is not None:
+        known.begin()
+    console.guarded(lambda: commands.scan(**given, answers=known))
 
 
 if __name__ == "__main__":

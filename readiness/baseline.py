@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from readiness.errors import UsageError
+from readiness.errors import UsageError, in_words
 from readiness.masking import masked
 from readiness.model import Evidence, Finding, Kind, Lapsed, Location, Run
+from readiness.reader import json_object
 
 VERSION = 1
 NAME = "readiness-baseline.json"
@@ -55,14 +56,14 @@ NOTHING = Old("", {})
 def load(path: Path, shown: str) -> Old:
     """Raises UsageError for a file that cannot be read, or is no baseline."""
     try:
-        data = json.loads(path.read_text("utf-8"))
+        data = json_object(path.read_text("utf-8-sig"))
         if data["version"] != VERSION:
             raise UsageError(f"{path}: version {data['version']} is not {VERSION}: run readiness baseline anew")
         entries = tuple(_entry(each) for each in data["entries"])
     except OSError as problem:
         raise UsageError(f"{path}: the baseline cannot be read: {problem.strerror}") from problem
     except (ValueError, KeyError, TypeError, RecursionError) as problem:
-        raise UsageError(f"{path}: not a baseline that readiness baseline wrote ({problem!r})") from problem
+        raise UsageError(f"{path}: not a baseline that readiness baseline wrote ({in_words(problem)})") from problem
     return Old(shown, {number: entry.why for entry in entries for number in entry.ids}, entries)
 
 

@@ -4,12 +4,13 @@ What a command works with is imported once it runs: help and the completion of a
 """
 
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from readiness import __version__, console
+from readiness import __version__, console, options
 from readiness.gate import FailOn
 from readiness.report import RENDERERS
 
@@ -24,77 +25,23 @@ app = typer.Typer(
 )
 
 
-def _formats(incomplete: str) -> list[str]:
-    return [form for form in RENDERERS if form.startswith(incomplete)]
-
-
-Format = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        "-f",
-        metavar="FORMAT",
-        help="terminal, markdown, html, json; readiness -h has all.",
-        show_default=False,
-        autocompletion=_formats,
-    ),
-]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the report to a file.")]
-Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Settings: readiness.toml or pyproject.toml.")
-]
-Fail = Annotated[
-    FailOn,
-    typer.Option(
-        "--fail-on", metavar="TIER", help="must (default), should, nice; none only reports.", show_default=False
-    ),
-]
-Risk = Annotated[
-    str | None,
-    typer.Option("--risk", metavar="RISK", help="Up to read, write, load or disrupt."),
-]
-MaxRequests = Annotated[int, typer.Option("--max-requests", min=1, metavar="N", help="Requests in all.")]
-MaxSeconds = Annotated[float, typer.Option("--max-seconds", min=1, metavar="S", help="Seconds in all.")]
-AtOnce = Annotated[int, typer.Option("--max-concurrency", min=1, metavar="N", help="Requests at the same time.")]
-Plan = Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")]
-Transcript = Annotated[
-    Path | None, typer.Option("--transcript", metavar="FILE", help="Write every exchange, one JSON object a line.")
-]
-NoIgnore = Annotated[bool, typer.Option("--no-ignore", help="Overrule `# readiness: ignore` comments.")]
-
-Also = Annotated[
-    list[str] | None,
-    typer.Option("--also", metavar="FORMAT=FILE", help="Another format too; may be repeated."),
-]
-Since = Annotated[
-    str | None, typer.Option("--since", metavar="REV", help="Judge only code that came after a git revision.")
-]
-NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Judge old findings as if they were new.")]
-
-
 def main() -> None:
-    """Run the command line."""
+    """Run the command line.
+
+    The help of a command is asked of that command alone: for options of the whole Typer imports pydantic, which takes
+    longer than all else.
+    """
+    words = sys.argv[1:]
+    whole = typer.main.get_group(app)
+    if words[1:] in (["--help"], ["-h"]) and words[0] in whole.commands:
+        console.guarded(lambda: whole.commands[words[0]].main(words[1:], f"readiness {words[0]}"))
     console.guarded(app)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"readiness {__version__}")
+        console.print_text(f"readiness {__version__}\n")
         raise typer.Exit
-
-
-def _names(incomplete: str) -> list[str]:
-    """Rules, probes and items for the completion of a shell; nothing where the settings are wrong."""
-    from readiness import audit as stages
-    from readiness import settings
-    from readiness.errors import ReadinessError
-
-    try:
-        known = stages.knowledge(settings.load(Path()))
-    except ReadinessError:
-        return []
-    names = [rule.info.id for rule in known.rules] + [item.id for item in known.items]
-    return [name for name in names if name.startswith(incomplete)]
 
 
 @app.callback()
@@ -109,18 +56,18 @@ def root(
 @app.command(epilog="Example: readiness scan src --format markdown -o report.md")
 def scan(
     paths: Annotated[list[str], typer.Argument(help="Folders or files.", metavar="PATH")],
-    form: Format = "terminal",
-    output: Output = None,
-    also: Also = None,
-    config: Config = None,
-    fail_on: Fail = FailOn.MUST,
+    form: options.Format = "terminal",
+    output: options.Output = None,
+    also: options.Also = None,
+    config: options.Config = None,
+    fail_on: options.Fail = FailOn.MUST,
     fix: Annotated[bool, typer.Option("--fix", help="Mend what has a fix, then look again.")] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show what --fix would change; write nothing.")] = False,
     no_bandit: Annotated[bool, typer.Option("--no-bandit", help="Leave bandit out.")] = False,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember nothing; look at all anew.")] = False,
-    no_ignore: NoIgnore = False,
-    no_baseline: NoBaseline = False,
-    since: Since = None,
+    no_ignore: options.NoIgnore = False,
+    no_baseline: options.NoBaseline = False,
+    since: options.Since = None,
 ) -> None:
     """Look at the code."""
     from readiness import commands
@@ -134,23 +81,19 @@ def scan(
 @app.command(epilog="Example: readiness probe http://127.0.0.1:8080 --risk write")
 def probe(
     url: Annotated[str | None, typer.Argument(help="The address of a running gateway.", metavar="URL")] = None,
-    launch: Annotated[
-        str | None, typer.Option("--launch", metavar="COMMAND", help="Start this in the sandbox.")
-    ] = None,
-    risk: Risk = None,
-    header: Annotated[
-        list[str] | None, typer.Option("--header", metavar="HEADER", help="Sent with each request; keys as {env:NAME}.")
-    ] = None,
-    max_requests: MaxRequests = 20_000,
-    max_seconds: MaxSeconds = 900,
-    max_concurrency: AtOnce = 256,
-    plan: Plan = False,
-    transcript: Transcript = None,
-    form: Format = "terminal",
-    output: Output = None,
-    also: Also = None,
-    config: Config = None,
-    fail_on: Fail = FailOn.MUST,
+    launch: options.Launch = None,
+    risk: options.Risk = None,
+    header: options.Header = None,
+    max_requests: options.MaxRequests = 20_000,
+    max_seconds: options.MaxSeconds = 900,
+    max_concurrency: options.AtOnce = 256,
+    plan: options.Plan = False,
+    transcript: options.Transcript = None,
+    form: options.Format = "terminal",
+    output: options.Output = None,
+    also: options.Also = None,
+    config: options.Config = None,
+    fail_on: options.Fail = FailOn.MUST,
 ) -> None:
     """Look at a running gateway, or start one in the sandbox and break things."""
     from readiness import commands
@@ -166,9 +109,7 @@ def probe(
 @app.command(epilog="Example: readiness load http://127.0.0.1:8080 --rate 100/s")
 def load(
     url: Annotated[str | None, typer.Argument(metavar="URL", hidden=True)] = None,
-    launch: Annotated[
-        str | None, typer.Option("--launch", metavar="COMMAND", help="Start this in the sandbox.")
-    ] = None,
+    launch: options.Launch = None,
     users: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests open at the same time.")] = None,
     rate: Annotated[str | None, typer.Option(metavar="RATE", help="Requests in all, as in 40/s or 600/min.")] = None,
     duration: Annotated[str | None, typer.Option(metavar="TIME", help="As in 30s or 10min.")] = None,
@@ -178,17 +119,15 @@ def load(
         str | None, typer.Option(metavar="HOST[:PORT]", help="Where the master waits; default: this machine alone.")
     ] = None,
     worker: Annotated[str | None, typer.Option(metavar="HOST[:PORT]", help="Be a worker of the master there.")] = None,
-    header: Annotated[
-        list[str] | None, typer.Option("--header", metavar="HEADER", help="Sent with each request; keys as {env:NAME}.")
-    ] = None,
+    header: options.Header = None,
     max_requests: Annotated[int | None, typer.Option(min=1, metavar="N", help="Requests in all.")] = None,
     max_seconds: Annotated[float | None, typer.Option(min=1, metavar="S", help="Seconds in all.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Say what would be asked, and ask nothing.")] = False,
-    form: Format = "terminal",
-    output: Output = None,
+    plan: options.Plan = False,
+    form: options.Format = "terminal",
+    output: options.Output = None,
     also: Annotated[list[str] | None, typer.Option("--also", metavar="FORMAT=FILE", hidden=True)] = None,
-    config: Config = None,
-    fail_on: Fail = FailOn.MUST,
+    config: options.Config = None,
+    fail_on: options.Fail = FailOn.MUST,
 ) -> None:
     """Put a load on a gateway, and judge errors, times and memory. Chats may cost."""
     from readiness import loadtest
@@ -201,20 +140,20 @@ def load(
 @app.command(epilog="Example: readiness audit . --format json -o audit.json")
 def audit(
     path: Annotated[Path, typer.Argument(metavar="PATH", hidden=True)] = Path(),
-    risk: Risk = None,
-    max_requests: MaxRequests = 20_000,
-    max_seconds: MaxSeconds = 900,
-    max_concurrency: AtOnce = 256,
-    plan: Plan = False,
-    transcript: Transcript = None,
-    form: Format = "terminal",
-    output: Output = None,
-    also: Also = None,
-    config: Config = None,
-    fail_on: Fail = FailOn.MUST,
-    no_ignore: NoIgnore = False,
-    no_baseline: NoBaseline = False,
-    since: Since = None,
+    risk: options.Risk = None,
+    max_requests: options.MaxRequests = 20_000,
+    max_seconds: options.MaxSeconds = 900,
+    max_concurrency: options.AtOnce = 256,
+    plan: options.Plan = False,
+    transcript: options.Transcript = None,
+    form: options.Format = "terminal",
+    output: options.Output = None,
+    also: options.Also = None,
+    config: options.Config = None,
+    fail_on: options.Fail = FailOn.MUST,
+    no_ignore: options.NoIgnore = False,
+    no_baseline: options.NoBaseline = False,
+    since: options.Since = None,
 ) -> None:
     """Look at the code of a project, and at the gateway of its settings."""
     from readiness import audit as stages
@@ -228,12 +167,12 @@ def audit(
 @app.command(epilog="Example: readiness report scan.json probe.json --format markdown")
 def report(
     files: Annotated[list[Path], typer.Argument(help="Reports saved with --format json.", metavar="FILE")],
-    form: Format = "terminal",
-    output: Output = None,
-    also: Also = None,
-    config: Config = None,
-    fail_on: Fail = FailOn.MUST,
-    no_baseline: NoBaseline = False,
+    form: options.Format = "terminal",
+    output: options.Output = None,
+    also: options.Also = None,
+    config: options.Config = None,
+    fail_on: options.Fail = FailOn.MUST,
+    no_baseline: options.NoBaseline = False,
 ) -> None:
     """Join saved scans and probes into one report and judge them together."""
     from readiness import commands
@@ -245,9 +184,9 @@ def report(
 def replay(
     file: Annotated[Path, typer.Argument(help="A report saved with --format json.", metavar="REPORT")],
     finding: Annotated[str, typer.Argument(help="The id of a live finding, or how it begins.", metavar="FINDING")],
-    risk: Risk = None,
-    max_seconds: MaxSeconds = 900,
-    config: Config = None,
+    risk: options.Risk = None,
+    max_seconds: options.MaxSeconds = 900,
+    config: options.Config = None,
 ) -> None:
     """Send the exchange of a finding again. Exits 1 where it still shows, 0 where not, 3 where that cannot be told."""
     from readiness import audit as stages
@@ -267,7 +206,7 @@ def baseline(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: readiness-baseline.json.")
     ] = None,
-    config: Config = None,
+    config: options.Config = None,
 ) -> None:
     """Accept what fails today, so that only new findings fail; entries of what was mended since are dropped."""
     from readiness import history
@@ -280,8 +219,8 @@ def diff(
     before: Annotated[Path, typer.Argument(help="A report saved with --format json.", metavar="BEFORE")],
     after: Annotated[Path, typer.Argument(help="A later one.", metavar="AFTER")],
     form: Annotated[str, typer.Option("--format", "-f", metavar="FORMAT", help="terminal or markdown.")] = "terminal",
-    output: Output = None,
-    config: Config = None,
+    output: options.Output = None,
+    config: options.Config = None,
     fail_on_new: Annotated[bool, typer.Option("--fail-on-new", help="Exit 1 where a finding is new.")] = False,
 ) -> None:
     """Say what is fixed, new, moved, accepted or flaky between two reports."""
@@ -304,7 +243,7 @@ def init(
 @app.command("config", epilog="Example: readiness config")
 def config_(
     path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
-    config: Config = None,
+    config: options.Config = None,
 ) -> None:
     """Show the settings in force, and where each value came from."""
     from readiness import inforce
@@ -329,7 +268,7 @@ def gateway(
 @app.command(epilog="Example: readiness rules --markdown")
 def rules(
     markdown: Annotated[bool, typer.Option("--markdown", help="The catalogue as Markdown.")] = False,
-    config: Config = None,
+    config: options.Config = None,
 ) -> None:
     """List every rule and probe with the item it feeds."""
     from readiness import audit as stages
@@ -337,17 +276,17 @@ def rules(
 
     known = stages.knowledge(settings.load(Path(), config))
     show = catalogue.markdown if markdown else catalogue.listing
-    print(show(known.items, known.rules), end="")
+    console.print_text(show(known.items, known.rules))
 
 
 @app.command(epilog="Example: readiness explain python/unguarded-json")
 def explain(
-    name: Annotated[str, typer.Argument(help="A rule, a probe or an item.", metavar="ID", autocompletion=_names)],
-    config: Config = None,
+    name: options.Name,
+    config: options.Config = None,
 ) -> None:
     """Say what a rule or an item means, why it matters and how to mend it."""
     from readiness import audit as stages
     from readiness import catalogue, settings
 
     known = stages.knowledge(settings.load(Path(), config))
-    print(catalogue.explain(name, known.items, known.rules), end="")
+    console.print_text(catalogue.explain(name, known.items, known.rules))

@@ -14,7 +14,7 @@ from readiness import console, settings, signals
 from readiness.answers import Answer, Answers
 from readiness.baseline import NAME, Old, failing, load
 from readiness.cache import usual_folder
-from readiness.errors import NothingExamined, ReadinessError, UsageError
+from readiness.errors import NothingExamined, ReadinessError, UsageError, in_words
 from readiness.gate import FailOn, exit_code
 from readiness.looks import looked_at
 from readiness.model import Run, Skipped
@@ -44,7 +44,7 @@ def scan(
 
     `answers` is told what was said, for the next time.
     """
-    console.check_formats(form, also)
+    console.check_formats(form, also, output)
     if "" in paths:
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]
@@ -80,7 +80,9 @@ def probe(
     plan: bool = False,
 ) -> NoReturn:
     """Look at a running gateway, or at one in the sandbox; with `plan`, say what would be asked and ask nothing."""
-    console.check_formats(form, also)
+    console.check_formats(form, also, output)
+    if transcript is not None:
+        console.check_place(transcript, "transcript")
     chosen = aimed(settings.load(Path(), config), url, launch)
     if headers:
         given = dict(settings.header(text) for text in headers)
@@ -114,7 +116,9 @@ def audit(
     `since` names a revision: what was at fault in its code already fails nothing. What the running gateway does wrong
     counts in full, for that of the revision is not started.
     """
-    console.check_formats(form, also)
+    console.check_formats(form, also, output)
+    if transcript is not None:
+        console.check_place(transcript, "transcript")
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     chosen = replace(settings.load(path, config), comments=comments)
@@ -149,7 +153,7 @@ def report(
     also: Sequence[str] = (),
 ) -> NoReturn:
     """Join saved reports and judge them together."""
-    console.check_formats(form, also)
+    console.check_formats(form, also, output)
     runs, started = saved(files)
     chosen = settings.load(Path(), config)
     known = stages.knowledge(chosen)
@@ -168,9 +172,9 @@ def saved(files: Sequence[Path]) -> tuple[list[Run], str]:
     started = []
     for file in files:
         try:
-            text = file.read_text("utf-8")
+            text = file.read_text("utf-8-sig")
         except (OSError, ValueError) as problem:
-            raise UsageError(f"{file}: cannot be read: {problem}") from problem
+            raise UsageError(f"{file}: cannot be read: {in_words(problem)}") from problem
         some, when = from_json(text, str(file))
         runs += some
         started.append(when)

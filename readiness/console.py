@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +24,17 @@ def guarded(work: Callable[[], object]) -> None:
     """Run a command. Problems go to stderr with what to do, and end in exit code 2 or 3."""
     signals.watch()
     try:
-        work()
+        try:
+            work()
+        finally:
+            _flush()
     except ReadinessError as problem:
         stop(str(problem), problem.exit_code)
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        _leave_stdout()
+        stop(f"what was asked for cannot be written: {problem.strerror}", UsageError.exit_code)
     except signals.Interrupted:
         stop("interrupted; what was started has been stopped", INTERRUPTED)
     except BaseException as problem:
@@ -41,6 +50,8 @@ def plain(text: str) -> str:
 
 def say(message: str) -> None:
     """A line on stderr, with nothing live in it."""
+    if sys.stderr is None:
+        return
     sys.stderr.write(f"readiness: {plain(message)}\n")
 
 
@@ -59,16 +70,30 @@ def print_text(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing may be flushed to nobody at the exit
+        _leave_stdout()
     except OSError as problem:
-        sys.stdout = None  # nothing may try again at the exit
+        _leave_stdout()
         raise UsageError(f"the report cannot be written: {problem.strerror}") from problem
+
+
+def _flush() -> None:
+    """What a library has written must not fail at the exit, where nobody could say so."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_stdout()
+
+
+def _leave_stdout() -> None:
+    """Nothing may be flushed to nobody, or tried again, at the exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Progress]:
     """Progress on stderr where that is a terminal."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda current, done, total: signals.check()
         return
     from readiness.progress import shown
@@ -91,11 +116,25 @@ def give(text: str, output: Path | None, *, ready: bool) -> None:
         say(f"{'READY' if ready else 'NOT READY'}, the report is in {output}")
 
 
-def check_formats(form: str, also: Sequence[str]) -> None:
-    """Raises UsageError before anything is examined."""
+def check_formats(form: str, also: Sequence[str], output: Path | None = None) -> None:
+    """Raises UsageError before anything is examined: a report that took minutes must have a place."""
     if form not in RENDERERS:
         raise UsageError(f"--format {form}: choose one of {', '.join(RENDERERS)}")
-    asked_for(also)
+    for path in [path for _, path in asked_for(also)] + ([output] if output is not None else []):
+        check_place(path)
+
+
+def check_place(path: Path, what: str = "report") -> None:
+    """Raises UsageError where no file can be written."""
+    problem = 0
+    if path.is_dir():
+        problem = errno.EISDIR
+    elif not path.parent.is_dir():
+        problem = errno.ENOTDIR if path.parent.exists() else errno.ENOENT
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        problem = errno.EACCES
+    if problem:
+        raise UsageError(f"{path}: the {what} cannot be written: {os.strerror(problem)}")
 
 
 def asked_for(also: Sequence[str]) -> list[tuple[str, Path]]:

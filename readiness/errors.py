@@ -34,3 +34,19 @@ class NoSuchTarget(UsageError):
 
 class NothingExamined(ReadinessError):
     """An audit of nothing is not green."""
+
+
+def in_words(problem: Exception) -> str:
+    """What is wrong with a file of JSON that could not be read, as its reader would say it."""
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    if isinstance(problem, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    import json  # most runs read none
+
+    if isinstance(problem, json.JSONDecodeError):
+        where = f"line {problem.lineno}, column {problem.colno}"
+        return f"it is no JSON: {problem.msg}, {where}" if problem.doc.strip() else "it is empty"
+    if isinstance(problem, KeyError):
+        return f"it has no {problem.args[0]!r}"
+    return "it is nested too deep" if isinstance(problem, RecursionError) else str(problem)

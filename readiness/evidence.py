@@ -23,7 +23,7 @@ from readiness.contract import (
     SentJson,
     ToolJson,
 )
-from readiness.errors import UsageError
+from readiness.errors import UsageError, in_words
 from readiness.model import (
     Edit,
     Evidence,
@@ -41,6 +41,7 @@ from readiness.model import (
     Sent,
     Skipped,
 )
+from readiness.reader import json_object
 
 
 def to_contract(report: Report) -> ReportJson:
@@ -152,7 +153,7 @@ def _sent(sent: Sent) -> SentJson:
 def from_json(text: str, origin: str) -> tuple[list[Run], str]:
     """The runs of a saved report, one a side, and when it was started. Raises UsageError for anything else."""
     try:
-        data = json.loads(text)
+        data = json_object(text)
         if data["schema"] != SCHEMA:
             raise UsageError(
                 f"{origin}: schema {data['schema']} is not {SCHEMA}: scan or probe again with this version"
@@ -161,7 +162,7 @@ def from_json(text: str, origin: str) -> tuple[list[Run], str]:
         return _runs(data), data["started"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise UsageError(
-            f"{origin}: not a report saved by readiness scan, probe or audit with --format json ({problem!r})"
+            f"{origin}: not a report saved by readiness scan, probe or audit with --format json ({in_words(problem)})"
         ) from problem
 
 

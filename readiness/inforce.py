@@ -12,6 +12,7 @@ from typing import Any
 from readiness import console, settings
 from readiness.baseline import NAME
 from readiness.cache import usual_folder
+from readiness.errors import UsageError
 from readiness.masking import MASK, masked
 from readiness.settings import OF_THE_CALL, Settings
 
@@ -24,6 +25,8 @@ KEY = re.compile(r"\s*([\w\"'.-]+)\s*=")
 
 def shown(where: Path, config: Path | None) -> str:
     """One line a setting: name, value, and the line of the file, or `default`. Values that may be secret are hidden."""
+    if not where.exists():
+        raise UsageError(f"{where}: no such file or folder")
     chosen = settings.load(where, config)
     origin = chosen.declared.path if chosen.declared else ""
     lines = _lines(chosen.root / origin) if origin else {}
@@ -95,7 +98,7 @@ def _lines(path: Path) -> dict[str, int]:
     """Dotted name -> the line on which a file sets it. Tables that are opened by a line of their own are no value."""
     found: dict[str, int] = {}
     section = ""
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), 1):
         if opened := SECTION.match(line):
             section = opened[1].replace('"', "").strip().removeprefix("tool.readiness").strip(".")
             section = section + "." if section else ""

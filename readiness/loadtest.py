@@ -54,7 +54,7 @@ def load(
 
     `bounds` are the most requests and seconds; None: what the load itself takes.
     """
-    console.check_formats(form, also)
+    console.check_formats(form, also, output)
     if not installed():
         raise MissingExtra("load", "a load test")
     chosen = commands.aimed(settings.load(Path(), config), url, launch)

@@ -7,6 +7,20 @@ from typing import Any
 from readiness.errors import UsageError
 
 
+def json_object(text: str) -> dict[str, Any]:
+    """Raises ValueError or RecursionError for text that is no JSON, TypeError for JSON that is no object."""
+    import json
+
+    data = json.loads(text)
+    if not isinstance(data, dict):
+        raise TypeError("it is no object")
+    return data
+
+
+WANTED = {str: "a text in quotes that is not empty", bool: "true or false", int: "a whole number", dict: "a table"}
+"""What is said of the types that settings have; else: a number."""
+
+
 class Reader:
     """Takes typed values out of a table, with errors that say where and what was wanted."""
 
@@ -28,7 +42,9 @@ class Reader:
     def plain(self, table: Mapping[str, Any], key: str, kind: Any, default: Any = None) -> Any:
         value = table.get(key, default)
         if value is not default and (not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)):
-            raise self.wrong(f"{key} has the wrong type: {value!r}")
+            raise self.wrong(f"{key} takes {WANTED.get(kind, 'a number')}, not {value!r}")
+        if isinstance(value, str) and not value.strip():
+            raise self.wrong(f"{key} takes {WANTED[str]}")
         return value
 
     def table(self, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:

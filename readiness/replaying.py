@@ -46,6 +46,8 @@ def find(runs: Sequence[Run], name: str, origin: str) -> Finding:
         return found[0]
     if found:
         raise UsageError(f"{origin}: {len(found)} findings begin with {name}: give more of the id")
+    if not any(isinstance(each.where, Exchange) for each in every.values()):
+        raise UsageError(f"{origin}: no live finding is in it; readiness probe --format json -o FILE saves them")
     live = [each for each in every.values() if isinstance(each.where, Exchange)]
     listed = "".join(f"\n{each.id}  {each.rule}: {each.message}" for each in live)
     raise UsageError(f"{origin}: no finding has the id {name}; with an exchange there are {len(live)}:{listed}")

@@ -69,9 +69,13 @@ def init(where: Path, *, yes: bool) -> None:
 
 
 def _agreed(count: int) -> bool:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    return input(f"Write {count} file{'s'[: count != 1]}? [y/N] ").strip().lower() in {"y", "yes"}
+    try:
+        said = input(f"Write {count} file{'s'[: count != 1]}? [y/N] ")
+    except EOFError:
+        return False
+    return said.strip().lower() in {"y", "yes"}
 
 
 def _write(proposal: Proposal) -> None:

@@ -26,6 +26,9 @@ SECRET_HEADER = re.compile(
 TARGET = re.compile(r"\s*(\[(tool\.readiness\.)?target\]|target\s*=)")
 """The line that names the target."""
 INSTALLED = "package:"
+OURS = "readiness"
+ALIKE = 0.8
+"""Of 1: `readyness` and `readines` are meant for ours, `release` and `ruff` are not."""
 LONGEST_START = 24 * 3600
 """Seconds."""
 
@@ -163,7 +166,7 @@ def load(where: Path, config: Path | None = None) -> Settings:
     if config is not None:
         return _from(config, _toml(config), root, config.resolve().parent, str(config))
     own = root / "readiness.toml"
-    if own.is_file():
+    if os.path.lexists(own):  # a link that leads nowhere is a mistake too
         return _from(own, _toml(own), root, root, str(own))
     shared = root / "pyproject.toml"
     if shared.is_file():
@@ -179,11 +182,24 @@ def written(path: Path) -> Mapping[str, Any]:
     table = tool.get("readiness", {}) if isinstance(tool, dict) else tool
     if not isinstance(table, dict):
         raise UsageError(f"{path}: [tool.readiness] is a table of settings")
+    if "readiness" not in tool and (meant := _misspelt(tool)):
+        raise UsageError(f"{path}: nobody reads [tool.{meant}]; the settings stand in [tool.readiness]")
     return table
 
 
+def _misspelt(tool: Mapping[str, Any]) -> str | None:
+    """A table that is named nearly as ours: settings that are not in force must not look as if they were."""
+    near = (each for each in tool if each[:1].lower() == "r" and abs(len(each) - len(OURS)) <= 1)
+    for name in near:
+        import difflib
+
+        if difflib.SequenceMatcher(a=name.lower(), b=OURS).ratio() >= ALIKE:
+            return name
+    return None
+
+
 def _from(path: Path, table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
-    lines = path.read_text("utf-8").splitlines()
+    lines = path.read_text("utf-8-sig").splitlines()
     named = (number for number, line in enumerate(lines, 1) if TARGET.match(line))
     name = os.path.relpath(os.path.realpath(path), root)
     line = next(named, 1)
@@ -193,6 +209,8 @@ def _from(path: Path, table: Mapping[str, Any], root: Path, base: Path, origin: 
 def parse(table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
     """Settings from a table as it stands in the file; `origin` names it in errors."""
     read = Reader(origin)
+    if "tool" in table:
+        raise read.wrong("in readiness.toml the settings stand at the top, without [tool.readiness]")
     read.keys(table, {each.name for each in fields(Settings)} - OF_THE_CALL, "")
     return Settings(
         root=root,
@@ -254,12 +272,16 @@ def _target(read: Reader, table: Mapping[str, Any], base: Path) -> TargetSetting
 
 
 def _waiver(read: Reader, name: str, value: object) -> Waiver:
-    if not isinstance(value, dict) or set(value) != {"reason", "until"} or not str(value["reason"]).strip():
+    if not isinstance(value, dict) or set(value) != {"reason", "until"} or not _is_text(value["reason"]):
         raise read.wrong(f'waive.{name} needs a reason and a last day: {{ reason = "...", until = 2027-01-31 }}')
     until = value["until"]
     if not isinstance(until, datetime.date) or isinstance(until, datetime.datetime):
         raise read.wrong(f"waive.{name}.until is a date without quotes, as in 2027-01-31")
-    return Waiver(str(value["reason"]), until)
+    return Waiver(value["reason"], until)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def header(text: str) -> tuple[str, str]:
@@ -318,8 +340,12 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         import tomllib  # most projects that a hook runs in have no settings of ours
 
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError as problem:
         raise UsageError(f"{path}: no such configuration file") from problem
-    except (OSError, ValueError) as problem:
-        raise UsageError(f"{path}: {problem}") from problem
+    except UnicodeDecodeError as problem:
+        raise UsageError(f"{path}: it is no text in UTF-8") from problem
+    except OSError as problem:
+        raise UsageError(f"{path}: cannot be read: {problem.strerror}") from problem
+    except ValueError as problem:
+        raise UsageError(f"{path}: it is no TOML: {problem}") from problem

@@ -40,13 +40,21 @@ def find(name: str, folder: Path) -> Revision:
         raise UsageError(f"--since {name}: {folder} is not in a git repository")
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
     if not commit:
-        raise UsageError(f"--since {name}: git knows no such revision")
+        raise UsageError(f"--since {name}: git knows no such revision{_advice(name, folder)}")
     shared = _git(folder, "merge-base", commit.strip(), "HEAD")
     if not shared:
-        raise UsageError(
-            f"--since {name}: it shares no commit with HEAD; a shallow clone needs more history (git fetch)"
-        )
+        raise UsageError(f"--since {name}: it shares no commit with HEAD{_advice(name, folder)}")
     return Revision(name, shared.strip(), Path(top.removesuffix("\n")))
+
+
+def _advice(name: str, folder: Path) -> str:
+    """What may help, told from the state of the repository."""
+    if not _git(folder, "rev-parse", "--verify", "--quiet", "HEAD"):
+        return ": the repository has no commit yet"
+    if (_git(folder, "rev-parse", "--is-shallow-repository") or "").strip() == "true":
+        return ": the clone is shallow. git fetch --unshallow gets the rest (fetch-depth: 0 for actions/checkout)"
+    branch = (_git(folder, "for-each-ref", "--format=%(refname:short)", f"refs/remotes/*/{name}") or "").split()
+    return f"; there is {branch[0]}" if branch else ""
 
 
 def lay_out(revision: Revision, below: Path, folder: Path) -> None:

@@ -64,7 +64,8 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
         if made is None:
             made = blank(found, rules, subject, with_bandit=settings.bandit)
         if made is None:
-            made, examined = _fresh(found, memory.others, rules, settings, packs).run(subject, memory, progress)
+            scan = _fresh(found, memory.others, rules, settings, packs)
+            made, examined = scan.run(subject, ", ".join(map(str, paths)), memory, progress)
             memory.keep_run(subject, made, examined)
     # modes change without the content: what was looked at on disk is never remembered
     looked = disk.look(paths, [rule for rule in rules if rule.language == "files"], settings)

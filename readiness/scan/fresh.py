@@ -38,15 +38,15 @@ class Scan:
         self.packs = packs
         self.bandit = bandit.Bandit() if with_bandit else None
 
-    def run(self, subject: str, memory: Memory, progress: Progress) -> tuple[Run, tuple[Examined, ...]]:
-        """The evidence of all files, and what came out of each. Raises NothingExamined."""
+    def run(self, subject: str, named: str, memory: Memory, progress: Progress) -> tuple[Run, tuple[Examined, ...]]:
+        """The evidence of all files, and what came out of each. Raises NothingExamined of the paths as `named`."""
         project = Project(self.found.sources, self.others)
         examined = self._examine(project, memory, progress)
         broken = [Skipped(each.name, each.problem, blind=True) for each in examined if each.problem]
         skipped = tuple(sorted([*self.found.skipped, *broken], key=lambda each: each.what))
         known = [each for each in examined if each.code and not each.problem]
         if not known and not self.found.all_named:
-            raise NothingExamined(_nothing(subject, skipped, len(examined) - len(broken)))
+            raise NothingExamined(_nothing(named, skipped, len(examined) - len(broken)))
         outcomes: dict[str, list[Outcome]] = defaultdict(list)
         for each in known:
             for outcome in each.outcomes:

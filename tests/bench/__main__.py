@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.bench import cases, table
+from tests.bench import cases, helping, table
 from tests.bench.corpus import size
 from tests.bench.failure import Failure
 from tests.bench.peers import ROOT
@@ -20,6 +20,8 @@ from tests.bench.trials import Arena, Pair
 LOG = logging.getLogger(__name__)
 SERVICES = "services"
 """A section that measures nothing: the services, fetched and listed."""
+HELP = "help"
+"""A section without code: how quickly help comes."""
 
 
 def main() -> int:
@@ -30,6 +32,8 @@ def main() -> int:
     try:
         if SERVICES in asked.only:
             _print(table.sizes((folder.name, size(folder)) for folder in arena.corpora.services()))
+        if HELP in asked.only:
+            _print(helping.measured(arena.environments, arena.top / HELP, asked.repeat))
         return _measure(arena, asked.only, asked.large, asked.repeat)
     except Failure as problem:
         LOG.error("bench: %s", problem)  # noqa: TRY400  # the message says it all
@@ -38,8 +42,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="readiness scan and its peers, side by side")
-    known = (*cases.SECTIONS, SERVICES)
-    parser.add_argument("--only", default=",".join(cases.SECTIONS), help=f"some of {','.join(known)}")
+    known = (*cases.SECTIONS, HELP, SERVICES)
+    parser.add_argument("--only", default=",".join((*cases.SECTIONS, HELP)), help=f"some of {','.join(known)}")
     parser.add_argument("--repeat", type=int, default=3, help="turns; one-file cases take five times as many")
     parser.add_argument("--large", choices=("L", "M", "S"), default="L", help="the corpus that stands for L")
     asked = parser.parse_args()
