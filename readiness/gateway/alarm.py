@@ -20,8 +20,9 @@ class Alarm:
             self._wake_at(self._due)
 
     def stop(self) -> None:
-        """Ring no more."""
+        """Ring no more, never again."""
         self._due = None
+        self._ring = _never
         if self._timer:
             self._timer.cancel()
 
@@ -39,3 +40,7 @@ class Alarm:
         else:
             self._due = None
             self._ring()
+
+
+def _never() -> None:
+    """In place of a method of the owner: the two would keep each other alive."""

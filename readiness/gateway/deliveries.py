@@ -22,7 +22,7 @@ from nats.errors import Error
 from nats.js.errors import NotFoundError
 
 from readiness.gateway.call import Handler, Reply, Route
-from readiness.gateway.errors import GivenUp, Unavailable
+from readiness.gateway.errors import GivenUp, ShuttingDown
 from readiness.gateway.nats_wire import OK, call_of, fitted, headers_of, introduce, told
 from readiness.gateway.served import Served, Watch
 from readiness.gateway.tables import WorkQueue
@@ -109,7 +109,7 @@ class Deliveries:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause + random.random()):  # noqa: S311  jitter, no secret
                     await self.leaving.wait()
-        return Unavailable("The gateway is shutting down.").reply()
+        return ShuttingDown().reply()
 
     async def _settle(self, client: Client, message: Msg, to: str, reply: Reply) -> Outcome:
         delivered, leaving = message.metadata.num_delivered, self.leaving.is_set()

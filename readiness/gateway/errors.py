@@ -19,7 +19,8 @@ GatewayError
 │   ├── LostUpstream          it cannot be reached, broke off or failed inside: the next try may do
 │   └── ToolFailed            a tool that was called over NATS failed
 ├── UpstreamRefusal      502  the upstream answers, but refuses our key or this request
-├── Unavailable          503  busy, shutting down, or not loaded yet
+├── Unavailable          503  busy, or not loaded yet
+│   ├── ShuttingDown          another replica may serve it
 │   ├── UpstreamDown          the upstream kept failing and is left alone for a while
 │   └── NoTool                nothing runs the tool, or NATS is down
 └── SlowUpstream         504  the upstream did not answer in time
@@ -28,6 +29,7 @@ GatewayError
 On the wire it is OpenAI's `{"error": {"message", "type", "param", "code"}}`.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -168,6 +170,11 @@ class Unavailable(GatewayError):
     code = "unavailable"
 
 
+class ShuttingDown(Unavailable):
+    def __init__(self) -> None:
+        super().__init__("The gateway is shutting down.", headers={"retry-after": "1", "connection": "close"})
+
+
 class UpstreamDown(Unavailable):
     code = "upstream_down"
 
@@ -185,8 +192,10 @@ class SlowTool(SlowUpstream):
     code = "tool_timeout"
 
 
-def shaped(error: Exception) -> GatewayError:
+def shaped(error: Exception | asyncio.CancelledError) -> GatewayError:
     """Any exception as one that may be shown; what is not the client's doing is logged."""
+    if isinstance(error, asyncio.CancelledError):
+        return shaped(ShuttingDown())  # nothing else cancels a call whose client is still there
     if not isinstance(error, GatewayError):
         log.error("unexpected failure", exc_info=error)
         return InternalError()

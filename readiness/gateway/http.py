@@ -23,7 +23,6 @@ from readiness.gateway.errors import (
     InternalError,
     MethodNotAllowed,
     NotFound,
-    Unavailable,
     shaped,
 )
 from readiness.gateway.headers import SECURITY
@@ -165,10 +164,7 @@ class Front:
             tracing.current.set(tracing.begun(headers))
         try:
             await self.app(scope, receive, seen.send)
-        except asyncio.CancelledError:
-            await seen.end_with(Unavailable("The gateway is shutting down.", headers={"connection": "close"}))
-            raise
-        except Exception as error:  # noqa: BLE001  no client is left with another shape of error, or with none
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  no client is left with another shape, or none
             await seen.end_with(shaped(error))
         finally:
             path = scope["path"]

@@ -15,7 +15,7 @@ from nats.aio.subscription import Subscription
 from nats.errors import Error
 
 from readiness.gateway.call import Handler, Reply, Route
-from readiness.gateway.errors import Unavailable
+from readiness.gateway.errors import Unavailable, shaped
 from readiness.gateway.health import Check
 from readiness.gateway.nats_client import SturdyClient
 from readiness.gateway.nats_wire import call_of, headers_of, introduce, publish
@@ -170,8 +170,8 @@ class NatsPort:
         introduce(headers, traced=self._wiring.traced)
         try:
             reply = await self._answer(call_of(message.data, headers))
-        except asyncio.CancelledError:  # it ends here all the same
-            reply = Unavailable("The gateway is shutting down.").reply()
+        except asyncio.CancelledError as cut:  # it ends here all the same
+            reply = shaped(cut).reply()
         await _respond(client, message, reply)
         self._watch(Served("nats", Route.CHAT.value, message.subject, reply.status, time.monotonic() - begun))
 

@@ -29,6 +29,11 @@ class Incoming:
         self._end: float | None = None  # on the clock of the event loop
         self._whole = False
 
+    @property
+    def client_left(self) -> bool:
+        """Whether nobody is there any more."""
+        return self._client.left.made
+
     async def read(self) -> bytes | None:
         """The next part, None after the last; raises SlowRequest when they do not come in time."""
         if self._whole:
@@ -61,7 +66,7 @@ async def send_reply(reply: Reply, incoming: Incoming, send: Send) -> None:
     """Send a whole reply, or a stream chunk by chunk."""
     if reply.stream is not None:
         async with aclosing(reply.stream):
-            await _send_stream(reply, reply.stream, send)
+            await _send_stream(reply, reply.stream, incoming, send)
         return
     await _send_start(reply, send, {"content-length": str(len(reply.body))})
     lingers = reply.headers.get("connection") == "close"
@@ -71,12 +76,15 @@ async def send_reply(reply: Reply, incoming: Incoming, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_stream(reply: Reply, stream: AsyncGenerator[bytes, None], send: Send) -> None:
+async def _send_stream(reply: Reply, stream: AsyncGenerator[bytes, None], incoming: Incoming, send: Send) -> None:
     await _send_start(reply, send, {"content-type": EVENT_STREAM})
     try:
         async for chunk in stream:
             await _send_event(chunk, send)
-    except Exception as error:  # noqa: BLE001  the status is out: what failed is told as the last event
+    except (Exception, asyncio.CancelledError) as error:
+        if incoming.client_left:
+            raise
+        # The status is out: what failed is told as the last event.
         await _send_event(shaped(error).body(), send)
     else:
         await _send_event(DONE, send)

@@ -114,5 +114,5 @@ def test_a_message_that_is_cut_is_told_of(
     with gateway(**settings, **upstream.settings()):
         asyncio.run(publish())
         assert upstream.asked.wait(PATIENCE)
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if '"cut-1"' in line]
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if '"cut-1"' in line and '"request"' in line]
     assert '"status": 503' in line

@@ -1,8 +1,10 @@
 """What each request passes through beside the guards."""
 
 import asyncio
+import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from aiohttp import web
@@ -12,7 +14,8 @@ from readiness.gateway.alarm import Alarm
 from readiness.gateway.cut import Cut
 from readiness.gateway.http import Front
 from readiness.gateway.joined import MAX_HELD, Joined
-from tests.gateway.harness import PATIENCE, Running, body, gateway
+from readiness.gateway.protocol import Protocol
+from tests.gateway.harness import PATIENCE, Running, body, gateway, wait_for
 from tests.gateway.raw import exchange, post
 from tests.gateway.upstream import Upstream, answer
 
@@ -225,3 +228,20 @@ def test_what_fails_outside_of_all_guards_has_the_one_shape() -> None:
     assert start["status"] == 500
     assert json.loads(answer["body"])["error"]["code"] == "internal_error"
     assert b"secret" not in answer["body"]
+
+
+def test_a_connection_that_is_closed_is_let_go_without_the_collector(upstream: Upstream) -> None:
+    with gateway(**upstream.settings()) as running, collector_off():
+        for data in (body("m1"), body("m1", stream=True), body("unknown"), b"{", b"x" * 3_000_000):
+            running.chat(data)
+        wait_for(lambda: not any(isinstance(each, Protocol) for each in gc.get_objects()), "the connections to go")
+
+
+@contextmanager
+def collector_off() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -20,7 +20,7 @@ from readiness.errors import UsageError
 from readiness.gateway import build, load_settings
 from readiness.gateway.server import Server
 from readiness.probe.sockets import free_port
-from tests.gateway.harness import KEY, PATIENCE, NatsServer, Requests, body, nats_client, wait_for
+from tests.gateway.harness import KEY, PATIENCE, Answer, NatsServer, Requests, body, nats_client, wait_for
 from tests.gateway.test_auth import ALICE, BOB, key_file
 from tests.gateway.upstream import Upstream, answer, chunk, hang, stream
 
@@ -110,18 +110,33 @@ def test_sigterm_lets_what_is_in_flight_finish(upstream: Upstream, streams: bool
     assert not streams or found[0].events[-1] == "[DONE]"
 
 
-def test_the_grace_ends(upstream: Upstream) -> None:
-    upstream.script = hang
+@pytest.mark.parametrize("streams", [False, True])
+def test_the_grace_ends(upstream: Upstream, streams: bool) -> None:
+    async def endless(request: web.Request) -> web.StreamResponse:
+        if streams:
+            await stream(request, chunk("one"))
+        return await hang(request)
+
+    upstream.script = endless
     settings: Any = {"shutdown_notice_seconds": "0", "shutdown_grace_seconds": "0.5"}
     with process(upstreams=upstreams(upstream), **settings) as running:
         found = []
-        thread = threading.Thread(target=lambda: found.append(running.chat(body("m1"))))
+        thread = threading.Thread(
+            target=lambda: found.append(running.chat(body("m1", stream=streams), X_Request_ID="cut-1"))
+        )
         thread.start()
         assert upstream.asked.wait(PATIENCE)
-        running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(PATIENCE) == 0
+        lines = running.logs()
+        assert running.process.returncode == 0
         thread.join(PATIENCE)
-    assert (found[0].status, found[0].error["code"]) == (503, "unavailable")
+    (cut,) = found
+    assert (cut.status, cut.events[:-1]) == ((200, [chunk("one")]) if streams else (503, []))
+    # In a stream the refusal is its last event, as with all that fails once the status is out.
+    told = Answer(503, {}, cut.events[-1].encode())
+    assert (told.error["code"], told.error["message"]) == ("unavailable", "The gateway is shutting down.")
+    of_call = [(line["level"], line["message"]) for line in lines if line.get("request_id") == "cut-1"]
+    assert of_call == [("warning", "call failed"), ("info", "request")]
+    assert not any("exception" in line for line in lines)
 
 
 @pytest.mark.parametrize("streams", [False, True])

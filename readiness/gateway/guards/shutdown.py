@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from readiness.gateway.call import Call, Guard, Handler, Reply
-from readiness.gateway.errors import Unavailable
+from readiness.gateway.errors import ShuttingDown
 
 ITEM = "graceful-shutdown"
 
@@ -13,7 +13,7 @@ def guard(leaving: Callable[[], bool]) -> Guard:
 
     async def shutdown(call: Call, proceed: Handler) -> Reply:
         if leaving():
-            raise Unavailable("The gateway is shutting down.", headers={"retry-after": "1", "connection": "close"})
+            raise ShuttingDown
         return await proceed(call)
 
     return shutdown
