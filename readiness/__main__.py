@@ -11,16 +11,14 @@ def main() -> None:
     gc.set_threshold(2_000_000, 50, 50)  # a command lives for seconds, and its millions of nodes are no garbage
     atexit.register(gc.freeze)  # nor need they be looked through when it ends
     words = sys.argv[1:]
-    from readiness import answers, console
-
-    known = answers.of(words)
-    answer = known.find() if known is not None else None
-    if answer is not None:
-        console.guarded(lambda: console.give(answer.text, answer.output, ready=answer.ready))
-        sys.exit(answer.code)
-    from readiness import quick
+    from readiness import answers, console, quick
 
     given = quick.parse(words)
+    known = answers.of(given)
+    answer = known.find() if known is not None else None
+    if given is not None and answer is not None:
+        console.guarded(lambda: console.give(answer.text, given.get("output"), ready=answer.ready))
+        sys.exit(answer.code)
     if given is not None:
         from readiness import commands
 

@@ -21,6 +21,8 @@ TESTS = frozenset({"test", "tests"})
 UNLISTABLE = "cannot be listed"
 LARGEST = 2_000_000
 """Bytes. Longer files are generated data; parsing one would take minutes."""
+SPARE = 4096
+"""Bytes that a file may have grown by."""
 CONFTEST = "conftest"
 AT_ONCE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """A file may have become a pipe since it was looked at: to open that must not wait for a writer."""
@@ -225,10 +227,12 @@ def _content(path: str) -> bytes | None:
     """What is in a file, up to a little more than is read of any. None: it has become something else."""
     handle = os.open(path, AT_ONCE)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        told = os.fstat(handle)
+        if not stat.S_ISREG(told.st_mode):
             return None
         data = b""
-        while len(data) <= LARGEST and (more := os.read(handle, LARGEST + 1 - len(data))):
+        room = min(told.st_size + SPARE, LARGEST + 1)  # to ask for LARGEST takes that much memory for each file
+        while len(data) <= LARGEST and (more := os.read(handle, room)):
             data += more
         return data
     finally:

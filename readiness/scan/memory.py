@@ -100,8 +100,7 @@ class Memory:
         """Of what says which versions of libraries are installed."""
         from readiness.scan.requirements import metadata
 
-        paths = {path for source in self._found.sources for path in metadata(source)}
-        return stamp(paths).hex()
+        return stamp(metadata(self._found.sources)).hex()
 
     def _run_key(self, subject: str) -> bytes:
         left = "\0".join(f"{each.what}\0{each.why}" for each in self._found.skipped)
