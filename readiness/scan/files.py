@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from readiness.cache import digest
 from readiness.errors import UsageError
 from readiness.looks import asked_for, looked_at
 from readiness.model import Skipped
@@ -49,6 +50,11 @@ class Found:
     skipped: tuple[Skipped, ...]
     all_named: bool
     """Every path was a file, named itself, as a hook does."""
+
+
+def of_sources(sources: Sequence[Source]) -> str:
+    """A digest of names and contents."""
+    return digest(*(part for each in sources for part in (each.name, each.data))).hex()
 
 
 def collect(paths: Sequence[Path], settings: Settings) -> Found:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from readiness.cache import Cache, digest, stamp
 from readiness.model import Edit, Evidence, Finding, Handler, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
-from readiness.scan.files import Found, Source
+from readiness.scan.files import Found, Source, of_sources
 from readiness.scan.outcomes import Deferred, Examined, Hangs, Leaving, Outcome
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ def own_files() -> Iterator[Path]:
     here = Path(__file__).parent
     yield from here.rglob("*.py")
     yield from here.parent.glob("*.py")
-
-
-def of_sources(sources: Sequence[Source]) -> str:
-    """A digest of names and contents."""
-    return digest(*(part for each in sources for part in (each.name, each.data))).hex()
 
 
 class Memory:
