@@ -16,7 +16,7 @@ def main() -> None:
 
     given = quick.parse(words)
     if given is not None:
-        _scan(words, given)
+        _scan(given)
         return
     from readiness import cli
 
@@ -27,13 +27,13 @@ def main() -> None:
     cli.main()
 
 
-def _scan(words: list[str], given: dict[str, Any]) -> None:
+def _scan(given: dict[str, Any]) -> None:
     from readiness import answers, console
 
-    known = answers.of(words)
+    known = answers.of(given)
     answer = known.find() if known is not None else None
     if answer is not None:
-        console.guarded(lambda: console.give(answer.text, answer.output, ready=answer.ready))
+        console.guarded(lambda: console.give(answer.text, given.get("output"), ready=answer.ready))
         sys.exit(answer.code)
     from readiness import commands
 

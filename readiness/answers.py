@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from readiness import looks
 from readiness.cache import Cache, digest, usual_folder
@@ -20,8 +19,8 @@ from readiness.cache import Cache, digest, usual_folder
 GRAIN = 2.0
 """Seconds. What changed this short before a scan may change again without another time: file systems count in steps,
 some of them of two seconds."""
-CHANGING = ("--fix", "--diff", "--since", "--no-cache")
-"""Options of commands that write code, ask git, or want everything anew."""
+CHANGING = frozenset({"fix", "diff", "since", "cache"})
+"""What a command is given that writes code, asks git, or wants everything anew."""
 
 
 class Answer(NamedTuple):
@@ -32,18 +31,17 @@ class Answer(NamedTuple):
     """The time that stands in the text; another in each answer."""
     ready: bool
     code: int
-    output: Path | None
-    """The file that it goes to; None: standard output."""
 
 
 class Answers:
     """Of one command: asked before the scan, and told after it."""
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, given: Mapping[str, Any]) -> None:
         self._folder = usual_folder()
         today = date.today().isoformat()  # noqa: DTZ011  as waivers end
         here = os.getcwd()  # noqa: PTH109
-        self._key = digest("answer", here, str(os.geteuid()), today, sys.version, sys.prefix, *words)
+        asked = repr(sorted(each for each in given.items() if each[0] != "output"))  # where it goes bears on nothing
+        self._key = digest("answer", here, str(os.geteuid()), today, sys.version, sys.prefix, asked)
         self._begun = time.time()
         self._notes = looks.Notes()
 
@@ -52,13 +50,13 @@ class Answers:
         with Cache(self._folder) as cache:
             kept = cache.get(self._key)
         try:
-            files, kinds, signs, text, started, ready, code, output = kept
+            files, kinds, signs, text, started, ready, code = kept
             if signs != _signs(map(looks.sign, files), map(looks.kind, kinds)):
                 return None
         except (TypeError, ValueError):  # nothing was kept, or another version kept it
             return None
         now = moment()
-        return Answer(text.replace(started, now), now, ready, code, Path(output) if output is not None else None)
+        return Answer(text.replace(started, now), now, ready, code)
 
     def begin(self) -> None:
         """The scan begins."""
@@ -74,18 +72,15 @@ class Answers:
         if not notes.sure or changed / 1e9 > self._begun - GRAIN:
             return
         signs = _signs(notes.files.values(), notes.kinds.values())
-        output = str(answer.output) if answer.output is not None else None
         with Cache(self._folder) as cache:
-            told = [answer.text, answer.started, answer.ready, answer.code, output]
-            cache.put(self._key, [[*notes.files], [*notes.kinds], signs, *told])
+            cache.put(self._key, [[*notes.files], [*notes.kinds], signs, *answer])
 
 
-def of(words: Sequence[str]) -> Answers | None:
-    """What is known of a command line; None where its answer hangs on more than files."""
-    if not words or words[0] != "scan" or not hasattr(os, "geteuid"):
+def of(given: Mapping[str, Any] | None) -> Answers | None:
+    """What is known of a scan that was given this; None where its answer hangs on more than files."""
+    if given is None or not CHANGING.isdisjoint(given) or not hasattr(os, "geteuid"):
         return None
-    changing = any(word.partition("=")[0] in CHANGING for word in words)
-    return None if changing else Answers(words)
+    return Answers(given)
 
 
 def moment() -> str:

@@ -308,7 +308,7 @@ def finish(
         console.write(path, render(other, made))
     code = exit_code(made, fail_on, one_sided=one_sided) or (ReadinessError.exit_code if unread else 0)
     if told is not None:
-        told.keep(Answer(text, made.started, made.ready, code, output))
+        told.keep(Answer(text, made.started, made.ready, code))
     console.give(text, output, ready=made.ready)
     _complain(unread)
     sys.exit(code)

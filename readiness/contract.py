@@ -1,6 +1,7 @@
 """The JSON contract: a saved report as plain data. `reports/schema.json` is generated from it (`make reports`).
 
 A field that came later has a default, and reports that were saved without it are read all the same.
+Written and read at once, the values need neither be frozen nor compared: each method takes time at every start.
 """
 
 from dataclasses import dataclass, field
@@ -9,14 +10,18 @@ SCHEMA = 1
 """Raised when a reader of the former version would misread the new one."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ToolJson:
+    """What made the report."""
+
     name: str
     version: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ItemJson:
+    """The verdict of an item."""
+
     id: str
     tier: str
     outcome: str
@@ -25,7 +30,7 @@ class ItemJson:
     title: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class EditJson:
     """Text for the place of what stands from one position up to another; lines and columns from 1."""
 
@@ -36,7 +41,7 @@ class EditJson:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class PieceJson:
     """What was written at once, `times` times, each `after` so many seconds; `packed`: base64 of zlib."""
 
@@ -46,7 +51,7 @@ class PieceJson:
     packed: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class SentJson:
     """A request as it was, so that `readiness replay` can send it again; `<name>` stands where a secret was."""
 
@@ -60,7 +65,7 @@ class SentJson:
     lost: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class FindingJson:
     """Static findings have path to end_column, live ones request to took.
 
@@ -91,7 +96,7 @@ class FindingJson:
     sent: SentJson | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class SampleJson:
     """A fault, or a request and its answer; times in seconds since the timeline began."""
 
@@ -102,8 +107,10 @@ class SampleJson:
     well: bool
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class EvidenceJson:
+    """What a rule or a probe looked at."""
+
     rule: str
     item: str
     kind: str
@@ -115,14 +122,16 @@ class EvidenceJson:
     timeline: list[SampleJson] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class MeasurementJson:
+    """A table of figures."""
+
     name: str
     unit: str
     rows: list[dict[str, str | float | int]]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class NotExaminedJson:
     """`of` says what was not examined: a file, a rule or an item. `blind`: it should have been and could not be."""
 
@@ -132,7 +141,7 @@ class NotExaminedJson:
     blind: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class LapsedJson:
     """Something accepted that no longer holds, and what to do about it."""
 
@@ -140,7 +149,7 @@ class LapsedJson:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class HandlerJson:
     """Where the code answers a path."""
 
@@ -151,8 +160,10 @@ class HandlerJson:
     code: str
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)
 class ReportJson:
+    """The whole."""
+
     schema: int
     tool: ToolJson
     subject: dict[str, str]

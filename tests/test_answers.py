@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from readiness import __main__, answers, commands
+from readiness import __main__, answers, commands, quick
 from tests.scan.harness import CLEAR, FLAGGED, RULES, write
 
 PARSE = "import json\n\ndef parse(msg):\n    return json.loads(msg.data)\n"
@@ -139,7 +139,7 @@ def test_a_change_is_seen(
     change: str, words: tuple[str, ...], project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     say(capsys, monkeypatch, *words)
-    assert answers.of(words).find() is not None  # type: ignore[union-attr]
+    assert answers.of(quick.parse(words)).find() is not None  # type: ignore[union-attr]
     CHANGES[change](project)
     assert say(capsys, monkeypatch, *words) == say(capsys, monkeypatch, *words, "--no-cache")
 
@@ -157,10 +157,10 @@ def test_a_link_that_leads_elsewhere_is_seen(project: Path, monkeypatch: pytest.
     (project / "now").symlink_to("app")
     words = ("scan", "now", "--no-bandit", "--format", "json")
     say(capsys, monkeypatch, *words)
-    assert answers.of(words).find() is not None  # type: ignore[union-attr]
+    assert answers.of(quick.parse(words)).find() is not None  # type: ignore[union-attr]
     (project / "now").unlink()
     (project / "now").symlink_to("keys/..")
-    assert answers.of(words).find() is None  # type: ignore[union-attr]
+    assert answers.of(quick.parse(words)).find() is None  # type: ignore[union-attr]
 
 
 def test_a_caller_elsewhere_decides_of_a_named_file(
@@ -177,7 +177,7 @@ def test_a_caller_elsewhere_decides_of_a_named_file(
 def test_what_changed_just_now_is_not_kept(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     monkeypatch.setattr(answers, "GRAIN", 60)
     say(capsys, monkeypatch, *WHOLE)
-    assert answers.of(WHOLE).find() is None  # type: ignore[union-attr]
+    assert answers.of(quick.parse(WHOLE)).find() is None  # type: ignore[union-attr]
 
 
 def test_another_day_another_answer(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
@@ -187,14 +187,14 @@ def test_another_day_another_answer(project: Path, monkeypatch: pytest.MonkeyPat
             return super().today() + timedelta(days=1)
 
     say(capsys, monkeypatch, *WHOLE)
-    assert answers.of(WHOLE).find() is not None  # type: ignore[union-attr]
+    assert answers.of(quick.parse(WHOLE)).find() is not None  # type: ignore[union-attr]
     monkeypatch.setattr(answers, "date", Tomorrow)
-    assert answers.of(WHOLE).find() is None  # type: ignore[union-attr]
+    assert answers.of(quick.parse(WHOLE)).find() is None  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("option", ["--no-cache", "--fix", "--diff", "--since=main"])
 def test_what_hangs_on_more_than_files_is_not_remembered(option: str) -> None:
-    assert answers.of(["scan", ".", option]) is None
+    assert answers.of(quick.parse(["scan", ".", *option.split()])) is None
 
 
 def test_the_answer_goes_where_it_was_asked_for(
@@ -208,6 +208,17 @@ def test_the_answer_goes_where_it_was_asked_for(
     forbid(monkeypatch)
     assert say(capsys, monkeypatch, *words) == first
     assert len((project / "report.json").read_text()) == len(before)
+
+
+def test_the_same_answer_goes_somewhere_else(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured, tmp_path: Path
+) -> None:
+    first = say(capsys, monkeypatch, *WHOLE)
+    forbid(monkeypatch)
+    report = tmp_path / "report.json"
+    assert say(capsys, monkeypatch, *WHOLE, "-o", str(report))[0] == first[0]
+    told = [line for line in report.read_text().splitlines() if '"started"' not in line]
+    assert first[1].splitlines() == told
 
 
 def test_a_repository_that_begins_above_the_project_is_noticed(

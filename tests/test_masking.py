@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from readiness.evidence import to_json
 from readiness.masking import MASK, masked, masked_run
+from readiness.masking.text import OPENLY
 from readiness.model import Edit, Exchange
 from readiness.report import RENDERERS, render
 from tests.masked_forms import PLAIN, SECRET, SHOWN
@@ -118,3 +120,9 @@ def test_what_was_saved_with_a_secret_in_it_is_masked_when_it_is_read(tmp_path: 
     shown = run("report", "a.json", cwd=tmp_path).stdout
     assert "hunter2" not in shown
     assert "login(password='***')" in shown
+
+
+@given(st.text(alphabet=sorted(OPENLY), max_size=80))
+def test_what_is_passed_over_has_no_secret(text: str) -> None:
+    quoted = f"{text}?"  # one more character, and the patterns are asked
+    assert masked(quoted) == quoted

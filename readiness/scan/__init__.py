@@ -15,7 +15,6 @@ from readiness.scan import disk, files
 from readiness.scan.blank import blank
 from readiness.scan.disk import FileRule
 from readiness.scan.files import Source
-from readiness.scan.memory import Memory, tool
 from readiness.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,20 +56,30 @@ def run(paths: Sequence[Path], rules: Sequence[RuleFile], settings: Settings, pa
     """
     found = files.collect(paths, settings)
     subject = ", ".join(found_name(path, settings) for path in paths)
-    with Cache(settings.cache) as cache:
-        made_by = tool(rules, packs, str(settings.bandit))
-        memory = Memory(cache, made_by, found, lambda: _others(paths, settings))
-        made = memory.run(subject)
-        if made is None:
-            made = blank(found, rules, subject, with_bandit=settings.bandit)
-        if made is None:
-            scan = _fresh(found, memory.others, rules, settings, packs)
-            made, examined = scan.run(subject, ", ".join(map(str, paths)), memory, progress)
-            memory.keep_run(subject, made, examined)
+    made = blank(found, rules, subject, with_bandit=settings.bandit)
+    if made is None:
+        where = ", ".join(map(str, paths))
+        made = _examined(found, subject, where, lambda: _others(paths, settings), rules, settings, packs, progress)
     # modes change without the content: what was looked at on disk is never remembered
     looked = disk.look(paths, [rule for rule in rules if rule.language == "files"], settings)
-    made = replace(made, content=memory.contents)
     return looked.beside(made if settings.comments else made.overruled)
+
+
+def _examined(
+    found: files.Found, subject: str, where: str, others: Callable[[], Sequence[Source]], rules: Sequence[RuleFile],
+    settings: Settings, packs: Sequence[Path], progress: Progress,
+) -> Run:  # fmt: skip
+    """What is remembered of the files, or what they are found to be now."""
+    from readiness.scan.memory import Memory, tool
+
+    with Cache(settings.cache) as cache:
+        memory = Memory(cache, tool(rules, packs, str(settings.bandit)), found, others)
+        made = memory.run(subject)
+        if made is None:
+            scan = _fresh(found, memory.others, rules, settings, packs)
+            made, examined = scan.run(subject, where, memory, progress)
+            memory.keep_run(subject, made, examined)
+        return replace(made, content=memory.contents)
 
 
 def fixes(

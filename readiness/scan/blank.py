@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from readiness.model import Evidence, Kind, Run
 from readiness.pack import RuleFile
-from readiness.scan.files import Found, Source
+from readiness.scan.files import Found, Source, of_sources
 from readiness.scan.parsing import holds_code, parse
 
 COMMENT = b"readiness:"
@@ -21,9 +21,11 @@ def blank(found: Found, rules: Sequence[RuleFile], subject: str, *, with_bandit:
     evidence = [Evidence(rule.info.id, rule.info.item, Kind.STATIC) for rule in looked]
     if with_bandit:
         evidence.append(Evidence("bandit", "", Kind.STATIC, note="bandit, files examined"))
-    return Run(Kind.STATIC, subject, tuple(evidence), found.skipped)
+    return Run(Kind.STATIC, subject, tuple(evidence), found.skipped, content=of_sources(found.sources))
 
 
 def _is_blank(source: Source) -> bool:
+    if COMMENT in source.data:
+        return False
     module = parse(source)
-    return COMMENT not in source.data and isinstance(module, ast.Module) and not holds_code(module)
+    return isinstance(module, ast.Module) and not holds_code(module)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from readiness.cache import digest
 from readiness.errors import UsageError
 from readiness.looks import asked_for, looked_at
 from readiness.model import Skipped
@@ -21,6 +22,8 @@ TESTS = frozenset({"test", "tests"})
 UNLISTABLE = "cannot be listed"
 LARGEST = 2_000_000
 """Bytes. Longer files are generated data; parsing one would take minutes."""
+SPARE = 4096
+"""Bytes that a file may have grown by."""
 CONFTEST = "conftest"
 AT_ONCE = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """A file may have become a pipe since it was looked at: to open that must not wait for a writer."""
@@ -47,6 +50,11 @@ class Found:
     skipped: tuple[Skipped, ...]
     all_named: bool
     """Every path was a file, named itself, as a hook does."""
+
+
+def of_sources(sources: Sequence[Source]) -> str:
+    """A digest of names and contents."""
+    return digest(*(part for each in sources for part in (each.name, each.data))).hex()
 
 
 def collect(paths: Sequence[Path], settings: Settings) -> Found:
@@ -225,10 +233,12 @@ def _content(path: str) -> bytes | None:
     """What is in a file, up to a little more than is read of any. None: it has become something else."""
     handle = os.open(path, AT_ONCE)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        told = os.fstat(handle)
+        if not stat.S_ISREG(told.st_mode):
             return None
         data = b""
-        while len(data) <= LARGEST and (more := os.read(handle, LARGEST + 1 - len(data))):
+        room = min(told.st_size + SPARE, LARGEST + 1)  # to ask for LARGEST takes that much memory for each file
+        while len(data) <= LARGEST and (more := os.read(handle, room)):
             data += more
         return data
     finally:

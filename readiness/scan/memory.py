@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from readiness.cache import Cache, digest, stamp
 from readiness.model import Edit, Evidence, Finding, Handler, Kind, Location, Run, Skipped
 from readiness.pack import RuleFile
-from readiness.scan.files import Found, Source
+from readiness.scan.files import Found, Source, of_sources
 from readiness.scan.outcomes import Deferred, Examined, Hangs, Leaving, Outcome
 
 if TYPE_CHECKING:
@@ -38,11 +38,6 @@ def own_files() -> Iterator[Path]:
     here = Path(__file__).parent
     yield from here.rglob("*.py")
     yield from here.parent.glob("*.py")
-
-
-def of_sources(sources: Sequence[Source]) -> str:
-    """A digest of names and contents."""
-    return digest(*(part for each in sources for part in (each.name, each.data))).hex()
 
 
 class Memory:
@@ -100,8 +95,7 @@ class Memory:
         """Of what says which versions of libraries are installed."""
         from readiness.scan.requirements import metadata
 
-        paths = {path for source in self._found.sources for path in metadata(source)}
-        return stamp(paths).hex()
+        return stamp(metadata(self._found.sources)).hex()
 
     def _run_key(self, subject: str) -> bytes:
         left = "\0".join(f"{each.what}\0{each.why}" for each in self._found.skipped)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +126,11 @@ def _majors(operator: str, major: int, rest: str) -> tuple[int, int]:
             return major, major + 1
 
 
-def metadata(source: Source) -> Iterator[Path]:
-    """The files that may say which versions are installed for a file."""
-    for folder in _folders(source):
+def metadata(sources: Iterable[Source]) -> Iterator[Path]:
+    """The files that may say which versions are installed for some files."""
+    beside = {os.path.dirname(source.path): source for source in sources}
+    folders = {folder for source in beside.values() for folder in _folders(source)}
+    for folder in sorted(folders):
         looked_at(folder)
         looked_at(folder / "requirements")
         for name in (*LOCKS, *ASKED, *LISTS):

@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ LOG = logging.getLogger(__name__)
 SHORT = frozenset({"nothing", "busy"})
 """Corpora of one file: run more often, as start-up varies much."""
 OFTEN = 5
+SETTLED = 3
+"""Seconds. What was installed or written in the last two is looked at again; users' tools and code are older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Arena:
             self.environments.program(tool)
         if any(trial.tool == OURS for trial in wanted):
             self.environments.install_checkout()
+            time.sleep(SETTLED)
         return folders
 
     def run(self, pairs: Sequence[Pair], times: int) -> None:
