@@ -113,6 +113,7 @@ class EvidenceJson:
     note: str | None
     error: str | None
     timeline: list[SampleJson] = field(default_factory=list)
+    advisory: bool = False
 
 
 @dataclass(frozen=True)
@@ -168,3 +169,5 @@ class ReportJson:
     handlers: list[HandlerJson] = field(default_factory=list)
     within: str = ""
     content: str = ""
+    stopped: str = ""
+    """What ended a run of probes before all was looked at; such a report is never ready."""
