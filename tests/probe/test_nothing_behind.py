@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
 ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
 BRIEF = Limits(body=100_000, timeout=1.0, recovery=1.0, client=1.0, shutdown=1.0)
-BEHIND = [BY_ID[f"live/{name}"] for name in ("error-format", "injection", "load", "slow-upstream", "subscription-leak")]
+BEHIND = [BY_ID[f"live/{name}"] for name in ("injection", "load", "slow-upstream", "subscription-leak")]
 """All that tell of what is behind a gateway and are soon done."""
 
 
