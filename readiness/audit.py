@@ -16,7 +16,7 @@ from readiness.masking import masked_run
 from readiness.model import Exchange, Finding, Item, Kind, Report, RuleInfo, Run, Tier
 from readiness.pack import RuleFile
 from readiness.settings import Settings
-from readiness.signals import INTERRUPTING
+from readiness.signals import INTERRUPTING, heed, note, watch
 
 if TYPE_CHECKING:
     from readiness.probe import Target
@@ -135,28 +135,37 @@ def probe(
 ) -> Run:
     """Look at the target that the settings name, up to a risk: by default `read` for a URL, all for the sandbox's own.
 
-    `transcript` names a file for every exchange that was made, one JSON object a line, with no secret in it.
+    `transcript` names a file for every exchange that was made, one JSON object a line, with no secret in it. A run that
+    a signal ends brings what it had found by then.
 
     Raises UsageError for a target or a risk that is not allowed, NoSuchTarget, and ReadinessError when a launched
     gateway does not come up.
     """
+    import asyncio
+
     from readiness import probe as live  # httpx and nats take 0.5 s to import
 
     target, allowed = settings.target, allowed or Allowed()
     chosen = live.Risk[_risk(settings, allowed).upper()]
     subject = target.launch or target.url or ""
 
-    async def work(found: Target) -> Run:
+    course = live.Course(known.rules, subject, progress)
+
+    async def work(found: Target) -> None:
         watch = live.Watch()
         if found.parts.process is None:
             await watch.begin(found)
         try:
-            return await live.run(found, known.rules, chosen, subject, progress, watch)
+            await course.follow(found, chosen, watch)
         finally:
             if transcript is not None:
                 _write_lines(transcript, found.transcript)
 
-    return _at_target(settings, allowed, work)
+    try:
+        _at_target(settings, allowed, work)
+    except asyncio.CancelledError:
+        course.stop(heed())
+    return course.run()
 
 
 def replay(settings: Settings, known: Knowledge, allowed: Allowed, finding: Finding) -> Compared:
@@ -214,11 +223,19 @@ def until_done(work: Coroutine[Any, Any, Result]) -> Result:
     async def watched() -> Result:
         task = asyncio.ensure_future(work)
         loop = asyncio.get_running_loop()
+
+        def cancel(number: int) -> None:
+            note(number)
+            task.cancel()
+
         for number in INTERRUPTING:
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, cancel, number)
         return await task
 
-    return asyncio.run(watched())
+    try:
+        return asyncio.run(watched())
+    finally:
+        watch()  # asyncio leaves the usual handlers behind
 
 
 def assemble(
@@ -260,6 +277,7 @@ def assemble(
         declared=settings.declared,
         within=_within(runs, settings),
         content=" ".join(run.content for run in runs if run.content),
+        stopped="; ".join(dict.fromkeys(run.stopped for run in runs if run.stopped)),
     )
 
 

@@ -163,7 +163,7 @@ def _decided(item: Item, evidence: tuple[Evidence, ...], settings: Settings) -> 
         return Outcome.ERROR, "; ".join(broken)
     if reason := settings.not_applicable.get(item.id):
         return Outcome.NOT_APPLICABLE, f"declared not applicable: {reason}"
-    open_ends = [each for each in evidence if each.outcome is Outcome.UNKNOWN and each.left_out]
+    open_ends = [each for each in evidence if each.outcome is Outcome.UNKNOWN and each.left_out and not each.advisory]
     if not open_ends and any(each.known for each in evidence):
         return Outcome.WAIVED, f"only old findings: {', '.join(each.rule for each in evidence if each.known)}"
     if Outcome.PASS in outcomes and not open_ends:
@@ -193,7 +193,7 @@ def _unknown(evidence: tuple[Evidence, ...], open_ends: list[Evidence]) -> str:
     passed = [f"{each.rule} passed" for each in evidence if each.outcome is Outcome.PASS]
     if open_ends:
         return "; ".join(passed + [f"{each.rule}: {each.left_out}" for each in open_ends])
-    advised = [each.rule for each in evidence if each.findings]
+    advised = [each.rule for each in evidence if each.findings or (each.advisory and each.examined)]
     if advised:
         return f"only advice, which decides nothing: {', '.join(advised)}"
     unread = [f"{each.rule}: {each.unseen}" for each in evidence if each.unseen != NO_PLACE]

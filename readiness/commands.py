@@ -93,7 +93,7 @@ def probe(
         sys.exit(0)
     old = old_findings(chosen)
     run = _probe(chosen, known, allowed, transcript)
-    finish([run], chosen, known, form, output, fail_on, one_sided=True, unread=run.skipped, old=old, also=also)
+    finish([run], chosen, known, form, output, fail_on, one_sided=True, old=old, also=also)
 
 
 def audit(
@@ -306,9 +306,13 @@ def finish(
     text = render(form, made)
     for other, path in console.asked_for(also):
         console.write(path, render(other, made))
-    code = exit_code(made, fail_on, one_sided=one_sided) or (ReadinessError.exit_code if unread else 0)
+    code = exit_code(made, fail_on, one_sided=one_sided) or (ReadinessError.exit_code if unread or made.stopped else 0)
     if told is not None:
         told.keep(Answer(text, made.started, made.ready, code))
     console.give(text, output, ready=made.ready)
     _complain(unread)
+    if signals.heeded():
+        console.stop(
+            "interrupted; what was started has been stopped, and the report has what was found", console.INTERRUPTED
+        )
     sys.exit(code)

@@ -120,6 +120,7 @@ class EvidenceJson:
     note: str | None
     error: str | None
     timeline: list[SampleJson] = field(default_factory=list)
+    advisory: bool = False
 
 
 @dataclass(eq=False, repr=False)
@@ -179,3 +180,5 @@ class ReportJson:
     handlers: list[HandlerJson] = field(default_factory=list)
     within: str = ""
     content: str = ""
+    stopped: str = ""
+    """What ended a run of probes before all was looked at; such a report is never ready."""

@@ -71,6 +71,7 @@ def to_contract(report: Report) -> ReportJson:
                 each.note,
                 each.error,
                 [SampleJson(*sample) for sample in each.timeline],
+                each.advisory,
             )
             for each in report.evidence
         ],
@@ -86,6 +87,7 @@ def to_contract(report: Report) -> ReportJson:
         ],
         within=report.within,
         content=report.content,
+        stopped=report.stopped,
     )
 
 
@@ -218,7 +220,8 @@ def _runs(data: Mapping[str, Any]) -> list[Run]:
         skipped = tuple(Skipped(each["what"], each["why"], each["blind"]) for each in files)
         figures = data["measurements"] if kind is Kind.LIVE else []
         measured = tuple(Measurement(each["name"], each["unit"], tuple(each["rows"])) for each in figures)
-        run = Run(kind, data["subject"][kind], tuple(evidence), skipped, measured)
+        stopped = data.get("stopped", "") if kind is Kind.LIVE else ""
+        run = Run(kind, data["subject"][kind], tuple(evidence), skipped, measured, stopped=stopped)
         if kind is Kind.STATIC:
             run = replace(run, handlers=handlers, within=data.get("within", ""), content=data.get("content", ""))
         runs.append(run)
@@ -236,6 +239,7 @@ def _evidence(each: Mapping[str, Any], findings: list[Mapping[str, Any]]) -> Evi
         note=each["note"],
         error=each["error"],
         timeline=tuple(Sample(**{**sample, "lane": Lane(sample["lane"])}) for sample in each.get("timeline", ())),
+        advisory=each.get("advisory", False),
     )
 
 

@@ -6,6 +6,7 @@ from typing import NoReturn
 INTERRUPTING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _came: list[int] = []
+_heeded: list[int] = []
 
 
 class Interrupted(BaseException):
@@ -18,9 +19,29 @@ def watch() -> None:
         signal.signal(number, _interrupt)
 
 
+def note(number: int) -> None:
+    """A signal came that somebody else was told of."""
+    _came.append(number)
+
+
+def heed() -> str:
+    """The name of the signal that came, empty if none did; what is left to do is done whatever comes now."""
+    if not _came:
+        return ""
+    for number in INTERRUPTING:
+        signal.signal(number, signal.SIG_IGN)
+    _heeded[:] = _came
+    return signal.Signals(_came[0]).name
+
+
+def heeded() -> bool:
+    """Whether the run was ended by a signal, and what it had brought was kept."""
+    return bool(_heeded)
+
+
 def check() -> None:
     """Raise again what a library may have swallowed."""
-    if _came:
+    if _came and not _heeded:
         raise Interrupted(_came[0])
 
 

@@ -73,6 +73,13 @@ def test_a_rule_found_no_place_only_if_it_looked_everywhere_and_has_nothing_to_s
     assert told.found_no_place is none
 
 
+@pytest.mark.parametrize("given", [{"examined": 2}, {"left_out": "no key"}, {"examined": 2, "left_out": "no key"}])
+def test_what_only_advises_is_never_a_verdict_and_says_what_it_did_not_see(given: dict[str, Any]) -> None:
+    told = evidence("live/first", advisory=True, **given)
+    assert told.outcome is Outcome.UNKNOWN
+    assert told.unseen == given.get("left_out")
+
+
 def test_advice_is_a_finding_and_no_failure() -> None:
     both = evidence("python/first", ADVICE, finding())
     assert both.findings == (ADVICE, finding())

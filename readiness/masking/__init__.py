@@ -19,7 +19,8 @@ SECRETS = "secrets-managed"
 def masked_run(run: Run) -> Run:
     """A run that may be shown. Ids of findings stay as they were made from what was really there."""
     handlers = tuple(replace(each, at=replace(each.at, code=masked(each.at.code))) for each in run.handlers)
-    return replace(run, evidence=tuple(_evidence(each) for each in run.evidence), handlers=handlers)
+    evidence = tuple(_evidence(each) for each in run.evidence)
+    return replace(run, evidence=evidence, handlers=handlers, stopped=masked(run.stopped))
 
 
 def _evidence(evidence: Evidence) -> Evidence:

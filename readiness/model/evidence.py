@@ -177,6 +177,8 @@ class Evidence:
     error: str | None = None
     timeline: tuple[Sample, ...] = ()
     """Of a probe that broke things: what was broken, and what was answered meanwhile."""
+    advisory: bool = False
+    """It only advises: neither what it found nor what it could not look at bears on its item."""
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -204,7 +206,7 @@ class Evidence:
         """Why it judged nothing, or not everything."""
         if not self.found_no_place:
             return self.left_out
-        return (self.note if self.kind is Kind.STATIC else None) or NO_PLACE
+        return self.note or NO_PLACE
 
     @property
     def outcome(self) -> Outcome:
@@ -212,7 +214,7 @@ class Evidence:
             return Outcome.ERROR
         if self.failures:
             return Outcome.FAIL
-        if self.left_out:
+        if self.left_out or self.advisory:
             return Outcome.UNKNOWN
         if self.known:
             return Outcome.WAIVED
@@ -289,6 +291,8 @@ class Run:
     """Of a scan: the path of the project from the root of its repository; empty where they are one."""
     content: str = ""
     """Of a scan: a digest of all that was read. Two scans with the same one looked at the same code."""
+    stopped: str = ""
+    """What ended it before all was looked at; empty where nothing did."""
 
     @property
     def overruled(self) -> "Run":

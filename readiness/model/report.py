@@ -87,6 +87,8 @@ class Report:
     within: str = ""
     """The path of the project from the root of its repository: code hosts count from there."""
     content: str = ""
+    stopped: str = ""
+    """What ended a run before all was looked at: such a report is never ready."""
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -110,4 +112,5 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        return bool(self.verdicts) and not self.failing and not self.undecided and not self.lapsed
+        known = bool(self.verdicts) and not self.stopped
+        return known and not self.failing and not self.undecided and not self.lapsed

@@ -73,10 +73,23 @@ class Probe:
     async def served(self, target: Target) -> Reply | None:
         """The good answer to a well-formed chat. None where there is none: what is wrong with others tells nothing."""
         reply = await target.patiently(lambda: target.chat(unique("hello")))
-        if reply.ok:
+        if reply.serves:
             return reply
-        self.leave(f"a well-formed chat is answered {reply}: model, headers or paths may be missing in the settings")
+        empty = " without a completion" if reply.ok else ""
+        self.leave(
+            f"a well-formed chat is answered {reply}{empty}: model, headers or paths may be missing in the settings"
+        )
         return None
+
+    async def goes_on(self, target: Target, after: str, clears: bool = True) -> None:
+        """Whether a well-formed chat is served after something; a limit that is in the way tells nothing."""
+        reply = await target.patiently(lambda: target.chat(unique("hello")))
+        if reply.ok and clears:
+            self.clear(reply, f"after {after} the next chat was served")
+        elif reply.status == 429:
+            self.leave(f"whether chats are served after {after} was not seen: {reply}")
+        elif not reply.ok:
+            self.flag(reply, f"after {after} a well-formed chat is answered {reply}")
 
     def clear(self, reply: Reply, note: str | None = None) -> None:
         """This was judged and is right; the note says what was seen."""
@@ -88,7 +101,7 @@ class Probe:
     def flag(self, reply: Reply, message: str, *, advisory: bool = False) -> None:
         """This exchange shows a fault."""
         advisory = advisory or self.advisory
-        self.examined += not advisory
+        self.examined += self.advisory or not advisory
         self.found.append(Finding("", self.id, message, reply.exchange, advisory=advisory))
 
     def leave(self, reason: str) -> None:
@@ -96,21 +109,18 @@ class Probe:
         self.left_out = self.left_out or reason
 
     def evidence(self, redactor: Redactor, error: str | None = None) -> Evidence:
-        """What was learnt, with no secret in it. What only advises leaves nothing open."""
+        """What was learnt, with no secret in it."""
         clean = redactor.clean
-        left_out, notes = self.left_out, list(self.notes)
-        if self.advisory and left_out:
-            notes.append(left_out)
-            left_out = None
         return Evidence(
             rule=self.id,
             item=self.item,
             kind=Kind.LIVE,
-            examined=0 if self.advisory else self.examined,
+            examined=self.examined,
             findings=identify(_cleaned(each, redactor) for each in self.found),
-            left_out=clean(left_out) if left_out else None,
-            note=clean("; ".join(notes)) or None,
+            left_out=clean(self.left_out) if self.left_out else None,
+            note=clean("; ".join(self.notes)) or None,
             error=clean(error) if error else None,
+            advisory=self.advisory,
         )
 
 

@@ -9,6 +9,10 @@ SETTLING = 60
 
 
 class BudgetSpent(Exception):
+    """No further request may be made."""
+
+
+class RunSpent(BudgetSpent):
     """The run may make no further request, or has no time left."""
 
 
@@ -54,12 +58,16 @@ class Budget:
             self.kinds[kind] -= count
 
     def spend(self, count: int) -> None:
-        """For the run. Raises BudgetSpent where so many more are not allowed."""
+        """For the run. Raises RunSpent where so many more are not allowed."""
         if self.made + count > self.requests:
-            raise BudgetSpent(f"the budget of {self.requests} requests is spent")
+            raise RunSpent(f"the budget of {self.requests} requests is spent (--max-requests)")
         if time.monotonic() - self.started > self.seconds:
-            raise BudgetSpent(f"the budget of {self.seconds:g} s is spent")
+            raise self.over()
         self.made += count
+
+    def over(self) -> RunSpent:
+        """The time of the run is over."""
+        return RunSpent(f"the budget of {self.seconds:g} s is spent (--max-seconds)")
 
 
 class Beside(Budget):

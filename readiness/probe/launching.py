@@ -14,8 +14,9 @@ from pathlib import Path
 
 from readiness.errors import ReadinessError, UsageError
 from readiness.probe import process, sockets
+from readiness.probe.lasting import wholly
 from readiness.probe.placeholders import Values
-from readiness.probe.process import Guard, Process
+from readiness.probe.process import HASTE, Guard, Process
 from readiness.probe.target import Parts, Target
 from readiness.settings import Settings
 
@@ -62,6 +63,10 @@ class Gateway:
         try:
             await self._start()
             yield
+        except asyncio.CancelledError:
+            if self._parts.process is not None:
+                await wholly(self._parts.process.end(HASTE))
+            raise
         finally:
             await self._stack.aclose()
 

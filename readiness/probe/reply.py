@@ -53,6 +53,12 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
     @property
+    def serves(self) -> bool:
+        """Whether it is a good answer with something in it: a JSON object that tells of no error."""
+        body = self.json() if self.ok else None
+        return isinstance(body, dict) and bool(body) and not body.get("error")
+
+    @property
     def answered(self) -> bool:
         """Whether there is a completion in it, from whichever provider."""
         body = self.json() if self.ok else None

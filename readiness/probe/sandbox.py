@@ -88,7 +88,7 @@ async def attached(url: str, settings: Settings) -> AsyncIterator[Target]:
         target.parts.access, target.parts.system = _bus(filled.nats, settings.base, redactor)
     reply = await target.get("/", seconds=10)
     if reply.status is None:
-        why = redactor.clean(f"nobody answers at {url}: {reply.problem}")
+        why = redactor.clean(f"no answer from {url}: {reply.problem}".rstrip("."))
         raise NoSuchTarget(f"{why}. Is the gateway running?")
     yield target
 

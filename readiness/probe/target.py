@@ -35,6 +35,8 @@ AGAIN = 5.0
 """Seconds that the steady state is waited for once it has not come in its full time."""
 AT_LEAST = 0.5
 """Seconds between two questions whether the steady state has come, whatever the answer proposes."""
+NO_LIST = {404, 405, 501}
+"""What a gateway in its steady state answers that has no list of models."""
 REFUSALS = 4
 """How often a request is made again that was answered 429."""
 
@@ -75,6 +77,11 @@ class Target:
     @property
     def on_loopback(self) -> bool:
         return is_loopback(self.url)
+
+    @property
+    def host(self) -> str:
+        """What the Host field of a request says that a probe writes itself."""
+        return urlsplit(self.url).netloc
 
     @property
     def carries_key(self) -> bool:
@@ -195,7 +202,7 @@ class Target:
         self, label: str, headers: Mapping[str, str], pieces: AsyncIterator[bytes], *, seconds: float = SECONDS
     ) -> Reply:
         """A POST to the chat path whose framing is the caller's: the headers as given, then the pieces as they are."""
-        head = {"host": urlsplit(self.url).netloc, "content-type": "application/json", **self.client.headers, **headers}
+        head = {"host": self.host, "content-type": "application/json", **self.client.headers, **headers}
         lines = [f"POST {self.settings.paths.chat} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
 
         async def whole() -> AsyncIterator[bytes]:
@@ -256,8 +263,8 @@ class Target:
         while self.budget.settling > 0:
             self.budget.settling -= 1
             reply = await view._usual()  # noqa: SLF001  the same target
-            self.budget.settled = reply.ok
-            if reply.ok:
+            self.budget.settled = reply.ok or (self.parts.upstream is None and reply.status in NO_LIST)
+            if self.budget.settled:
                 return None
             said = f"did not come: {reply.request} answered {reply}"
             waited = time.monotonic() - began

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -54,8 +53,9 @@ class Watch:
             yield
         finally:
             looking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await looking
+            await asyncio.wait([looking])  # that a run is cancelled meanwhile is not lost here
+            if not looking.cancelled():
+                looking.result()
 
     async def after(self, probe: str) -> None:
         """Where the last answer was none, ask until it is known whether the target stays so."""

@@ -131,9 +131,10 @@ async def _talk(connection: Connection, pieces: AsyncIterator[bytes], seen: _See
             await _linger(reader, seen, linger)
     finally:
         sending.cancel()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await sending
-        writer.transport.abort()
+        try:
+            await asyncio.gather(sending, return_exceptions=True)
+        finally:
+            writer.transport.abort()
 
 
 async def _linger(reader: asyncio.StreamReader, seen: _Seen, seconds: float) -> None:

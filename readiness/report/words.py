@@ -66,6 +66,8 @@ def because(report: Report) -> str:
         parts.append(f"{len(report.undecided)} deciding items are unknown")
     if report.lapsed:
         parts.append(f"{len(report.lapsed)} of what was accepted no longer holds")
+    if report.stopped:
+        parts.append(f"not all was looked at ({plain(report.stopped)})")
     return " and ".join(parts) or "every deciding item passed, was waived or does not apply"
 
 
@@ -237,6 +239,13 @@ def _open_questions(report: Report) -> list[str]:
             "Keep it so in CI: readiness init proposes a workflow; --fail-on should lets more items decide."
         )
     return questions
+
+
+def said(evidence: Evidence) -> str:
+    """What a rule or a probe says of its item, in a word or two."""
+    if evidence.advisory and not evidence.error:
+        return "advice only"
+    return evidence.outcome.replace("_", " ")
 
 
 def examined(evidence: Sequence[Evidence]) -> int:

@@ -84,16 +84,19 @@ class Rule(Probe):
 
     async def failures(self, target: Target) -> list[Reply]:
         """What goes wrong upstream. A breaker may open meanwhile: what it says is an error like any other."""
-        replies = []
+        replies, provoked = [], 0
         for what in FAILURES:
             text = unique(f"please [[upstream:{what}]]")
             reply = await target.chat(text, seconds=60)
             asked = target.parts.upstream is not None and bool(target.parts.upstream.asked_for(text))
+            provoked += asked
             if reply.ok and asked and not reply.answered:
                 self.flag(
                     reply, f"an upstream's {what} is answered {reply} with no completion in it, as if all were well"
                 )
             replies += [] if reply.ok else [reply]
+        if not provoked:
+            self.leave(f"no failure of the upstream was provoked: it was never asked, the answer was {reply}")
         return replies
 
     async def over_nats(self, target: Target) -> list[Reply]:

@@ -7,7 +7,6 @@ plain, streamed and over NATS, is finished; then the process ends by itself, wit
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import time
 from dataclasses import dataclass
@@ -105,8 +104,7 @@ class Rule(Probe):
             self.finished(await each.asked, each.what)
         finished = time.monotonic() - told
         watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        await asyncio.wait([watching])
         over = max((each.ended or 0.0 for one in work for each in upstream.asked_for(one.mark)), default=0.0) - told
         if self.said_no is not None and self.said_no > over > TURNS:
             self.said_no = None  # only once the work was done: the port had closed by then

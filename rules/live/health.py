@@ -60,8 +60,7 @@ class Rule(Probe):
             await asyncio.sleep(0.5)
             ready = await self.find(target, target.settings.paths.ready, READY, nonsense)
         if live is None and ready is None:
-            every = "; it answers alike to every path" if nonsense.ok else ""
-            self.flag(nonsense, f"no health endpoint on the usual paths{every} (others are named by target.paths)")
+            self.missing(nonsense)
             return
         if live is None or ready is None:
             only = live or ready or nonsense
@@ -79,6 +78,15 @@ class Rule(Probe):
             self.leave(unsettled)
             return
         await self.without_upstream(target, live, ready)
+
+    def missing(self, nonsense: Reply) -> None:
+        """Neither was found. What is answered to a path that is not there tells why, perhaps."""
+        if nonsense.status is not None and 300 <= nonsense.status < 400:
+            to = nonsense.headers.get("location", "")
+            self.leave(f"every path is answered {nonsense}, to {to[:80]!r}: is this the address of the gateway?")
+            return
+        every = f"; every path is answered {nonsense}" if nonsense.status not in {404, 405} else ""
+        self.flag(nonsense, f"no health endpoint on the usual paths{every} (others are named by target.paths)")
 
     async def find(self, target: Target, declared: str | None, usual: tuple[str, ...], nonsense: Reply) -> Reply | None:
         """The first path that answers 2xx, and not as it answers to nonsense."""

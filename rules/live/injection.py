@@ -46,9 +46,7 @@ class Rule(Probe):
         if unanswered := [reply for reply in replies if reply.timed_out]:
             self.leave(f"{len(unanswered)} odd requests were not answered: first {unanswered[0].request}")
         await self.logs(target, forged, first)
-        after = await target.patiently(lambda: target.chat(unique("hello")))
-        if not after.ok:
-            self.flag(after, f"after odd inputs a well-formed chat is answered {after}")
+        await self.goes_on(target, "odd inputs", clears=False)
 
     async def paths(self, target: Target, forged: str) -> list[Reply]:
         """Paths as they stand, which a client's library would tidy up."""
@@ -60,9 +58,25 @@ class Rule(Probe):
         split = f"x\r\nX-{forged}: yes"
         texts = (split, f"x\n{forged}", MARKUP, f"{ESCAPE}{forged}", "\u202e\u0000\ufeff")
         named = [await target.chat(unique("odd"), model=text) for text in texts]
-        plain = [await target.chat(unique(text)) for text in texts]
-        answers = (target.chat(unique(f"{text} [[upstream:echo]]")) for text in texts)  # they come from outside as well
-        return [*named, *plain, *await asyncio.gather(*answers)]
+        said = [unique(text) for text in texts]
+        said += [unique(f"{text} [[upstream:echo]]") for text in texts]  # answers come from outside as well
+        asked = (self.chat(target, text) for text in said)
+        replies = await asyncio.gather(*asked)
+        self.reached(target, dict(zip(said, replies, strict=True)))
+        return [*named, *replies]
+
+    async def chat(self, target: Target, text: str) -> Reply:
+        return await target.patiently(lambda: target.chat(text))
+
+    def reached(self, target: Target, replies: dict[str, Reply]) -> None:
+        """Odd text is refused, or comes back with an answer; what became of it otherwise was not seen."""
+        upstream = target.parts.upstream
+        for text, reply in replies.items():
+            refused = reply.status is not None and 400 <= reply.status < 500 and reply.status != 429
+            mark = text.rpartition(" ")[2]
+            if not refused and not (reply.ok and (upstream is None or upstream.asked_for(mark))):
+                never = " without asking the upstream" if reply.ok else ""
+                self.leave(f"a chat with {text.rpartition(' ')[0]!r} is answered {reply}{never}: it went nowhere")
 
     async def heads(self, target: Target, forged: str) -> list[Reply]:
         """Bytes in header values that no header may hold."""
@@ -97,12 +111,12 @@ class Rule(Probe):
             self.flag(
                 reply, "an escape sequence that was sent is in the log as it was: it acts on the reader's terminal"
             )
-        else:
+        elif written.strip():
             self.clear(reply, "what was sent stays text in the log")
 
 
 async def whole(target: Target, method: str, path: str, headers: dict[str, str]) -> AsyncIterator[bytes]:
     """A request as it stands, whatever is in it."""
-    given = {"host": "localhost", **target.client.headers, **headers, "connection": "close"}
+    given = {"host": target.host, **target.client.headers, **headers, "connection": "close"}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
     yield ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")

@@ -70,6 +70,10 @@ class Rule(Probe):
         target.measured.extend(tables(ran, limits, self.verdicts(ran, load, limits, doubt)))
         if doubt:
             self.leave(doubt)
+        elif target.parts.upstream is not None and not target.parts.upstream.asked_for(plan.mark):
+            self.leave(
+                "no request of the load reached the upstream: what answers is something else than the gateway's work"
+            )
         elif not wrong and not again:
             self.clear(reply, passed(ran, load, limits))
             await self.level(target, reply, ran, load)

@@ -5,6 +5,7 @@ that a client can make up grows the memory of both sides with every request.
 """
 
 import re
+from collections import defaultdict
 from urllib.parse import urlsplit
 
 from readiness.probe import Probe, Reply, Target, toy, unique
@@ -18,6 +19,7 @@ RUNTIME = re.compile(
     r"|bytes|memory|heap|cpu|(_created|timestamp|timestamp_seconds)$"
 )
 """What moves by itself: these tell how the process fares and what time it is, not what was asked."""
+PARTS = re.compile(r"_(bucket|sum)$")
 LATENCY = ("second", "duration", "latency", "_ms", "millis")
 
 
@@ -120,10 +122,11 @@ class Rule(Probe):
 
     def moved(self, found: Reply, idle: Samples, busy: Samples) -> None:
         rose = risen(idle, busy)
-        if not any(growth >= COUNT for growth in rose.values()):
+        counted = sum(growth >= COUNT for growth in by_name(rose).values())
+        if not counted:
             self.flag(found, f"{COUNT} chats were served, and no metric rose by as many")
         else:
-            self.clear(found, f"{COUNT} chats moved {sum(growth >= COUNT for growth in rose.values())} metrics")
+            self.clear(found, f"{COUNT} chats moved {counted} metrics")
         if not any(growth > 0 and any(word in name.lower() for word in LATENCY) for name, growth in rose.items()):
             self.flag(found, f"{COUNT} chats were served, and no metric of time moved: latency is not measured")
         else:
@@ -135,7 +138,9 @@ class Rule(Probe):
             self.leave(f"a path that is not there is answered {refused[0]}: errors were not provoked")
             return
         by_chats, by_errors = risen(idle, busy), risen(busy, after)
-        if any(growth >= COUNT and by_chats.get(name, 0) < COUNT for name, growth in by_errors.items()):
+        told = {name: growth for name, growth in by_errors.items() if name not in by_chats}
+        rising = any(growth >= COUNT and by_chats.get(name, 0) < COUNT for name, growth in by_errors.items())
+        if rising or any(growth >= COUNT for growth in by_name(told).values()):
             self.clear(found)
         else:
             self.flag(
@@ -161,6 +166,16 @@ def at_port(target: Target, port: int) -> Target:
     view = target.as_client(9001)
     view.url = f"http://127.0.0.1:{port}"
     return view
+
+
+def by_name(rose: dict[str, float]) -> dict[str, float]:
+    """The same summed over labels, which may split what is counted; parts of a histogram are no count of their own."""
+    total: dict[str, float] = defaultdict(float)
+    for name, growth in rose.items():
+        metric, _, labels = name.partition("{")
+        if not PARTS.search(metric) and "le=" not in labels and "quantile=" not in labels:
+            total[metric] += growth
+    return total
 
 
 def risen(before: Samples, after: Samples) -> dict[str, float]:

@@ -9,7 +9,7 @@ requests over NATS are answered again by themselves, not once but every time, an
 import asyncio
 import time
 
-from readiness.probe import Probe, Reply, Target, toy
+from readiness.probe import Probe, Reply, Target, toy, unique
 from readiness.probe.steady import Steady, readiness
 from readiness.probe.system import Connection, System, SystemRefused
 
@@ -36,7 +36,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 600
-    asks = {"GET": 400, "NATS": 300, "chat": 1}
+    asks = {"GET": 400, "NATS": 300, "chat": 4}
     good = [toy.Toy(nats="recovers"), toy.Toy(nats="recovers", health="none")]
     bad = [toy.Toy(nats="gives-up"), toy.Toy(nats="lies"), toy.Toy(nats="gives-up", health="none")]
 
@@ -100,7 +100,7 @@ class Rule(Probe):
             self.flag(last, f"{self.back:g} s after one of {many} connections was kicked it had not come back")
 
     async def without(self, target: Target, steady: Steady | None) -> None:
-        chat = await target.chat("hello")
+        chat = await target.patiently(lambda: target.chat(unique("hello")))
         if chat.ok:
             self.clear(chat, "HTTP served a chat while NATS was gone")
         else:

@@ -29,7 +29,7 @@ class Rule(Probe):
     risk = "disrupt"
     stains = True
     requests = 500
-    asks = {"GET": 400, "NATS": 200, "chat": 1}
+    asks = {"GET": 400, "NATS": 200, "chat": 4}
     good = [toy.Toy(nats="recovers")]
     bad = [toy.Toy(nats="lies"), toy.Toy(nats="recovers", health="flush")]
 
@@ -48,7 +48,7 @@ class Rule(Probe):
 
     async def meanwhile(self, target: Target, steady: Steady | None) -> None:
         started = time.monotonic()
-        chat = await target.chat(unique("hello"), seconds=10)
+        chat = await target.patiently(lambda: target.chat(unique("hello"), seconds=10))
         if chat.ok:
             self.clear(chat, "HTTP served a chat while NATS stood still")
         else:

@@ -23,24 +23,23 @@ class Rule(Probe):
     item = "body-size-limited"
     needs = {"http"}
     risk = "write"
-    asks = {"bytes": 4, "chat": 2}
+    asks = {"bytes": 4, "chat": 8}
     good = [toy.Toy(), toy.Toy(body_limit=1_000_000, body_check="count")]
     bad = [toy.Toy(body_limit=None), toy.Toy(body_check="declared"), toy.Toy(body_check="afterwards")]
 
     async def look(self, target: Target) -> None:
         limit = target.settings.limits.body or SANE
-        if await self.served(target) is None:
+        first = await self.served(target)
+        if first is None:
             return
         before = target.parts.process.memory() if target.parts.process else 0
         over = limit + max(limit // 10, 100_000)
         await self.declared(target, over, limit)
         await self.counted(target, over, limit)
         await self.lying(target, limit)
-        after = await target.chat("hello")
-        if not after.ok:
-            self.flag(after, f"after oversized bodies a well-formed chat is answered {after}")
+        await self.goes_on(target, "oversized bodies", clears=False)
         if target.parts.process:
-            self.grown(after, target.parts.process.memory() - before)
+            self.grown(first, target.parts.process.memory() - before)
 
     async def declared(self, target: Target, over: int, limit: int) -> None:
         """A whole chat with honest Content-Length, just over the limit."""

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 
 from readiness.probe import Probe, Reply, Target, toy, unique
 
+OTHER_REASONS = {401, 403, 404, 405, 421, 429, 500, 502, 503, 504}
+"""Answers that say nothing of where a request ends: key, route, host, rate, a fault behind."""
 LINGER = 1.0
 """Seconds after the answer within which the connection must be closed."""
 
@@ -37,6 +39,8 @@ class Rule(Probe):
             self.flag(reply, f"a request with {what} is answered {reply}{sent}: it must be refused")
         elif reply.timed_out:
             self.flag(reply, f"a request with {what} is neither answered nor cut within {reply.took:.0f} s")
+        elif reply.status in OTHER_REASONS:
+            self.leave(f"a request with {what} is answered {reply}, for another reason than its framing")
         else:
             self.clear(reply)
 
@@ -45,7 +49,7 @@ class Rule(Probe):
         body = target.chat_body(unique("framing"))
         chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
         head = lines(target, "Content-Length: 4", "Transfer-Encoding: chunked")
-        second = f"GET {target.settings.paths.models} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()
+        second = f"GET {target.settings.paths.models} HTTP/1.1\r\nhost: {target.host}\r\n\r\n".encode()
         pieces, before = once(head + chunks + second), self.asked(target)
         reply = await target.octets("POST with a length and chunks", pieces, seconds=10, linger=LINGER)
         taken = reply.ok or self.asked(target) > before
@@ -54,6 +58,8 @@ class Rule(Probe):
             self.flag(reply, f"a length beside chunks is answered {reply}, and the connection goes on: {seen}")
         elif reply.timed_out:
             self.leave(f"a length beside chunks was not answered within {reply.took:.0f} s")
+        elif reply.status in OTHER_REASONS:
+            self.leave(f"a length beside chunks is answered {reply}, for another reason than its framing")
         else:
             self.clear(reply, f"a length beside chunks: {reply}, and the connection ends")
 
@@ -78,7 +84,7 @@ def malformed(target: Target, body: bytes) -> dict[str, bytes]:
 
 
 def lines(target: Target, *framing: str) -> bytes:
-    given = {"host": "localhost", "content-type": "application/json", **target.client.headers}
+    given = {"host": target.host, "content-type": "application/json", **target.client.headers}
     named = [f"{name}: {value}" for name, value in given.items()]
     head = [f"POST {target.settings.paths.chat} HTTP/1.1", *named, *framing]
     return ("\r\n".join(head) + "\r\n\r\n").encode("latin-1")

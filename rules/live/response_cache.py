@@ -70,7 +70,9 @@ class Rule(Probe):
     async def no_store(self, target: Target) -> None:
         text = unique("cache")
         replies = [await self.ask(target, text, {"cache-control": "no-store"}) for _ in range(2)]
-        if self.asked(target, text) < len(replies):
+        if not all(reply.ok for reply in replies):
+            self.leave(f"whether no-store is obeyed was not seen: a chat that says so is answered {replies[-1]}")
+        elif self.asked(target, text) < len(replies):
             self.flag(replies[-1], "a request that said no-store was kept")
         else:
             self.clear(replies[-1])
@@ -82,6 +84,9 @@ class Rule(Probe):
         again = await self.ask(target, text, stream=True)
         if not first.ok or "text/event-stream" not in first.headers.get("content-type", ""):
             return  # it does not stream, and another probe says so
+        if not plain.ok or not again.ok:
+            self.leave(f"whether streams and plain answers are told apart was not seen: {plain}, {again}")
+            return
         kinds = [reply.headers.get("content-type", "") for reply in (plain, again)]
         if "json" not in kinds[0] or "text/event-stream" not in kinds[1] or "[DONE]" not in again.text:
             self.flag(again, f"with a cache in between a plain request is answered {kinds[0]}, a stream {kinds[1]}")

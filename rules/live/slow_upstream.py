@@ -25,29 +25,31 @@ class Rule(Probe):
         allowed = target.settings.limits.timeout or ALLOWED
         wait = allowed * 1.1 + 3
         whole = await target.patiently(lambda: target.chat(unique("please"), stream=True))
+        hang, silent = unique("please [[upstream:hang]]"), unique("please [[upstream:silent]]")
         plain, stream = await asyncio.gather(
-            target.chat("please [[upstream:hang]]", seconds=wait),
-            target.as_client(9001).chat("please [[upstream:silent]]", seconds=wait, stream=True),
+            target.chat(hang, seconds=wait),
+            target.as_client(9001).chat(silent, seconds=wait, stream=True),
         )
-        self.judge(target, plain, "hang", allowed, "a chat whose upstream hangs")
+        self.judge(target, plain, hang, allowed, "a chat whose upstream hangs")
         if not whole.ok:
             self.leave(f"a stream whose upstream falls silent was not provoked: a whole one is answered {whole}")
         else:
-            self.judge(target, stream, "silent", allowed, "a stream whose upstream falls silent")
+            self.judge(target, stream, silent, allowed, "a stream whose upstream falls silent")
 
-    def judge(self, target: Target, reply: Reply, switch: str, allowed: float, what: str) -> None:
-        asked = target.parts.upstream.asked_for(f"[[upstream:{switch}]]") if target.parts.upstream else []
+    def judge(self, target: Target, reply: Reply, text: str, allowed: float, what: str) -> None:
+        asked = target.parts.upstream.asked_for(text) if target.parts.upstream else []
+        hangs = "hang" in text
         if not asked:
             self.leave(f"{what} was not provoked: the upstream was never asked, the answer was {reply}")
         elif reply.timed_out:
             self.flag(reply, f"{what} was still open after {reply.took:.0f} s, allowed {allowed:g} s")
-        elif switch == "hang" and reply.ok and not reply.answered:
+        elif hangs and reply.ok and not reply.answered:
             self.flag(reply, f"{what} was answered {reply} as if all were well, with nothing in it")
-        elif switch == "hang" and reply.ok:
+        elif hangs and reply.ok:
             self.clear(reply, f"{what} was answered from elsewhere after {reply.took:.1f} s")
         else:
             self.clear(reply, f"{what} ended after {reply.took:.1f} s, allowed {allowed:g} s")
-            if switch == "silent" and "[DONE]" in reply.text and "error" not in reply.text:
+            if not hangs and "[DONE]" in reply.text and "error" not in reply.text:
                 self.flag(reply, f"{what} ends with [DONE]: half an answer looks like a whole one", advisory=True)
-            if switch == "hang" and reply.status != 504:
+            if hangs and reply.status != 504:
                 self.flag(reply, f"{what} is answered {reply}; 504 would say what happened", advisory=True)

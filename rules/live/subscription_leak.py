@@ -46,7 +46,7 @@ class Rule(Probe):
         if process is None:
             self.leave(NOT_OURS)
             return
-        before = process.open_files()
+        before, left = process.open_files(), len(self.left_open(target))
         files: list[int] = []
         subscriptions: list[int] = []
         memory: list[int] = []
@@ -62,6 +62,9 @@ class Rule(Probe):
             memory.append(process.memory())
             count = await target.parts.nats.subscriptions() if target.parts.nats is not None else None
             subscriptions.append(count or 0)
+        left = len(self.left_open(target)) - left
+        if left < ROUNDS * LEAVERS / 2:
+            self.leave(f"only {left} of {ROUNDS * LEAVERS} clients left in the middle of a call upstream")
         held = [each for each in self.left_open(target) if each.ended is None]
         why = f"; {len(held)} calls of clients that left are still open upstream" if held else ""
         self.judge(reply, "open descriptors", files, LEAVERS // 4, why)

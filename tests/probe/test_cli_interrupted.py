@@ -1,6 +1,7 @@
 """Whatever ends the tool while it probes the reference gateway, nothing that it started is left."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -49,7 +50,7 @@ def probing(processes: list[psutil.Process]) -> bool:
 def tool(command: str, stage: Callable[[list[psutil.Process]], bool], work: Path) -> Iterator[subprocess.Popen[str]]:
     """The tool at work on the repository's own readiness.toml, at some stage."""
     running = subprocess.Popen(
-        [*READINESS, command],
+        [*READINESS, command, "--format", "json"],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(work)},
         stdout=subprocess.PIPE,
@@ -76,10 +77,24 @@ def test_an_interrupted_run_says_so_and_leaves_nothing(
         running.send_signal(number)
         out, err = running.communicate()
     assert running.returncode == 130
-    assert out == ""
-    assert err == "readiness: interrupted; what was started has been stopped\n"
+    assert err.startswith("readiness: interrupted; what was started has been stopped")
+    assert "Traceback" not in err
+    assert bool(out) is ("the report has what was found" in err)
+    assert bool(out) or stage is not probing  # nothing was found before
+    if out:
+        assert f"the run was stopped by {number.name}" in json.loads(out)["stopped"]
+        assert not json.loads(out)["ready"]
     assert started(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_code_showed_is_told_though_probing_was_interrupted(tmp_path: Path) -> None:
+    with tool("audit", probing, tmp_path) as running:
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate()
+    outcomes = {(each["kind"], each["outcome"]) for each in json.loads(out)["evidence"]}
+    assert ("static", "pass") in outcomes
+    assert ("live", "unknown") in outcomes
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -42,7 +42,7 @@ def stderr_of(code: int, *words: str, cwd: Path) -> str:
 
 def test_where_nobody_listens_the_tool_says_so(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    assert f"nobody answers at {url}" in stderr_of(2, url, cwd=tmp_path)
+    assert f"no answer from {url}" in stderr_of(2, url, cwd=tmp_path)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://127.0.0.1", "nonsense"])

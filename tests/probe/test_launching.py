@@ -1,14 +1,19 @@
 """A launched gateway, started again and once more beside itself."""
 
+import asyncio
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from readiness import pack, probe
 from readiness.probe import Risk, Target
+from readiness.probe.process import GRACE
 from readiness.probe.sandbox import launched
+from readiness.probe.toy import Toy
 from readiness.settings import Settings
 from tests.probe.gateways import TELLING, launching
-from tests.probe.harness import alive, run
+from tests.probe.harness import MODEL, alive, run
 from tests.probe.test_run import RULE
 
 
@@ -84,3 +89,25 @@ def test_after_a_probe_that_stains_or_ends_it_the_gateway_is_another(tmp_path: P
     first, second, _, last = run(work())
     assert first
     assert len({first, second, last}) == 3
+
+
+def test_a_deaf_gateway_is_not_waited_for_once_the_run_was_cancelled(tmp_path: Path) -> None:
+    (tmp_path / "toy.key.in").write_text("{canary}\n")
+    settings = Settings(tmp_path, tmp_path, target=replace(Toy(shutdown="deaf").launched(), model=MODEL))
+
+    async def work() -> float:
+        up = asyncio.Event()
+
+        async def stays() -> None:
+            async with launched(settings):
+                up.set()
+                await asyncio.Event().wait()
+
+        staying = asyncio.ensure_future(stays())
+        await up.wait()
+        began = time.monotonic()
+        staying.cancel()
+        await asyncio.wait([staying])
+        return time.monotonic() - began
+
+    assert run(work()) < GRACE

@@ -11,8 +11,9 @@ import pytest
 from readiness import checklist, pack
 from readiness.model import Evidence, Outcome
 from readiness.pack import RuleFile
-from readiness.probe import MISSING, Risk
+from readiness.probe import Risk
 from readiness.probe.budget import Budget
+from readiness.probe.course import MISSING
 from readiness.probe.toy import Toy
 from tests.probe.harness import PROBES, examined, listening, looked, parts_for, run, served, target
 from tests.probe.hostile import QUICK, SLOW
@@ -172,8 +173,9 @@ def said(evidence: Evidence) -> Outcome:
     if evidence.rule not in ADVISORY:
         return evidence.outcome
     assert evidence.outcome is Outcome.UNKNOWN
-    assert not evidence.left_out
-    return Outcome.FAIL if evidence.findings else Outcome.PASS if evidence.note else Outcome.UNKNOWN
+    assert evidence.advisory
+    looked = evidence.examined or evidence.left_out
+    return Outcome.FAIL if evidence.findings else Outcome.PASS if looked else Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(("server", "rule"), PAIRS, ids=lambda each: each if isinstance(each, str) else each.info.id)

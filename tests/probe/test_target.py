@@ -125,7 +125,10 @@ def test_no_more_requests_are_in_flight_than_the_budget_allows() -> None:
 
 @pytest.mark.parametrize(
     ("budget", "reason"),
-    [(Budget(requests=5), "the budget of 5 requests is spent"), (Budget(seconds=0.0), "the budget of 0 s is spent")],
+    [
+        (Budget(requests=5), "the budget of 5 requests is spent (--max-requests)"),
+        (Budget(seconds=0.0), "the budget of 0 s is spent (--max-seconds)"),
+    ],
     ids=["requests", "seconds"],
 )
 def test_a_probe_whose_budget_is_spent_knows_nothing_and_says_why(budget: Budget, reason: str) -> None:
