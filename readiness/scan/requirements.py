@@ -128,7 +128,7 @@ def _majors(operator: str, major: int, rest: str) -> tuple[int, int]:
 
 def metadata(sources: Iterable[Source]) -> Iterator[Path]:
     """The files that may say which versions are installed for some files."""
-    beside = {os.path.dirname(source.path): source for source in sources}
+    beside = {os.path.dirname(source.path): source for source in sources}  # noqa: PTH120  a Path for each file costs more than all else here
     folders = {folder for source in beside.values() for folder in _folders(source)}
     for folder in sorted(folders):
         looked_at(folder)
