@@ -88,6 +88,11 @@ class Rule(PythonRule):
         "from fastapi.responses import JSONResponse\n\n@app.exception_handler(Exception)\nasync def fail(request, exc):\n    return JSONResponse({'error': 'internal error'}, 500)\n",
     ]
     bad = [
+        "class Agent:\n    async def handle(self, message):\n        try:\n            await self.work(message)\n        except Exception as e:\n            await self.answer(message.reply_to, {'error': str(e)})\n\n    async def answer(self, subject, body):\n        await self.bus.publish_json(subject, body)\n",
+        "from faststream.nats import NatsBroker\nbroker = NatsBroker()\n\n@broker.subscriber('a')\nasync def ask(body: dict):\n    try:\n        return await work(body)\n    except Exception as e:\n        return {'error': str(e)}\n",
+        "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('a')\n\n@mcp.tool()\nasync def ask(text: str) -> str:\n    try:\n        return await work(text)\n    except Exception as e:\n        return f'failed: {e}'\n\nmcp.run(transport='streamable-http')\n",
+        "import json\nfrom nats.aio.msg import Msg\n\ndef failed(e):\n    return json.dumps({'kind': type(e).__name__, 'text': str(e)}).encode()\n\nasync def handle(msg: Msg):\n    try:\n        await work(msg)\n    except Exception as e:\n        await msg.respond(failed(e))\n",
+        "import asyncio\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\nasync def ask():\n    every = await asyncio.gather(one(), other(), return_exceptions=True)\n    return {'errors': [str(each) for each in every if isinstance(each, Exception)]}\n",
         "def Ask(self, request, context):\n    try:\n        return work(request)\n    except Exception as e:\n        context.set_details(f'failed: {e}')\n",
         "async def handle(bus, msg):\n    try:\n        answer = await work(msg.data)\n    except Exception as e:\n        answer = str(e).encode()\n    await bus.publish(msg.reply, answer)\n",
         "import json\n\nasync def handle(msg):\n    try:\n        answer = await work(msg.data)\n    except Exception as e:\n        answer = {'error': str(e)}\n    await msg.respond(json.dumps(answer).encode())\n",
@@ -104,6 +109,7 @@ class Rule(PythonRule):
         "from fastapi import HTTPException\ntry:\n    if not found:\n        raise HTTPException(404, 'no such model')\nexcept Exception:\n    raise HTTPException(500, 'internal error')\n",
     ]
     silent = [
+        "from mcp.server.fastmcp import FastMCP\nmcp = FastMCP('a')\n\n@mcp.tool()\nasync def ask(text: str) -> str:\n    try:\n        return await work(text)\n    except Exception as e:\n        return f'failed: {e}'\n\nmcp.run()\n",
         "async def play(ctx):\n    try:\n        await work()\n    except Exception as e:\n        await ctx.respond(f'that did not work: {e}')\n",
         "from fastapi import HTTPException\n\ndef find(name):\n    raise HTTPException(404, f'no model {name}')\n",
         "from fastapi import FastAPI\ntry:\n    work()\nexcept Exception as e:\n    log.error('failed: %s', e)\n",

@@ -129,11 +129,18 @@ class Rule(PythonRule):
         ),
     ]
     bad = [
+        "def save(private_key_pem):\n    with open('server.pem', 'wb') as file:\n        file.write(private_key_pem)\n",
+        "import json\nfrom pathlib import Path\n\ndef save(state):\n    Path('state.json').write_text(json.dumps(state))\n\nasync def sign_in(context):\n    state = {'at': 1}\n    state['cookies'] = await context.cookies()\n    save(state)\n",
+        "import yaml\nfrom pydantic import BaseModel\n\nclass Provider(BaseModel):\n    api_key: str\n\nclass Options(BaseModel):\n    providers: list[Provider]\n\ndef save(options: Options, path):\n    with open(path, 'w') as file:\n        yaml.dump(options.model_dump(), file)\n",
+        "import json\n\ndef save(path, token):\n    options = {'env': {}}\n    options['env']['AUTH_TOKEN'] = token\n    with open(path, 'w') as file:\n        json.dump(options, file)\n",
+        "from playwright.async_api import BrowserContext\n\nasync def keep(context: BrowserContext):\n    await context.storage_state(path='state.json')\n",
         "import json\n\ndef save(token):\n    with open('credentials.json', 'w') as file:\n        json.dump(token, file)\n",
         "import json\nfrom pathlib import Path\n\nasync def keep(context):\n    cookies = await context.cookies()\n    Path('session.json').write_text(json.dumps({'cookies': cookies}))\n",
         "import json\nimport requests\n\ndef log_in(name):\n    session = requests.Session()\n    session.post('https://a', data={'name': name}, timeout=3)\n    with open('state.json', 'w') as file:\n        json.dump(session.cookies.get_dict(), file)\n",
     ]
     silent = [
+        "import yaml\nfrom pydantic import BaseModel, SecretStr\n\nclass Provider(BaseModel):\n    api_key: SecretStr\n\ndef save(provider: Provider, path):\n    with open(path, 'w') as file:\n        yaml.dump(provider.model_dump(), file)\n",
+        "def save(public_key_pem):\n    with open('server.pub.pem', 'wb') as file:\n        file.write(public_key_pem)\n",
         "import json\nfrom pathlib import Path\n\ndef keep(recipes):\n    cookies = [each for each in recipes if each.sweet]\n    Path('recipes.json').write_text(json.dumps({'cookies': cookies}))\n",
         "def save(report):\n    with open('report.txt', 'w') as file:\n        file.write(report)\n",
         "def save(path, pub_key):\n    with open(path, 'wb') as file:\n        file.write(pub_key.save_pkcs1('PEM'))\n",

@@ -49,6 +49,9 @@ class Rule(PythonRule):
         "subprocess", "select", "run_coroutine_threadsafe", "queue", "session.",
     )  # fmt: skip
     good = [
+        "import socket\n\ndef talk(host):\n    line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\n    line.settimeout(5)\n    line.connect((host, 80))\n",
+        "import functools, requests\nfetch = functools.partial(requests.get, timeout=5)\n\ndef ask(url):\n    return fetch(url)\n",
+        "import requests\n\nclass Api:\n    def __init__(self, timeout=5):\n        self.timeout = timeout\n\n    def users(self):\n        return requests.get('http://a', timeout=self.timeout)\n",
         "import asyncio, httpx\n\nasync def ask(url):\n    async with httpx.AsyncClient() as client, asyncio.timeout(5):\n        return await client.get(url, timeout=None)\n",
         "import requests\nrequests.get(url, timeout=5)\n",
         "import requests as r\ns = r.Session()\ns.post(url, timeout=(3, 30))\n",
@@ -115,6 +118,17 @@ class Rule(PythonRule):
         ),
     ]
     bad = [
+        {
+            "api.py": "class Api:\n    def __init__(self, session):\n        self.session = session\n\n    def users(self):\n        return self.session.get('http://a/users', params={'page': 1})\n",
+            "main.py": "import requests\nfrom api import Api\n\napi = Api(requests.Session())\n",
+        },
+        "import requests\n\ndef again(session, ask):\n    return ask(session) or ask(session)\n\ndef users(session):\n    return session.get('http://a', verify=False)\n\ndef work():\n    return again(requests.Session(), users)\n",
+        "import functools, requests\nfetch = functools.partial(requests.get, headers={})\n\ndef ask(url):\n    return fetch(url)\n",
+        "import requests\nfrom concurrent.futures import ThreadPoolExecutor\n\ndef ask(urls):\n    with ThreadPoolExecutor() as pool:\n        return list(pool.map(requests.get, urls))\n",
+        "import requests\nfrom dataclasses import dataclass, field\n\n@dataclass\nclass Api:\n    session: requests.Session = field(default_factory=requests.Session)\n\n    def users(self):\n        return self.session.get('http://a')\n",
+        "import requests\n\nclass Api:\n    def __init__(self, timeout=None):\n        self.timeout = timeout\n\n    def users(self):\n        return requests.get('http://a', timeout=self.timeout)\n\napi = Api()\n",
+        "import aiohttp\naiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0))\n",
+        "import socket\n\ndef talk(host):\n    line = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\n    line.connect((host, 80))\n    return line.recv(10)\n",
         "import httpx\n\nasync def ask(url):\n    async with httpx.AsyncClient() as client:\n        return await client.get(url, timeout=None)\n",
         "import aiohttp\n\nasync def ask(url):\n    async with aiohttp.ClientSession() as session, session.get(url, timeout=None) as answer:\n        return await answer.text()\n",
         "import requests\nrequests.get(url)\n",
@@ -138,6 +152,12 @@ class Rule(PythonRule):
         "import subprocess\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef convert():\n    return subprocess.run(['convert'])\n",
     ]
     silent = [
+        {
+            "api.py": "class Api:\n    def __init__(self, session):\n        self.session = session\n\n    def users(self):\n        return self.session.get('http://a/users', params={'page': 1})\n",
+            "main.py": "import httpx, requests\nfrom api import Api\n\ndef make(client: httpx.Client):\n    return Api(client)\n",
+        },
+        "import requests\n\ndef pick(options, key):\n    return options.get(key)\n\npick({}, 'a')\n",
+        "import socket\n\ndef own_address():\n    line = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n    line.connect(('198.51.100.1', 80))\n    return line.getsockname()[0]\n",
         "from ftplib import FTP\nftp = FTP()\nftp.connect('host', 21, timeout=5)\n",
         "import requests\n\ndef get(url, **options):\n    return requests.get(url, **options)\n",
         "# requests.get(url) would wait for ever\n",

@@ -74,25 +74,6 @@ PURPOSE = {"purpose", "endpoint", "action", "salt", "max_age"}
 """Arguments of what checks a token that is good for one thing, as those in links that are sent to people."""
 MASK = re.compile(r"redact|mask|hidden|censor|removed|filtered|\*\*\*|xxx", re.IGNORECASE)
 """Texts that are put in the place of a secret."""
-MAKING = {
-    "generate",
-    "create",
-    "new",
-    "make",
-    "issue",
-    "token",
-    "uuid4",
-    "randbytes",
-    "choice",
-    "input",
-    "getpass",
-    "prompt",
-}
-GIVING = {
-    "create", "generate", "gen", "new", "make", "issue", "rotate", "reset", "show", "get", "print", "export", "reveal", "register",
-    "signup", "token", "tokens", "key", "keys", "secret", "secrets", "password", "init", "bootstrap", "add", "dump",
-}  # fmt: skip
-"""What the name of a command says that is there to give a secret to whoever asks."""
 INTERACTIVE = (
     b"argparse",
     b"click",
@@ -122,6 +103,12 @@ class Rule(PythonRule):
         "import logging\nlogger = logging.getLogger(__name__)\n\ndef email(flow):\n    access_token = flow.access_token\n    try:\n        return flow.id_token['email']\n    except KeyError:\n        logger.error('no address in %s', flow.id_token)\n",
     ]
     bad = [
+        "import logging\nfrom dataclasses import dataclass\n\n@dataclass\nclass Account:\n    user: str\n    password: str\n\ndef start(account: Account):\n    logging.info('starting as %s', account)\n",
+        "import logging\nfrom pydantic import BaseModel\n\nclass Access(BaseModel):\n    api_key: str\n\nclass Options(BaseModel):\n    access: Access\n\ndef start(options: Options):\n    logging.info('starting with %s', options.model_dump())\n",
+        "import logging, nats\n\nasync def connect(options):\n    client = await nats.connect(**options)\n    logging.info('connected: %s', client.options)\n",
+        "import logging, requests\n\ndef sign_in(session: requests.Session, token):\n    session.headers['Authorization'] = f'Bearer {token}'\n    logging.debug('asking with %s', session.headers)\n",
+        "import logging\n\nclass Client:\n    def __init__(self, host, password):\n        self.host = host\n        self.password = password\n\n    def connect(self):\n        logging.info('connecting: %s', vars(self))\n",
+        "import logging\n\ndef sign_in(**given):\n    logging.debug('signing in: %s', given)\n\nsign_in(user='a', password=read())\n",
         "import os\nfrom fastapi import FastAPI\n\napp = FastAPI()\n\n@app.get('/debug')\ndef debug():\n    return {'environment': dict(os.environ)}\n",
         "import os\nfrom flask import Flask, jsonify\n\napp = Flask(__name__)\n\n@app.get('/config')\ndef config():\n    return jsonify({'openai_api_key': os.environ['OPENAI_API_KEY']})\n",
         "import logging, os\nlogger = logging.getLogger(__name__)\napi_key = os.environ['API_KEY']\nlogger.info('key: %s', api_key)\n",
@@ -133,6 +120,8 @@ class Rule(PythonRule):
         "from starlette.websockets import WebSocket\n\nasync def talk(websocket: WebSocket):\n    if websocket.query_params.get('token'):\n        await check(websocket.query_params.get('token'))\n",
     ]
     silent = [
+        "import logging\nfrom pydantic import BaseModel, SecretStr\n\nclass Access(BaseModel):\n    api_key: SecretStr\n\ndef start(access: Access):\n    logging.info('starting with %s', access)\n",
+        "import logging\nfrom dataclasses import dataclass, field\n\n@dataclass\nclass Account:\n    user: str\n    password: str = field(repr=False)\n\ndef start(account: Account):\n    logging.info('starting as %s', account)\n",
         "import os\nfrom flask import Flask, jsonify\n\napp = Flask(__name__)\n\n@app.get('/config')\ndef config():\n    return jsonify({'region': os.environ['REGION'], 'key_is_set': 'API_KEY' in os.environ})\n",
         "import logging\nlogger = logging.getLogger(__name__)\n\ndef save(token):\n    access_token = token['access_token']\n    shown = {}\n    shown.update(token)\n    for key in ('access_token', 'refresh_token'):\n        shown[key] = 'REDACTED'\n    logger.debug('saved %s', shown)\n",
         "import logging\nlogger = logging.getLogger(__name__)\nlogger.info('token refreshed')\n",
@@ -151,7 +140,6 @@ class Rule(PythonRule):
 
     def begin(self) -> None:
         self.logged()
-        self.printed()
         self.raised()
         self.handed_out()
         self.answered()
@@ -170,25 +158,6 @@ class Rule(PythonRule):
                     "is written to the log: say whether it is set, or show its last four characters",
                     dumps=True,
                 )
-
-    def printed(self) -> None:
-        """What a command shows at the console without being there to show it."""
-        for call in self.file.calls.named("print", "echo", "secho") if self.for_a_terminal else ():
-            function = self.tree.function_of(call)
-            around = function.name if isinstance(function, FunctionDef) else ""
-            if not GIVING & set(words(around)) and not any(self.is_made(each) for each in call.args):
-                self.judge(
-                    call, call.args, "is printed, and stays in the console and in logs of CI: show whether it is set"
-                )
-
-    def is_made(self, value: ast.expr) -> bool:
-        """Whether a value is made here: who asked for it has to see it once."""
-        named = [each for each in below(value) if isinstance(each, ast.Name)]
-        made = [each for name in named for each in self.file.names.values(name)]
-        return any(
-            isinstance(each, ast.Call) and (words(last_name(each.func))[:1] or [""])[0] in MAKING | GIVING
-            for each in made
-        )
 
     def is_logging(self, call: ast.Call) -> bool:
         if isinstance(call.func, ast.Name):

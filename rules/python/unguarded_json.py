@@ -117,6 +117,7 @@ class Rule(PythonRule):
         "loads", "load", "raw_decode", "from_json", "json_decode", "json", "receive_json", "model_validate_json", "validate_json", "parse_raw",
     )  # fmt: skip
     good = [
+        "import json\nfrom fastapi import FastAPI, Request\napp = FastAPI()\n\n@app.exception_handler(ValueError)\nasync def refuse(request, problem): ...\n\n@app.post('/')\nasync def chat(request: Request):\n    return json.loads(await request.body())\n",
         "import json\ntry:\n    json.loads(body)\nexcept ValueError: ...\n",
         "from json import loads as l\ntry:\n    l(body)\nexcept Exception: ...\n",
         "import json\n\nasync def handler(msg):\n    try:\n        json.loads(msg.data.decode())\n    except (json.JSONDecodeError, UnicodeDecodeError):\n        await msg.respond(b'{}')\n",
@@ -132,6 +133,23 @@ class Rule(PythonRule):
         },
     ]
     bad = [
+        {
+            "work.py": "import json\n\nclass Work:\n    async def do(self, message):\n        use(json.loads(message.data))\n",
+            "main.py": "import nats\nfrom work import Work\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=Work().do)\n",
+        },
+        {
+            "api.py": "from aiohttp import web\n\nasync def chat(request):\n    return web.json_response(await request.json())\n",
+            "main.py": "from aiohttp import web\nimport api\n\napp = web.Application()\napp.router.add_post('/chat', api.chat)\n",
+        },
+        {
+            "up.py": "import aiohttp\n\nclass Failed(Exception): ...\n\nclass Up:\n    async def start(self):\n        self.session = aiohttp.ClientSession()\n\n    async def ask(self):\n        try:\n            async with self.session.get('http://a') as answer:\n                return await answer.json()\n        except aiohttp.ClientError as problem:\n            raise Failed('no answer') from problem\n"
+        },
+        "import json\nfrom aiokafka import AIOKafkaConsumer\n\nasync def work():\n    async for each in AIOKafkaConsumer('a', value_deserializer=lambda raw: json.loads(raw)):\n        use(each.value)\n",
+        "import json, time\nfrom pathlib import Path\n\ndef watch(inbox: Path):\n    while True:\n        for path in inbox.glob('*.json'):\n            use(json.loads(path.read_text()))\n        time.sleep(1)\n",
+        "import json, aiomqtt\n\nasync def read(client: aiomqtt.Client):\n    async for message in client.messages:\n        payload = message.payload\n        try:\n            text = payload.decode()\n        except UnicodeDecodeError:\n            text = payload\n        try:\n            use(json.loads(text))\n        except json.JSONDecodeError:\n            continue\n",
+        "import urllib3\nfrom flask import Flask\napp = Flask(__name__)\npool = urllib3.PoolManager(timeout=3)\n\n@app.get('/')\ndef ask():\n    return pool.request('GET', 'http://a').json()\n",
+        "import tornado.escape, tornado.web\n\nclass Chat(tornado.web.RequestHandler):\n    def post(self):\n        self.write(tornado.escape.json_decode(self.request.body))\n",
+        "import httpx, json\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\nasync def ask(url: str):\n    async with httpx.AsyncClient() as client:\n        answer = await client.get(url)\n        try:\n            return answer.json()\n        except json.JSONDecodeError:\n            return None\n",
         "from aiohttp import web\n\nroutes = web.RouteTableDef()\n\n@routes.post('/chat')\nasync def chat(request):\n    return web.json_response(await request.json())\n",
         "from aiohttp import web\n\nclass Chat:\n    async def post(self, request):\n        return web.json_response(await request.json())\n\napp = web.Application()\napp.add_routes([web.post('/chat', Chat().post)])\n",
         "from aiohttp import web\n\nasync def chat(request):\n    return web.json_response(await request.json())\n\ndef setup(app):\n    app.router.add_post('/chat', chat)\n",
@@ -197,6 +215,7 @@ class Rule(PythonRule):
         ),
     ]
     silent = [
+        "import json, os, time\nfrom pathlib import Path\n\ndef put(path, text):\n    Path('new').write_text(text)\n    os.replace('new', path)\n\ndef watch(inbox: Path):\n    while True:\n        for path in inbox.glob('*.json'):\n            use(json.loads(path.read_text()))\n        time.sleep(1)\n",
         "import json\nimport websocket\n\nclass Line:\n    def __init__(self, url, **callbacks):\n        self.app = websocket.WebSocketApp(url, **callbacks)\n\nclass Talk(Line): ...\n\ndef on_message(socket, text):\n    show(text)\n\ndef show(text):\n    print(json.loads(text))\n\ntalk = Talk('ws://a', on_message=on_message)\n",
         "import asyncio, json\n\ndef started(work, then):\n    task = asyncio.create_task(work)\n    task.add_done_callback(then)\n    return task\n\nclass Consumer:\n    async def run(self):\n        async for record in self.records:\n            started(self.work(record), self.tell)\n\n    async def work(self, record):\n        use(json.loads(record.value))\n\n    def tell(self, task):\n        try:\n            task.result()\n        except Exception:\n            log()\n",
         "import asyncio, json\n\nasync def handler(msg):\n    task = asyncio.create_task(work(msg.data))\n    task.add_done_callback(tell)\n\nasync def work(raw):\n    use(json.loads(raw))\n",
