@@ -80,7 +80,7 @@ def test_the_core_scans_probes_lists_and_names_the_missing_extras(readiness: Pat
     with catch_all() as url:
         probed = run(readiness, "probe", url, cwd=tmp_path)
     assert probed.returncode == 1
-    assert "it answers alike to every path" in " ".join(probed.stdout.split())
+    assert "every path is answered 200" in " ".join(probed.stdout.split())
 
     for words, extra in ((["gateway"], "gateway"), (["probe", "--launch", "true"], "sandbox")):
         refused = run(readiness, *words, cwd=tmp_path)

@@ -85,10 +85,6 @@ class Rule(PythonRule):
         ),
     ]
     bad = [
-        {
-            "work.py": "async def do(message):\n    print(message)\n",
-            "main.py": "import asyncio, nats\nfrom work import do\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=do)\n    await asyncio.Event().wait()\n",
-        },
         "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n",
         "import nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', max_reconnect_attempts=5)\n",
         "from nats.aio.client import Client as NATS\n\nnc = None\n\nasync def start():\n    global nc\n    nc = NATS()\n    await nc.connect(servers=['nats://bus'])\n",
@@ -106,6 +102,10 @@ class Rule(PythonRule):
         {
             "relay.py": "import asyncio\n\nclass Relay:\n    def __init__(self, js):\n        self.js, self.running = js, True\n\n    async def start(self):\n        while self.running:\n            try:\n                await self.js.publish('work', await entry())\n            except Exception as problem:\n                print(problem)\n                await asyncio.sleep(1)\n",
             "main.py": "import asyncio\nimport nats\nfrom relay import Relay\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    relay = Relay(nc.jetstream())\n    try:\n        await relay.start()\n    finally:\n        await nc.close()\n\nasyncio.run(main())\n",
+        },
+        {
+            "work.py": "async def do(message):\n    print(message)\n",
+            "main.py": "import asyncio, nats\nfrom work import do\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=do)\n    await asyncio.Event().wait()\n",
         },
     ]
     silent = [

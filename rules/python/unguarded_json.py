@@ -133,17 +133,6 @@ class Rule(PythonRule):
         },
     ]
     bad = [
-        {
-            "work.py": "import json\n\nclass Work:\n    async def do(self, message):\n        use(json.loads(message.data))\n",
-            "main.py": "import nats\nfrom work import Work\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=Work().do)\n",
-        },
-        {
-            "api.py": "from aiohttp import web\n\nasync def chat(request):\n    return web.json_response(await request.json())\n",
-            "main.py": "from aiohttp import web\nimport api\n\napp = web.Application()\napp.router.add_post('/chat', api.chat)\n",
-        },
-        {
-            "up.py": "import aiohttp\n\nclass Failed(Exception): ...\n\nclass Up:\n    async def start(self):\n        self.session = aiohttp.ClientSession()\n\n    async def ask(self):\n        try:\n            async with self.session.get('http://a') as answer:\n                return await answer.json()\n        except aiohttp.ClientError as problem:\n            raise Failed('no answer') from problem\n"
-        },
         "import json\nfrom aiokafka import AIOKafkaConsumer\n\nasync def work():\n    async for each in AIOKafkaConsumer('a', value_deserializer=lambda raw: json.loads(raw)):\n        use(each.value)\n",
         "import json, time\nfrom pathlib import Path\n\ndef watch(inbox: Path):\n    while True:\n        for path in inbox.glob('*.json'):\n            use(json.loads(path.read_text()))\n        time.sleep(1)\n",
         "import json, aiomqtt\n\nasync def read(client: aiomqtt.Client):\n    async for message in client.messages:\n        payload = message.payload\n        try:\n            text = payload.decode()\n        except UnicodeDecodeError:\n            text = payload\n        try:\n            use(json.loads(text))\n        except json.JSONDecodeError:\n            continue\n",
@@ -178,6 +167,17 @@ class Rule(PythonRule):
         {
             "wire.py": "import json\n\ndef decode(msg):\n    return json.loads(msg.data)\n\ndef peek(msg):\n    try:\n        return decode(msg)\n    except ValueError:\n        return None\n",
             "main.py": "from wire import decode\n\nasync def handler(msg):\n    await run(decode(msg))\n",
+        },
+        {
+            "work.py": "import json\n\nclass Work:\n    async def do(self, message):\n        use(json.loads(message.data))\n",
+            "main.py": "import nats\nfrom work import Work\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=Work().do)\n",
+        },
+        {
+            "api.py": "from aiohttp import web\n\nasync def chat(request):\n    return web.json_response(await request.json())\n",
+            "main.py": "from aiohttp import web\nimport api\n\napp = web.Application()\napp.router.add_post('/chat', api.chat)\n",
+        },
+        {
+            "up.py": "import aiohttp\n\nclass Failed(Exception): ...\n\nclass Up:\n    async def start(self):\n        self.session = aiohttp.ClientSession()\n\n    async def ask(self):\n        try:\n            async with self.session.get('http://a') as answer:\n                return await answer.json()\n        except aiohttp.ClientError as problem:\n            raise Failed('no answer') from problem\n"
         },
     ]
     fixed = [
