@@ -6,8 +6,12 @@ the whole loop dies of something that says nothing about the connection. Raise e
 A check is what leaves or connects: an early return, raise or assert, `if x:`, a call that connects or raises. That one
 place checks tells that it may be None at another, but for an assert, which only tells a type checker. Judged are
 attributes and globals that are None at first or after a loss, and local names, by where the connection comes from: NATS,
-Redis, databases, HTTP sessions, MQTT, websockets; only those of NATS prove anything where they are right. What a caller, a subscription on that very connection or a start-up
-that cannot fail in silence makes sure of is fine.
+Redis, databases, HTTP sessions, MQTT, websockets; only those of NATS prove anything where they are right. What a caller,
+a subscription on that very connection or a start-up that cannot fail in silence makes sure of is fine.
+
+A class that is None until its `connect()` was called, and whose other methods take that for granted, is sound where the
+project itself connects it before it is used, in a factory or by `async with`. Where that is left to whoever imports it,
+nothing makes sure of it.
 """
 
 import ast
@@ -16,7 +20,9 @@ from readiness.model import Edit
 from readiness.scan import PythonRule, fix
 from readiness.scan.code.tree import FunctionDef, dotted
 from readiness.scan.held.connections import TOKENS
-from readiness.scan.held.entries import Entries, is_closing
+from readiness.scan.held.doubts import Doubts, is_closing
+from readiness.scan.held.early import Early
+from readiness.scan.held.entries import Entries
 from readiness.scan.held.flow import Flow
 from readiness.scan.held.holders import Holder, holders, locals_of
 from readiness.scan.held.presence import ABSENT, OPEN, PRESENT, VAGUE
@@ -43,6 +49,7 @@ class Rule(PythonRule):
             "bus.py": "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc: nats.NATS | None = None\n\n    async def start(self, nc):\n        self.nc = nc\n\n    async def tell(self, data):\n        if not self.nc:\n            return\n        await self.nc.publish('work', data)\n\n    async def ask(self, data):\n        return await self.nc.request('work', data, timeout=5)\n",
             "service.py": "import nats\nfrom bus import Bus\n\nasync def main():\n    bus = Bus()\n    await bus.start(await nats.connect('nats://bus'))\n    return bus\n",
         },
+        "import nats\n\nclass Bus:\n    nc = None\n\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def stop(self):\n        print(self.nc.is_closed)\n        await self.nc.drain()\n",
     ]
     fixed = [
         (
@@ -74,15 +81,36 @@ class Rule(PythonRule):
             "bus.py": "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    async def start(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
             "main.py": "from bus import Bus\n\nasync def main():\n    bus = Bus()\n    try:\n        await bus.start()\n    except OSError:\n        print('no bus')\n    return bus\n",
         },
+        "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    async def connect(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
+        "import nats\n\nnc = None\n\nasync def connect():\n    global nc\n    nc = await nats.connect('nats://bus')\n\nasync def tell(data):\n    await nc.publish('work', data)\n",
+        {
+            "bus.py": "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    async def connect(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
+            "client.py": "from bus import Bus\n\nclass Client:\n    def __init__(self):\n        self.bus = Bus()\n\n    async def connect(self):\n        await self.bus.connect()\n",
+        },
+        {
+            "work/bus.py": "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    async def connect(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n\nasync def main(bus):\n    await bus.connect()\n\nif __name__ == '__main__':\n    import asyncio\n    asyncio.run(main(Bus()))\n",
+            "work/__init__.py": "from work.bus import Bus\n",
+        },
+        "import nats\nfrom pydantic import BaseModel\n\nclass Bus(BaseModel):\n    nc: nats.NATS | None\n\n    async def connect(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
     ]
     silent = [
         "import redis.asyncio as redis\n\nclass Store:\n    def __init__(self):\n        self.client = None\n\n    async def _ensure(self):\n        if self.client is None:\n            self.client = redis.from_url('redis://store')\n\n    async def read(self, key):\n        await self._ensure()\n        return await self.client.get(key)\n",
         "import asyncpg\n\nasync def read(url):\n    conn = None\n    try:\n        conn = await asyncpg.connect(url)\n        return await conn.fetch('SELECT 1')\n    finally:\n        if conn is not None:\n            await conn.close()\n",
-        "import pymongo\n\nclass Tools:\n    client: pymongo.MongoClient | None = None\n\n    def ready(self):\n        try:\n            return self._check()\n        except Exception as problem:\n            return False, str(problem)\n\n    def _check(self):\n        try:\n            self.client = pymongo.MongoClient('mongodb://store')\n            self.client.admin.command('ping')\n            return True, ''\n        except OSError as problem:\n            self.client = None\n            return False, str(problem)\n\n    def names(self):\n        return self.client.list_database_names()\n",
+        {
+            "tools.py": "import pymongo\n\nclass Tools:\n    client: pymongo.MongoClient | None = None\n\n    def ready(self):\n        try:\n            return self._check()\n        except Exception as problem:\n            return False, str(problem)\n\n    def _check(self):\n        try:\n            self.client = pymongo.MongoClient('mongodb://store')\n            self.client.admin.command('ping')\n            return True, ''\n        except OSError as problem:\n            self.client = None\n            return False, str(problem)\n\n    def names(self):\n        return self.client.list_database_names()\n",
+            "main.py": "from tools import Tools\n\ndef begin():\n    tools = Tools()\n    if tools.ready()[0]:\n        return tools\n    return None\n",
+        },
         "import asyncio\n\nclass Line:\n    reader: asyncio.StreamReader | None = None\n\n    async def open(self, host):\n        self.reader, self.writer = await asyncio.open_connection(host, 80)\n\n    async def some(self):\n        assert self.reader, 'open() first'\n        return await self.reader.read(100)\n\n    async def line(self):\n        return await self.reader.readline()\n",
         "import nats\n\nclass Bus:\n    def __init__(self, nc: nats.NATS):\n        self.nc = nc\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
         "import redis\n\nclass Cache:\n    def __init__(self):\n        self.entry = None\n\n    def read(self):\n        return self.entry.value\n",
         "# self.nc = None, and self.nc.publish() of nats\n",
+        "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    async def connect(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n\nasync def main(bus):\n    await bus.connect()\n\nif __name__ == '__main__':\n    import asyncio\n    asyncio.run(main(Bus()))\n",
+        {
+            "bus.py": "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    async def connect(self):\n        self.nc = await nats.connect('nats://bus')\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
+            "main.py": "from fastapi import FastAPI\nfrom bus import Bus\n\nbus = Bus()\n\nasync def lifespan(app):\n    await bus.connect()\n    yield\n\napp = FastAPI(lifespan=lifespan)\n\n@app.post('/work')\nasync def work(data: bytes):\n    await bus.tell(data)\n",
+        },
+        "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n\n    @classmethod\n    async def create(cls, url):\n        bus = cls()\n        await bus.connect(url)\n        return bus\n\n    async def connect(self, url):\n        self.nc = await nats.connect(url)\n\n    async def tell(self, data):\n        await self.nc.publish('work', data)\n",
+        "import nats\n\nclass Bus:\n    def __init__(self):\n        self.nc = None\n        self.ready = False\n\n    async def connect(self):\n        self.nc = await nats.connect('nats://bus', reconnected_cb=self.back)\n\n    async def back(self):\n        self.ready = True\n\n    async def tell(self, data):\n        if not self.ready:\n            raise RuntimeError('connect() first')\n        await self.nc.publish('work', data)\n",
     ]
 
     def begin(self) -> None:
@@ -99,25 +127,32 @@ class Rule(PythonRule):
 
     def look(self, holder: Holder) -> None:
         entries = Entries(holder)
+        doubts, early = Doubts(entries), Early(entries)
         for function in holder.mentions:
             for place, state in holder.flow(function).uses.items():
-                self.judge(entries, function, place, state)
+                if state == PRESENT or not self.file.guards.escape(place, ["AttributeError"]):
+                    self.approve(place)
+                elif state & ABSENT:
+                    self.report(place, "it is None on a way that leads here")
+                elif state & OPEN and not self.is_left_alone(function, place):
+                    self.ask(doubts, early, function, place)
 
-    def judge(self, entries: Entries, function: FunctionDef, place: ast.AST, state: int) -> None:
-        if state == PRESENT or not self.file.guards.escape(place, ["AttributeError"]):
-            self.approve(place)
-        elif state & ABSENT:
-            self.report(place, "it is None on a way that leads here")
-        elif state & OPEN and not is_closing(self.file, place) and function.name not in {"__init__", "__post_init__"}:
-            self.ask(entries, function, place)
+    def is_left_alone(self, function: FunctionDef, place: ast.AST) -> bool:
+        """Whether it only closes, or stands where an object is made."""
+        return is_closing(self.file, place) or function.name in {"__init__", "__post_init__"}
 
-    def ask(self, entries: Entries, function: FunctionDef, place: ast.AST) -> None:
-        """Nothing in the function tells: its callers do, and what else the file shows."""
-        state = entries.state(function)
+    def ask(self, doubts: Doubts, early: Early, function: FunctionDef, place: ast.AST) -> None:
+        """Nothing in the function tells: its callers do, and what else the file shows.
+
+        What ends an object is called after what began it.
+        """
+        state = doubts.entries.state(function)
         if state == PRESENT:
             self.approve(place)
-        elif state & OPEN and entries.doubt:
-            self.report(place, entries.doubt)
+        elif state & OPEN:
+            why = doubts.doubt or (None if doubts.is_ending(function) else early.doubt(function, place))
+            if why is not None:
+                self.report(place, why)
 
     def approve(self, place: ast.AST) -> None:
         """The item is about NATS: a client of another kind that is looked at proves nothing for it."""

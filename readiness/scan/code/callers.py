@@ -67,7 +67,7 @@ class Callers:
         if isinstance(parent, ast.Call) and parent.func is use:
             if origins & (self.meant | self.inherited):
                 self.sure.append((file, parent))
-            elif self.owner is not None and isinstance(use, ast.Attribute) and _may_be(file, use):
+            elif self.owner is not None and isinstance(use, ast.Attribute) and may_be(file, use):
                 self.maybe.append((file, parent))
         elif origins & self.meant and not isinstance(parent, ast.Attribute):
             if registers(file.names, use) and not _guards(file, use):
@@ -117,7 +117,7 @@ def _methods(defined: Defined) -> set[str]:
     return {each.name for each in defined.node.body if isinstance(each, FunctionDef)}
 
 
-def _may_be(file: PythonFile, use: ast.Attribute) -> bool:
+def may_be(file: PythonFile, use: ast.Attribute) -> bool:
     """A method of that name on something that the file cannot tell, or of a class of the project."""
     known = file.names.origins(use.value)
     return not known or any(

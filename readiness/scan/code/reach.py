@@ -291,7 +291,7 @@ def is_one_shot(file: PythonFile, place: ast.AST, path: tuple[ast.AST, ...] = ()
     if _is_repeated(file, place) or (isinstance(function, FunctionDef) and function in path):
         return False
     if function is None:
-        return _is_main(file, place)
+        return is_main(file, place)
     if not isinstance(function, FunctionDef) or len(path) >= DEEPEST:
         return False
     if _is_command(file, function):
@@ -343,8 +343,8 @@ def _is_command(file: PythonFile, function: FunctionDef) -> bool:
     return any(file.tree.function_of(each) is function for each in console)
 
 
-def _is_main(file: PythonFile, place: ast.AST) -> bool:
-    """`if __name__ == "__main__":`."""
+def is_main(file: PythonFile, place: ast.AST) -> bool:
+    """Whether a place stands under `if __name__ == "__main__":`."""
     tests = (each.test for each in file.tree.ancestors(place) if isinstance(each, ast.If))
     return any(isinstance(one, ast.Name) and one.id == "__name__" for test in tests for one in below(test))
 

@@ -120,7 +120,7 @@ class Holder:
         found = {function for function in self.mentions if function.name not in {"__init__", "__new__"}}
         pending = list(found)
         while pending:
-            for caller in self._callers_here(pending.pop()):
+            for caller in self.callers_here(pending.pop()):
                 if caller not in found:
                     found.add(caller)
                     pending.append(caller)
@@ -129,7 +129,7 @@ class Holder:
             by_name[each.name].append(each)
         return by_name
 
-    def _callers_here(self, function: FunctionDef) -> Iterator[FunctionDef]:
+    def callers_here(self, function: FunctionDef) -> Iterator[FunctionDef]:
         for use in self.file.calls.uses.get(function.name, ()):
             caller = self.outermost(use)
             parent = self.file.tree.parents[use]
@@ -349,18 +349,37 @@ def _holder(file: PythonFile, owner: ast.ClassDef | None, name: str, nodes: list
     holder = Holder(file, owner, name)
     for node in nodes:
         parent = file.tree.parents.get(node)
-        annotation = isinstance(parent, ast.AnnAssign) and parent.annotation is node
-        if annotation and isinstance(parent, ast.AnnAssign) and is_none(parent.value):
-            holder.clears.append(parent)
+        annotated = parent if isinstance(parent, ast.AnnAssign) and is_annotation(file, node) else None
+        if annotated is not None and (is_none(annotated.value) or _is_optional_field(file, owner, annotated)):
+            holder.clears.append(annotated)
             holder.sets.append(node)
         elif is_none(node):
             holder.clears.append(node)
         elif _may_be_left_out(file, node):
             holder.clears.append(node)
             holder.sets.append(node)
-        elif not annotation or (isinstance(parent, ast.AnnAssign) and parent.value is None):
+        elif annotated is None or annotated.value is None:
             holder.sets.append(node)
     return holder
+
+
+def is_annotation(file: PythonFile, node: ast.AST) -> bool:
+    """Whether it says what a name may hold, and assigns nothing."""
+    parent = file.tree.parents.get(node)
+    return isinstance(parent, ast.AnnAssign) and parent.annotation is node
+
+
+def is_model(file: PythonFile, owner: ast.ClassDef) -> bool:
+    """Whether a class is a model of pydantic, which makes the constructor and calls no other method."""
+    return any("pydantic.BaseModel" in file.names.origins(base) for base in owner.bases)
+
+
+def _is_optional_field(file: PythonFile, owner: ast.ClassDef | None, field: ast.AnnAssign) -> bool:
+    """Whether a model declares that a field of it may be None."""
+    if owner is None or field.value is not None or not is_model(file, owner):
+        return False
+    said = [*below(field.annotation)]
+    return any(is_none(each) or last_name(each) == "Optional" for each in said)
 
 
 def _may_be_left_out(file: PythonFile, node: ast.AST) -> bool:
