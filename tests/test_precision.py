@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -65,8 +66,9 @@ def test_a_test_of_bandit_is_listed_as_bandit_and_its_test() -> None:
     assert {f"`bandit/{test}`" for test in BANDIT} <= listed
 
 
-def test_every_label_of_unseen_code_names_a_rule_and_a_place_once_and_says_why() -> None:
-    labels = recall.labels()
+@pytest.mark.parametrize("of", recall.SETS, ids=lambda of: of.name)
+def test_every_label_of_unseen_code_names_a_rule_and_a_place_once_and_says_why(of: Path) -> None:
+    labels = recall.labels(of)
     matched = [recall.LABEL.fullmatch(label) for _, _, label in labels]
     assert all(matched), [label for _, _, label in labels if not recall.LABEL.fullmatch(label)]
     assert {each[1] for each in matched if each} <= KNOWN
