@@ -16,9 +16,14 @@ def project_root(path: Path) -> Path:
     return _holding(start, MARKERS) or start
 
 
+def repository_root(root: Path) -> Path | None:
+    """The root of the repository that holds a folder, if any does."""
+    return _holding(root, (".git",))
+
+
 def within_repository(root: Path) -> str:
     """The path of a project from the root of its repository, as in `services/gateway`; empty where they are one."""
-    top = _holding(root, (".git",))
+    top = repository_root(root)
     path = root.relative_to(top).as_posix() if top else "."
     return "" if path == "." else path
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import ast
+import json
 import os
+import re
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,29 +14,11 @@ from pathlib import Path
 from readiness import HOME, console, origin, settings
 from readiness.errors import UsageError
 from readiness.origin import MAIN
-from readiness.places import project_root
-from readiness.scan import files
+from readiness.places import project_root, repository_root, within_repository
+from readiness.seen import FRAMEWORKS, Seen, look
 
-FRAMEWORKS = {
-    "fastapi": ("FastAPI", "uvicorn {app} --host 127.0.0.1 --port {{port}}"),
-    "starlette": ("Starlette", "uvicorn {app} --host 127.0.0.1 --port {{port}}"),
-    "litestar": ("Litestar", "uvicorn {app} --host 127.0.0.1 --port {{port}}"),
-    "quart": ("Quart", "hypercorn {app} --bind 127.0.0.1:{{port}}"),
-    "flask": ("Flask", "gunicorn {app} --bind 127.0.0.1:{{port}}"),
-}
-"""Library -> the class of its applications, and how one is served."""
 NATS_ITEMS = ("nats-connection-checked", "nats-requests-timed")
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the code of a project tells of it."""
-
-    framework: str
-    app: str
-    """As a server is told it: `package.module:name`; empty where there is none."""
-    uses_nats: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +47,8 @@ def init(where: Path, *, yes: bool) -> None:
     elif yes or _agreed(len(wanted)):
         for each in wanted:
             _write(each)
-        console.say(f"wrote {', '.join(each.path.relative_to(root).as_posix() for each in wanted)}")
+        console.say(f"wrote {', '.join(_name(each, root) for each in wanted)}")
+        console.say("next: readiness scan . shows what there is to mend; pre-commit install puts the hook in force")
     else:
         console.say("nothing was written; readiness init --yes writes it")
 
@@ -88,10 +73,14 @@ def _write(proposal: Proposal) -> None:
 
 
 def _shown(proposal: Proposal, root: Path) -> str:
-    name = console.plain(proposal.path.relative_to(root).as_posix())
+    name = _name(proposal, root)
     if proposal.taken:
         return f"{name}: there already, left as it is. To add by hand:\n\n{_indented(proposal.content)}\n"
     return f"{name}: {proposal.why}\n\n{_indented(proposal.content)}\n"
+
+
+def _name(proposal: Proposal, root: Path) -> str:
+    return console.plain(os.path.relpath(proposal.path, root))
 
 
 def _indented(text: str) -> str:
@@ -99,16 +88,19 @@ def _indented(text: str) -> str:
 
 
 def propose(root: Path) -> Iterator[Proposal]:
-    """The files that fit the project."""
+    """The files that fit the project. Hooks and workflows are read in the root of its repository alone."""
     seen = look(root)
+    top, within = repository_root(root) or root, within_repository(root)
     if not _has_settings(root):
         yield Proposal(root / "readiness.toml", _settings(seen), _because(seen))
-    yield Proposal(root / ".pre-commit-config.yaml", _template("pre-commit.yml"), "audits changed files at each commit")
-    if (root / ".gitlab-ci.yml").is_file():
-        yield Proposal(root / ".gitlab" / "readiness.yml", _template("gitlab.yml"), "audits each merge request")
+    hook = _hook(within)
+    yield Proposal(top / ".pre-commit-config.yaml", hook, "audits changed files at each commit")
+    if (top / ".gitlab-ci.yml").is_file():
+        job = _job(within)
+        yield Proposal(top / ".gitlab" / "readiness.yml", job, "audits each merge request")
     else:
-        path = root / ".github" / "workflows" / "readiness.yml"
-        yield Proposal(path, _template("github.yml"), "audits each pull request")
+        path = top / ".github" / "workflows" / "readiness.yml"
+        yield Proposal(path, _workflow(within), "audits each pull request")
 
 
 def _has_settings(root: Path) -> bool:
@@ -129,53 +121,30 @@ def _template(name: str) -> str:
     return text
 
 
-def look(root: Path) -> Seen:
-    """Read the code without running any of it."""
-    found = files.collect([root], settings.Settings(root, root))
-    imported: set[str] = set()
-    apps: list[tuple[str, str]] = []
-    for source in found.sources:
-        try:
-            tree = ast.parse(source.data)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        imported |= set(_imports(tree))
-        if module := _module(source.name):
-            apps += [(library, f"{module}:{name}") for library, name in _apps(tree)]
-    order = list(FRAMEWORKS)
-    apps.sort(key=lambda each: (order.index(each[0]), each[1].count("."), each[1]))
-    framework, app = apps[0] if apps else (next((each for each in order if each in imported), ""), "")
-    return Seen(framework, app, "nats" in imported)
+def _hook(within: str) -> str:
+    text = _template("pre-commit.yml")
+    return f"{text}        files: {_quoted(f'^{re.escape(within)}/')}\n" if within else text
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (each.name.partition(".")[0] for each in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
+def _workflow(within: str) -> str:
+    text = _template("github.yml")
+    first = "          fail-on: "
+    return text.replace(first, f"          paths: {_quoted(within)}\n{first}") if within else text
 
 
-def _apps(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Applications that a module binds: the library, and the name."""
-    classes = {kind: library for library, (kind, _) in FRAMEWORKS.items()}
-    for node in tree.body:
-        value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-        if not isinstance(value, ast.Call):
-            continue
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        called = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
-        if called in classes and isinstance(targets[0], ast.Name):
-            yield classes[called], targets[0].id
+def _job(within: str) -> str:
+    text = _template("gitlab.yml")
+    return text.replace("readiness scan . ", f"readiness scan {shlex.quote(within)} ") if within else text
 
 
-def _module(name: str) -> str:
-    """The dotted name of a file; empty for one that cannot be imported, which is put into no command."""
-    parts = name.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").split("/")
-    return ".".join(parts) if all(each.isidentifier() and each.isascii() for each in parts) else ""
+def _quoted(text: str) -> str:
+    """A scalar of YAML: JSON's strings are some."""
+    return json.dumps(text)
 
 
 def _because(seen: Seen) -> str:
+    if not seen.code:
+        return "the settings; no Python file was found, so the code says nothing"
     served = f"{seen.framework} serves {seen.app}" if seen.app else f"{seen.framework} is used"
     told = [served] if seen.framework else []
     return ", ".join(["the settings", *told, "NATS is used" if seen.uses_nats else "NATS is not used"])
@@ -187,17 +156,17 @@ def _settings(seen: Seen) -> str:
 
 def _settings_lines(seen: Seen) -> Iterator[str]:
     yield "# What readiness audits here, and how the service is started for its probes. `readiness config` shows all."
-    if not seen.uses_nats:
+    if seen.code and not seen.uses_nats:
         yield from ("", "[not_applicable]")
         yield from (f'{item} = "no file of the project imports nats"' for item in NATS_ITEMS)
     yield from ("", "[target]")
     if seen.app:
-        command = FRAMEWORKS[seen.framework][1].format(app=seen.app)
+        command = FRAMEWORKS[seen.framework].served.format(app=seen.app)
         yield f'launch = "{command}"'
     else:
         yield '# launch = "my-gateway --port {port}"  # how the service is started; then: readiness audit'
-        yield '# env = { UPSTREAM = "{upstream}/v1", UPSTREAM_KEY = "{canary}" }  # the scripted upstream and its key'
-        yield '# headers = { Authorization = "Bearer {env:GATEWAY_KEY}" }  # what its clients carry'
-        yield '# model = "gpt-4o-mini"  # what its clients ask for'
-    if seen.uses_nats:
+    yield '# env = { UPSTREAM = "{upstream}/v1", UPSTREAM_KEY = "{canary}" }  # the scripted upstream and its key'
+    yield '# headers = { Authorization = "Bearer {env:GATEWAY_KEY}" }  # what its clients carry'
+    yield '# model = "gpt-4o-mini"  # what its clients ask for'
+    if seen.uses_nats or not seen.code:
         yield '# nats = { subject = "llm.chat" }  # where it takes requests'
