@@ -62,7 +62,7 @@ class Calls:
 
     def named(self, *names: str) -> list[ast.Call]:
         """Every call whose callee ends with one of the names, or is written with an alias of one; in source order."""
-        found = []
+        found: list[ast.Call] = []
         for use in self.mentions(*names):
             call = self.tree.parents[use]
             if isinstance(call, ast.Call) and call.func is use:
@@ -71,8 +71,9 @@ class Calls:
 
     def mentions(self, *names: str) -> list[ast.expr]:
         """Every `name` and `x.name` in the file, written with an alias or not."""
-        written = set(names).union(*(self.aliases.get(name, ()) for name in names))
-        return [use for name in sorted(written) for use in self.uses.get(name, ())]
+        aliases, uses = self.aliases, self.uses
+        written = {*names, *(alias for name in aliases.keys() & names for alias in aliases[name])}
+        return [use for name in sorted(written & uses.keys()) for use in uses[name]]
 
     def of(self, function: FunctionDef) -> list[ast.Call]:
         """Calls of a function in this file, those included that are given it to run here and now."""

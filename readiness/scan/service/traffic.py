@@ -84,6 +84,8 @@ TEXT_RENDERERS = {"ConsoleRenderer", "KeyValueRenderer"}
 MATTERING = (*LIMITERS, *MODELS, *CLIENTS, *LOGS, *METRICS, *RETRIES, *BREAKERS, *CACHES)
 HEADS = frozenset(each.partition(".")[0].partition("_")[0] for each in MATTERING)
 """What the names of these libraries begin with, up to a dot or an underscore."""
+HOLDING = frozenset(each[:at] for each in MATTERING for at, letter in enumerate(each) if letter == ".")
+"""Modules in which something that matters stands."""
 TOKENS = tuple(sorted({each.partition(".")[0].encode() for each in MATTERING}))
 
 
@@ -207,7 +209,7 @@ class Traffic(Look):
 
 def _holds(path: str) -> bool:
     """Whether a module holds something that matters: `google.cloud` does."""
-    return any(each.startswith(f"{path}.") for each in MATTERING)
+    return path in HOLDING
 
 
 def _root(node: ast.expr) -> str:
