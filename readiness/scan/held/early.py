@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Iterator
 from functools import cached_property
 
-from readiness.scan.code.file import PythonFile
 from readiness.scan.code.callers import may_be
+from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import is_main
 from readiness.scan.code.registration import PLAIN_DECORATORS, decorators, yields
