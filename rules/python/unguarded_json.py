@@ -20,7 +20,7 @@ from readiness.scan.code.guards import Guard
 from readiness.scan.code.handed import first_param
 from readiness.scan.code.reach import handed_elsewhere, is_on_a_request_path, is_one_shot, is_serving, is_shown
 from readiness.scan.code.registration import decorators
-from readiness.scan.code.tree import FunctionDef, argument, below, inside, within
+from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, within
 from readiness.scan.data.inboxes import is_from_inbox
 from readiness.scan.data.outside import UPSTREAM, Outside, Whence
 from readiness.scan.fixing.parses import refusing
@@ -85,6 +85,17 @@ ANSWERS = {
     "httpx.Response()": "httpx",
     "httpx2.Response()": "httpx",
     "aiohttp.ClientResponse()": "aiohttp",
+    **{
+        f"{library}.{module}{error}().response": library.removesuffix("2")
+        for library, module, error in (
+            ("requests", "", "HTTPError"),
+            ("requests", "", "RequestException"),
+            ("requests", "exceptions.", "HTTPError"),
+            ("requests", "exceptions.", "RequestException"),
+            ("httpx", "", "HTTPStatusError"),
+            ("httpx2", "", "HTTPStatusError"),
+        )
+    },
 }
 KEEPING = {"websocket.WebSocketApp"}
 """What catches and logs whatever its callbacks raise."""
@@ -103,11 +114,26 @@ SOCKETS = (
     "aiohttp.ClientSession().ws_connect()", "httpx_sse.",
 )  # fmt: skip
 """Beginnings of connections whose messages have a `json()`, or that have a `receive_json()`."""
-BYTES = (
-    "fastapi.Request().body", "starlette.requests.Request().body", "aiohttp.web.Request().read", "nats.aio.msg.Msg().data",
-    "fastapi.WebSocket().receive_bytes", "starlette.websockets.WebSocket().receive_bytes",
-)  # fmt: skip
-"""Origins that are bytes for sure: they fail to decode too."""
+BYTES = {
+    "fastapi.Request()": ("body",),
+    "starlette.requests.Request()": ("body",),
+    "aiohttp.web.Request()": ("read",),
+    "nats.aio.msg.Msg()": ("data",),
+    "fastapi.WebSocket()": ("receive_bytes",),
+    "starlette.websockets.WebSocket()": ("receive_bytes",),
+    "flask.request": ("data", "get_data"),
+    "quart.request": ("data", "get_data"),
+    "http.server.": ("read", "readline"),
+    "http.client.": ("read",),
+    "urllib.": ("urlopen", "read"),
+    "requests.": ("content",),
+    "httpx.": ("content", "read", "aread"),
+    "aiohttp.ClientSession()": ("read",),
+    "niquests.": ("content",),
+}
+"""Beginnings and last steps of origins that are bytes for sure: they fail to decode too."""
+TEXTS = {"decode", "str", "text"}
+"""What makes text of bytes, or failed to do so before the text is parsed."""
 
 
 class Rule(PythonRule):
@@ -131,6 +157,7 @@ class Rule(PythonRule):
             "wire.py": "import json\n\ndef decode(msg):\n    return json.loads(msg.data)\n\ndef peek(msg):\n    try:\n        return decode(msg)\n    except ValueError:\n        return None\n",
             "main.py": "from wire import decode\n\nasync def handler(msg):\n    try:\n        await run(decode(msg))\n    except ValueError:\n        await msg.nak()\n",
         },
+        "import json\nfrom flask import Flask, request\napp = Flask(__name__)\n\n@app.post('/a')\ndef text():\n    said = request.get_data(as_text=True)\n    try:\n        return json.loads(said)\n    except json.JSONDecodeError:\n        return '', 400\n\n@app.post('/b')\ndef replaced():\n    said = request.data.decode(errors='replace')\n    try:\n        return json.loads(said)\n    except json.JSONDecodeError:\n        return '', 400\n\n@app.post('/c')\ndef before():\n    try:\n        said = request.data.decode()\n    except UnicodeDecodeError:\n        return '', 400\n    try:\n        return json.loads(said)\n    except json.JSONDecodeError:\n        return '', 400\n",
     ]
     bad = [
         "import json\nfrom aiokafka import AIOKafkaConsumer\n\nasync def work():\n    async for each in AIOKafkaConsumer('a', value_deserializer=lambda raw: json.loads(raw)):\n        use(each.value)\n",
@@ -179,6 +206,11 @@ class Rule(PythonRule):
         {
             "up.py": "import aiohttp\n\nclass Failed(Exception): ...\n\nclass Up:\n    async def start(self):\n        self.session = aiohttp.ClientSession()\n\n    async def ask(self):\n        try:\n            async with self.session.get('http://a') as answer:\n                return await answer.json()\n        except aiohttp.ClientError as problem:\n            raise Failed('no answer') from problem\n"
         },
+        "import json\nfrom http.server import BaseHTTPRequestHandler\n\nclass Handler(BaseHTTPRequestHandler):\n    def do_POST(self):\n        body = self.rfile.read(int(self.headers['Content-Length']))\n        try:\n            said = json.loads(body)\n        except json.JSONDecodeError:\n            self.send_error(400)\n            return\n        self.answer(said)\n",
+        "import json, urllib.request\nfrom flask import Flask\napp = Flask(__name__)\n\n@app.get('/')\ndef models():\n    try:\n        with urllib.request.urlopen('http://a', timeout=3) as answer:\n            return json.load(answer)\n    except (OSError, json.JSONDecodeError):\n        return [], 502\n",
+        "import json\nfrom flask import Flask, request\napp = Flask(__name__)\n\n@app.post('/')\ndef chat():\n    try:\n        return json.loads(request.get_data())\n    except json.JSONDecodeError:\n        return '', 400\n",
+        "import json\nfrom flask import Flask, request\napp = Flask(__name__)\n\n@app.post('/')\ndef chat():\n    text = request.data.decode()\n    try:\n        return json.loads(text)\n    except json.JSONDecodeError:\n        return '', 400\n",
+        "import json, httpx\nfrom fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\nasync def models():\n    try:\n        return await ask()\n    except httpx.HTTPStatusError as error:\n        try:\n            return error.response.json()\n        except json.JSONDecodeError:\n            return {}\n",
     ]
     fixed = [
         (
@@ -276,6 +308,9 @@ class Rule(PythonRule):
             self.clear(node)  # callers elsewhere may hand it data of their own
         else:
             return
+        if whence is Whence.OUTSIDE and self.file.guards.guarded(node, raises):
+            for before in self.decoded_before(node):
+                self.judge(before, TEXT, "bytes are decoded outside any guard that catches", upstream=upstream)
         for again in self.decoded_again(node):
             self.judge(again, TEXT, "bytes that are no JSON are decoded again, outside any guard that catches")
 
@@ -446,8 +481,23 @@ class Rule(PythonRule):
             return TEXT
         if isinstance(data, ast.Name) and self.may_be_undecoded(data):
             return TEXT
-        origins = {origin.removesuffix("()") for root in self.data.roots(data) for origin in self.names(root)}
-        return TEXT if parser not in LENIENT and origins & set(BYTES) else frozenset()
+        return TEXT if parser not in LENIENT and self.are_bytes(data) else frozenset()
+
+    def are_bytes(self, data: ast.expr) -> bool:
+        """Whether it comes as bytes and nothing made text of it before it is parsed."""
+        steps = [data, *(self.file.names.values(data) if isinstance(data, ast.Name) else ())]
+        if any(isinstance(each, ast.Call) and last_name(each.func) in TEXTS for step in steps for each in below(step)):
+            return False
+        function = self.tree.function_of(data)
+        roots = [each for each in self.data.roots(data) if self.tree.function_of(each) is function]
+        return any(self.is_raw(root) for root in roots)
+
+    def is_raw(self, root: ast.expr) -> bool:
+        if isinstance(root, ast.Call) and argument(root, "as_text") is not None:
+            return False  # as Flask's `get_data` has it
+        if isinstance(root, ast.Attribute) and root.attr == "payload" and b"paho" in self.file.data:
+            return True
+        return any(are_bytes(origin) for origin in self.names(root))
 
     def may_be_undecoded(self, data: ast.Name) -> bool:
         """Whether a name holds a text where bytes could be decoded, and the very bytes where they could not."""
@@ -455,6 +505,14 @@ class Rule(PythonRule):
         decoded = [each.func.value for each in values if is_strict_decoding(each)]  # type: ignore[attr-defined]
         raw = {ast.dump(one) for each in decoded for one in (each, *self.file.names.values(each))}
         return any(ast.dump(each) in raw for each in values)
+
+    def decoded_before(self, node: ast.Call) -> Iterator[ast.Call]:
+        """`text = raw.decode()` before a parse that is guarded, where the guard begins after it."""
+        data = node.args[0]
+        for each in self.file.names.values(data) if isinstance(data, ast.Name) else ():
+            here = self.tree.function_of(each) is self.tree.function_of(node)
+            if here and isinstance(each, ast.Call) and is_strict_decoding(each):
+                yield each
 
     def decoded_again(self, node: ast.Call) -> Iterator[ast.Call]:
         """Decoding of the same bytes in a handler that is there for bytes that cannot be decoded."""
@@ -475,6 +533,12 @@ def are_answers(through: Sequence[tuple[PythonFile, ast.Call]], raises: frozense
     open_ones = [(file, call) for file, call in through if not file.guards.guarded(call, raises)]
     given = [(file, call.args[0] if call.args else None) for file, call in open_ones]
     return bool(given) and all(value is not None and Outside(file).is_answer(value) for file, value in given)
+
+
+def are_bytes(origin: str) -> bool:
+    """Whether what comes from there is bytes: `urllib.request.urlopen().read`."""
+    last = origin.removesuffix("()").rpartition(".")[2]
+    return any(origin.startswith(beginning) and last in ends for beginning, ends in BYTES.items())
 
 
 def is_strict_decoding(node: ast.AST) -> bool:
