@@ -58,6 +58,8 @@ LIKELY_FILE = re.compile(
     re.IGNORECASE,
 )
 """Names of files that do so where the code deals with authorization."""
+HOME_FILE = re.compile(r"(^~|(^|[/\\\\])\.\w).*(token|secret|passw|credential|auth|api[_-]?key)", re.IGNORECASE)
+"""Names of hidden files and of files at home that hold what is called a token: no words of a text are kept there."""
 PLACES = {"path", "file", "filename", "filepath", "location", "fname", "fp"}
 HELD = {
     "credential",
@@ -97,6 +99,7 @@ class Rule(PythonRule):
     good = [
         "import json, os\n\ndef save(token_path, token):\n    with open(token_path, 'w', opener=lambda path, flags: os.open(path, flags, 0o600)) as file:\n        json.dump(token, file)\n",
         "import contextlib, os\nfrom pathlib import Path\n\n@contextlib.contextmanager\ndef only_mine():\n    before = os.umask(0)\n    os.umask(before | 0o077)\n    try:\n        yield\n    finally:\n        os.umask(before)\n\ndef save(path: Path, key):\n    with only_mine():\n        path.write_bytes(key.private_bytes())\n",
+        "import json, stat\nfrom pathlib import Path\n\nHOME = Path.home() / '.tool'\n\nclass Store:\n    path = HOME / 'credentials.json'\n\n    def save(self, credentials):\n        self.prepare()\n        self.path.write_text(json.dumps(credentials))\n        self.path.chmod(0o600)\n\n    def prepare(self):\n        HOME.mkdir(parents=True, exist_ok=True)\n        HOME.chmod(stat.S_IRWXU)\n",
     ]
     fixed = [
         (
@@ -137,6 +140,8 @@ class Rule(PythonRule):
         "import json\n\ndef save(token):\n    with open('credentials.json', 'w') as file:\n        json.dump(token, file)\n",
         "import json\nfrom pathlib import Path\n\nasync def keep(context):\n    cookies = await context.cookies()\n    Path('session.json').write_text(json.dumps({'cookies': cookies}))\n",
         "import json\nimport requests\n\ndef log_in(name):\n    session = requests.Session()\n    session.post('https://a', data={'name': name}, timeout=3)\n    with open('state.json', 'w') as file:\n        json.dump(session.cookies.get_dict(), file)\n",
+        "import os\n\ndef login(token):\n    open(os.path.expanduser('~/.mytoken'), 'w').write(token)\n",
+        "from pathlib import Path\n\nSETTINGS = '.env'\n\ndef write(folder: Path, text):\n    path = folder / SETTINGS\n    path.write_text(text)\n    path.chmod(0o600)\n",
     ]
     silent = [
         "import yaml\nfrom pydantic import BaseModel, SecretStr\n\nclass Provider(BaseModel):\n    api_key: SecretStr\n\ndef save(provider: Provider, path):\n    with open(path, 'w') as file:\n        yaml.dump(provider.model_dump(), file)\n",
@@ -145,6 +150,7 @@ class Rule(PythonRule):
         "def save(report):\n    with open('report.txt', 'w') as file:\n        file.write(report)\n",
         "def save(path, pub_key):\n    with open(path, 'wb') as file:\n        file.write(pub_key.save_pkcs1('PEM'))\n",
         "def save(archive, token_path, token):\n    with archive.open('auth.json') as file:\n        file.write(token)\n",
+        "def save(tokens):\n    with open('tokens.txt', 'w') as file:\n        for token in tokens:\n            file.write(token)\n",
     ]
 
     def __init__(self, file: PythonFile) -> None:
@@ -252,6 +258,8 @@ class Rule(PythonRule):
             return True
         if all(isinstance(value, ast.Constant) for value in writing.values):
             return False
+        if any(secrecy(last_name(part.node)) is Secrecy.MAYBE for part in values) and self.is_at_home(writing.path):
+            return True
         return self.is_credential_path(writing.path) or (late and self.is_about_credentials(writing.call))
 
     def passed(self, values: list[Part]) -> Iterator[Part]:
@@ -305,14 +313,23 @@ class Rule(PythonRule):
     def is_credential_path(self, path: ast.expr) -> bool:
         for value in self.file.names.values(path):
             for node in in_path(value):
-                text = text_of(node)
-                if text is not None and (
-                    SURE_FILE.search(text) or (self.secrets.authorizes and LIKELY_FILE.search(text))
-                ):
+                if any(map(self.is_credential_name, self.texts(node))):
                     return True
                 if isinstance(node, ast.Name | ast.Attribute) and names_credentials(last_name(node)):
                     return True
         return False
+
+    def is_at_home(self, path: ast.expr) -> bool:
+        pieces = (node for value in self.file.names.values(path) for node in in_path(value))
+        return any(HOME_FILE.search(text) for node in pieces for text in self.texts(node))
+
+    def texts(self, node: ast.AST) -> list[str]:
+        """What a piece of a path says: itself, or the constant that it names."""
+        values = self.file.names.values(node) if isinstance(node, ast.Name) else [node]
+        return [text for each in values if (text := text_of(each)) is not None]
+
+    def is_credential_name(self, text: str) -> bool:
+        return bool(SURE_FILE.search(text) or (self.secrets.authorizes and LIKELY_FILE.search(text)))
 
     def is_about_credentials(self, node: ast.AST) -> bool:
         """Whether the class or the module keeps credentials, by what they are called."""
@@ -357,6 +374,14 @@ class Rule(PythonRule):
         return isinstance(node, ast.Name | ast.Call) and any(each.startswith(TEMPORARY) for each in self.names(node))
 
     def modes(self, scope: ast.AST) -> Iterator[tuple[int, ast.expr | None]]:
+        """Where something is made private, and what: None is all that comes after. Own helpers are looked into."""
+        yield from self.modes_in(scope)
+        for call in (each for each in below(scope) if isinstance(each, ast.Call)):
+            for helper in self.functions(call.func):
+                if helper.names is self.file.names and helper.node is not scope:
+                    yield from ((call.lineno, None) for _, target in self.modes_in(helper.node) if target is None)
+
+    def modes_in(self, scope: ast.AST) -> Iterator[tuple[int, ast.expr | None]]:
         """Where a path is given a private mode: the line and the path; no path where it holds for all, or nobody knows."""
         for node in below(scope):
             if not isinstance(node, ast.Call):
@@ -369,9 +394,9 @@ class Rule(PythonRule):
                 case "fchmod" if private(argument(node, "mode", 1)):
                     yield node.lineno, None
                 case "chmod" if of_os and private(argument(node, "mode", 1)):
-                    yield node.lineno, node.args[0]
+                    yield node.lineno, None if is_of_folder(node.args[1:]) else node.args[0]
                 case "chmod" if not of_os and receiver is not None and private(argument(node, "mode", 0)):
-                    yield node.lineno, receiver
+                    yield node.lineno, None if is_of_folder(node.args) else receiver
                 case "touch" if private(argument(node, "mode", 0)):
                     yield node.lineno, receiver
                 case "open" if of_os and private(argument(node, "mode", 2)):
@@ -499,6 +524,11 @@ def private(mode: ast.expr | None) -> bool:
     """Whether a mode lets nobody but the owner in."""
     bits = bits_of(mode)
     return bits is not None and bits & 0o077 == 0
+
+
+def is_of_folder(modes: list[ast.expr]) -> bool:
+    """Whether a mode lets its owner pass, as one of a folder does."""
+    return any((bits_of(each) or 0) & 0o100 for each in modes)
 
 
 def private_mask(node: ast.AST) -> bool:

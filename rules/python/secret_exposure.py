@@ -15,6 +15,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from readiness.scan import PythonFile, PythonRule
 from readiness.scan.code.names import PARAMETER
@@ -56,6 +57,9 @@ CLIENTS = (
     "httpx.", "httpx2.", "requests.", "aiohttp.ClientSession", "aiohttp.request", "urllib.", "urllib3.", "websockets.",
     "niquests.", "curl_cffi.", "tornado.httpclient.", "websocket.",
 )  # fmt: skip
+LISTED = "is an argument of a process, which everybody on the machine can list: pass it in the environment or by stdin"
+IN_ADDRESS = re.compile(r"://[^/@\s]*:$")
+"""What stands before the password in an address, values left out: `https://x-access-token:`."""
 IN_QUERY = re.compile(r"[?&]([a-z_-]*(?:key|token|password|passwd|secret))=$", re.IGNORECASE)
 GENERIC = {"key", "token"}
 """Names in a query that mean a secret only where the value is called one."""
@@ -118,6 +122,9 @@ class Rule(PythonRule):
             "app/main.py": "from app import conf\n\ndef check():\n    raise ValueError(f'{conf.API_KEY} is not good')\n",
         },
         "from starlette.websockets import WebSocket\n\nasync def talk(websocket: WebSocket):\n    if websocket.query_params.get('token'):\n        await check(websocket.query_params.get('token'))\n",
+        "import asyncio, os, subprocess\n\nasync def clone(slug):\n    github_token = os.environ['GITHUB_TOKEN']\n    url = f'https://git:{github_token}@github.com/{slug}.git'\n    await asyncio.to_thread(subprocess.run, ['git', 'clone', url], timeout=300)\n",
+        "import subprocess\n\ndef clone(slug, token):\n    url = f'https://x-access-token:{token}@github.com/{slug}.git'\n    subprocess.run(['git', 'clone', url], timeout=300, check=True)\n",
+        "import logging\n\ndef connect(user, word, host):\n    address = f'amqp://{user}:{word}@{host}'\n    logging.info('connecting to %s', address)\n",
     ]
     silent = [
         "import logging\nfrom pydantic import BaseModel, SecretStr\n\nclass Access(BaseModel):\n    api_key: SecretStr\n\ndef start(access: Access):\n    logging.info('starting with %s', access)\n",
@@ -129,6 +136,8 @@ class Rule(PythonRule):
         "import os\n\ndef place(folder, challenge):\n    # Authorization\n    path = os.path.join(folder, challenge['token'])\n    raise ValueError(f'could not read {path}')\n",
         "import os\n\ndef place():\n    token = os.environ.get('APP_SERVICE')\n    raise ValueError(f'cannot read {token}')\n",
         "from aiohttp import web\n\nasync def form(request):\n    return web.Response(text=str(check(request.query.get('token'), purpose='sign in')))\n",
+        "import asyncio, subprocess\n\nasync def clone(slug, github_token):\n    await asyncio.to_thread(subprocess.run, ['git', 'clone', slug], env={'GIT_TOKEN': github_token})\n",
+        "import logging, subprocess\n\ndef connect(user, host, masked_word, port):\n    logging.info(f'amqp://{user}:***@{host}:{port}')\n    logging.info(f'amqp://{user}:{masked_word}@{host}')\n    subprocess.run(['ssh', f'ssh://{user}@{host}:{port}'], timeout=9)\n",
     ]
 
     def __init__(self, file: PythonFile) -> None:
@@ -181,11 +190,20 @@ class Rule(PythonRule):
     def handed_out(self) -> None:
         """Argument lists of processes, labels of metrics and traces."""
         for call in self.file.calls.named(*STARTING):
-            if any(each.startswith(STARTERS) for each in self.names(call.func)):
-                self.judge(call, call.args, "is an argument of a process, which everybody on the machine can list")
+            if any(map(starts, self.names(call.func))):
+                self.judge(call, call.args, LISTED)
+        for given, call in self.started_elsewhere():
+            self.judge(call, given, LISTED)
         for call in self.file.calls.named(*LABELLING):
             values = [*call.args, *(each.value for each in call.keywords)]
             self.judge(call, values, "is a label of a metric or trace: label by a number of the client")
+
+    def started_elsewhere(self) -> Iterator[tuple[list[ast.expr], ast.Call]]:
+        """`to_thread(subprocess.run, ["git", "clone", url])`: what is given to the function that a thread is handed."""
+        for use in self.file.calls.mentions(*STARTING):
+            call = self.tree.parents[use]
+            if isinstance(call, ast.Call) and use in call.args and any(map(starts, self.names(use))):
+                yield call.args[call.args.index(use) + 1 :], call
 
     def answered(self) -> None:
         """Passwords in answers, what comes from settings, and the whole environment."""
@@ -343,7 +361,7 @@ class Rule(PythonRule):
     def shown(self, value: ast.expr, *, dumps: bool) -> Iterator[tuple[Part, str, bool]]:
         """What survives of secrets in a value, and whether that is only advice."""
         for part in parts(Part(self.file.names, value), self.goes_on):
-            if name := self.secrets.named(part) or self.secrets.keyed(part):
+            if name := self.secrets.named(part) or self.secrets.keyed(part) or in_address(part.node):
                 yield part, f"the value of {name}", False
             elif dumps and (what := self.dumped(part)):
                 yield part, what, False
@@ -406,6 +424,27 @@ class Rule(PythonRule):
                     for part in parts(Part(self.file.names, given), self.goes_on) if given is not None else ():
                         if name := self.secrets.keyed(part):
                             yield part, f"the value of {name}, passed in line {call.lineno},", False
+
+
+def in_address(node: ast.expr) -> str:
+    """What an address has as its password: `token` of `f"https://git:{token}@host"`."""
+    pieces = node.values if isinstance(node, ast.JoinedStr) else []
+    before = ""
+    for piece, after in pairwise(pieces):
+        held = piece.value if isinstance(piece, ast.FormattedValue) else None
+        if isinstance(held, ast.Name | ast.Attribute) and IN_ADDRESS.search(before) and is_host(after):
+            return "" if denies(called(held)) else called(held)
+        before += text_of(piece) or ""
+    return ""
+
+
+def is_host(piece: ast.expr) -> bool:
+    return (text_of(piece) or "").startswith("@")
+
+
+def starts(origin: str) -> bool:
+    """Whether this starts a process."""
+    return origin.startswith(STARTERS)
 
 
 def is_mask(value: ast.expr) -> bool:
