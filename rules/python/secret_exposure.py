@@ -96,7 +96,7 @@ class Rule(PythonRule):
     item = "secrets-managed"
     tokens = (
         "oken", "TOKEN", "assw", "ASSW", "ecret", "SECRET", "api_key", "API_KEY", "apikey", "apiKey", "redential", "uthorization",
-        "headers", "environ", "proxy", "private_key", "key=", ".options",
+        "headers", "environ", "proxy", "private_key", "key=", ".options", "}@",
     )  # fmt: skip
     good = [
         {
