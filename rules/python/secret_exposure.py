@@ -25,7 +25,7 @@ from readiness.scan.code.scopes import How, decorated
 from readiness.scan.code.tree import FunctionDef, argument, below, last_name, text_of
 from readiness.scan.data import fields
 from readiness.scan.data.answers import Answers
-from readiness.scan.data.secrecy import Secrecy, called, denies, hides, secrecy, words
+from readiness.scan.data.secrecy import DENYING, Secrecy, called, denies, hides, secrecy, words
 from readiness.scan.data.secret_values import Secrets
 
 LEVELS = {
@@ -433,7 +433,7 @@ def in_address(node: ast.expr) -> str:
     for piece, after in pairwise(pieces):
         held = piece.value if isinstance(piece, ast.FormattedValue) else None
         if isinstance(held, ast.Name | ast.Attribute) and IN_ADDRESS.search(before) and is_host(after):
-            return "" if denies(called(held)) else called(held)
+            return "" if DENYING & set(words(called(held))) else called(held)
         before += text_of(piece) or ""
     return ""
 
