@@ -19,6 +19,10 @@ SLOW = 1.5
 """Seconds that a slow answer takes."""
 
 
+HELD = 3.0
+"""Seconds after which work that is held is answered all the same: less than gateways allow their upstreams."""
+
+
 class Behaviour(StrEnum):
     """What the upstream does with a chat, or with its list of models."""
 
@@ -43,6 +47,8 @@ class Behaviour(StrEnum):
     SLOW = "slow"
     PACED = "paced"
     """A stream with PACE between its chunks."""
+    HELD = "held"
+    """Answers, or ends a paced stream, once what holds it lets go (`Upstream.holding`), or after HELD seconds."""
     ECHO = "echo"
     """Answers with the text of the request, after SLOW seconds."""
     TOOL = "tool"

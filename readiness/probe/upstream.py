@@ -11,8 +11,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from readiness.probe.intake import LARGEST, complaint, in_json, object_in, unpac
 from readiness.probe.lasting import LONGEST, lasting
 from readiness.probe.script import (
     CANNED,
+    HELD,
     ONCE,
     PACE,
     SLOW,
@@ -41,7 +42,9 @@ __all__ = ["WORDS", "Asked", "Behaviour", "Upstream", "chunk", "completion"]
 KEPT = 4000
 """Characters of the beginning of a request that are remembered."""
 
-STREAMED = {Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT, Behaviour.PACED, Behaviour.SLOW, Behaviour.ECHO}
+STREAMED = {
+    Behaviour.ANSWER, Behaviour.CUT, Behaviour.SILENT, Behaviour.PACED, Behaviour.SLOW, Behaviour.HELD, Behaviour.ECHO,
+}  # fmt: skip
 """What a stream begins with; everything else fails before its first chunk."""
 ANY_HEAD: dict[str, Any] = {"max_field_size": 2**24, "max_line_size": 2**24, "max_headers": 2**20}
 """What a gateway should have refused is not refused in its stead."""
@@ -62,6 +65,8 @@ class Upstream:
         self.port = 0
         self._behaviour = Behaviour.ANSWER
         self._listing: Behaviour | None = None
+        self._let_go = asyncio.Event()
+        self._let_go.set()
         self._runner: web.AppRunner | None = None
         self._site: web.TCPSite | None = None
 
@@ -135,6 +140,15 @@ class Upstream:
         async with lasting("the upstream was set to misbehave", restore, seconds):
             yield
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """What is to be held is not answered meanwhile, for HELD seconds at most."""
+        self._let_go.clear()
+        try:
+            yield
+        finally:
+            self._let_go.set()
+
     async def _listen(self) -> None:
         if self._runner is None:
             raise RuntimeError("the upstream is not serving")
@@ -191,12 +205,22 @@ class Upstream:
                 return broken
         if behaviour in {Behaviour.SLOW, Behaviour.ECHO}:
             await asyncio.sleep(SLOW)
+        if behaviour is Behaviour.HELD and not asked.stream:
+            await self._held(asked)
         words = (asked.text,) if behaviour is Behaviour.ECHO else WORDS
         if behaviour is Behaviour.TOOL and body.get("tools") and '"tool"' not in json.dumps(body.get("messages")):
             return web.json_response(tool_call(body))
         if asked.stream:
-            return await self._stream(request, body, behaviour, words)
+            return await self._stream(request, body, asked, words)
         return web.json_response(completion(body, "".join(words)))
+
+    async def _held(self, asked: Asked, *, at_most: float = HELD) -> bool:
+        """Whether it was let go, or is to be answered all the same, within so many seconds."""
+        left = asked.began + HELD - time.monotonic()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(left, at_most))):
+                await self._let_go.wait()
+        return self._let_go.is_set() or left <= at_most
 
     async def _broken(self, request: web.Request, behaviour: Behaviour) -> web.StreamResponse | None:
         if behaviour in CANNED:
@@ -225,8 +249,9 @@ class Upstream:
         return None
 
     async def _stream(
-        self, request: web.Request, body: dict[str, Any], behaviour: Behaviour, words: tuple[str, ...]
+        self, request: web.Request, body: dict[str, Any], asked: Asked, words: tuple[str, ...]
     ) -> web.StreamResponse:
+        behaviour = asked.behaviour
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
         for number, word in enumerate(words):
@@ -237,6 +262,8 @@ class Upstream:
             if number == 1 and behaviour is Behaviour.SILENT:
                 await asyncio.sleep(3600)
             await asyncio.sleep(PACE if behaviour is Behaviour.PACED else 0.02)
+        while behaviour is Behaviour.HELD and not await self._held(asked, at_most=PACE):
+            await response.write(event(chunk(body, {"content": "."})))
         await response.write(event(chunk(body, {}, finish="stop")))
         options = body.get("stream_options")
         if isinstance(options, dict) and options.get("include_usage"):

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from readiness.probe import Probe, Reply, Target, happens, pause, toy, unique
-from readiness.probe.script import SLOW, Behaviour
+from readiness.probe.script import HELD, Behaviour
 from readiness.probe.steady import Steady, readiness
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ TRIES = 3
 """How often work is sent, until all of it is in flight together."""
 ARRIVES = 10.0
 """Seconds in which work reaches the upstream, where nothing is the matter."""
-YOUNG = SLOW / 2
+LASTS = 1.0
+"""Seconds for which work goes on after SIGTERM."""
+YOUNG = HELD - LASTS
 """Seconds with the upstream after which too little of the work is left to see what SIGTERM does to it."""
 TURNS = 0.5
 """Seconds after SIGTERM in which readiness may still say what it said before."""
@@ -96,10 +98,12 @@ class Rule(Probe):
             return
         if not whole.ok and (whole.status is None or whole.status >= 500):
             self.leave(f"a stream was not in flight when SIGTERM was to come: a whole one is answered {whole}")
-        work = await self.underway(target, upstream, streams=whole.ok)
-        process.signal(signal.SIGTERM)
-        told = time.monotonic()
-        watching = asyncio.ensure_future(self.watched(target, steady.path if steady else "/", told))
+        with upstream.holding():
+            work = await self.underway(target, upstream, streams=whole.ok)
+            process.signal(signal.SIGTERM)
+            told = time.monotonic()
+            watching = asyncio.ensure_future(self.watched(target, steady.path if steady else "/", told))
+            await asyncio.sleep(LASTS)
         for each in work:
             self.finished(await each.asked, each.what)
         finished = time.monotonic() - told
@@ -129,15 +133,15 @@ class Rule(Probe):
 
     def sent(self, target: Target, *, streams: bool) -> list[Work]:
         """Work under way to the gateway."""
-        slow, paced = Behaviour.SLOW.switch, Behaviour.PACED.switch
+        held = Behaviour.HELD.switch
         allowed = target.settings.limits.shutdown or ALLOWED
         plain, stream, over_nats = (unique(f"shutdown {kind}") for kind in ("plain", "stream", "nats"))
-        asking = [("a plain chat", plain, target.chat(f"{plain} {slow}", seconds=allowed))]
+        asking = [("a plain chat", plain, target.chat(f"{plain} {held}", seconds=allowed))]
         if streams:
-            streamed = target.as_client(9001).chat(f"{stream} {paced}", stream=True, seconds=allowed)
+            streamed = target.as_client(9001).chat(f"{stream} {held}", stream=True, seconds=allowed)
             asking.append(("a stream", stream, streamed))
         if target.parts.nats is not None and target.settings.nats.subject:
-            asking.append(("a request over NATS", over_nats, target.over_nats(f"{over_nats} {slow}", seconds=allowed)))
+            asking.append(("a request over NATS", over_nats, target.over_nats(f"{over_nats} {held}", seconds=allowed)))
         return [Work(what, mark, asyncio.ensure_future(coroutine)) for what, mark, coroutine in asking]
 
     async def watched(self, target: Target, path: str, told: float) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from readiness.probe.script import CANNED, WORDS, Behaviour
+from readiness.probe.script import CANNED, HELD, WORDS, Behaviour
 from readiness.probe.upstream import Upstream
 from tests.probe.harness import run, until
 
@@ -129,7 +129,7 @@ async def misbehaves(client: Client, behaviour: Behaviour, content: Any) -> None
             status, body = await ask(client, content)
             assert status == 200
             assert json.loads(body)["choices"][0]["message"]["content"].startswith("be kind\n")
-        case Behaviour.SLOW | Behaviour.PACED | Behaviour.TOOL:
+        case Behaviour.SLOW | Behaviour.PACED | Behaviour.HELD | Behaviour.TOOL:
             status, body = await ask(client, content)
             assert (status, json.loads(body)["choices"][0]["message"]["content"]) == (200, "".join(WORDS))
         case _:
@@ -142,6 +142,35 @@ def test_a_switch_that_says_once_rules_the_first_chat_of_its_text_alone() -> Non
         for text in ("one", "other"):
             statuses = [(await ask(client, f"{text} {Behaviour.ERROR.once}"))[0] for _ in range(3)]
             assert statuses == [500, 200, 200]
+
+    with_upstream(test)
+
+
+def test_what_is_held_is_answered_once_it_is_let_go() -> None:
+    async def test(upstream: Upstream, client: Client) -> None:
+        with upstream.holding():
+            held = [
+                asyncio.ensure_future(ask(client, Behaviour.HELD.switch, stream=stream)) for stream in (False, True)
+            ]
+            await until(lambda: len(upstream.chats) == len(held), "all are held")
+            await asyncio.sleep(0.1)
+            assert not any(each.done() for each in held)
+            assert (await ask(client, "not held"))[0] == 200
+        plain, streamed = await asyncio.gather(*held)
+        assert json.loads(plain[1])["choices"][0]["message"]["content"] == "".join(WORDS)
+        assert streamed[1].rstrip().endswith(b"data: [DONE]")
+        assert all(each.ended and each.ended - each.began < HELD for each in upstream.chats)
+
+    with_upstream(test)
+
+
+def test_what_nobody_lets_go_is_answered_all_the_same() -> None:
+    async def test(upstream: Upstream, client: Client) -> None:
+        with upstream.holding():
+            assert (await ask(client, Behaviour.HELD.switch))[0] == 200
+        (held,) = upstream.chats
+        assert held.ended is not None
+        assert held.ended - held.began >= HELD
 
     with_upstream(test)
 
