@@ -50,6 +50,8 @@ async def verdicts() -> tuple[Table, list[str]]:
         for number in range(RUNS):
             rules: Sequence[RuleFile] = LOOKING if number % 3 == 0 else OFTEN
             target.limit(Budget())
+            if target.parts.process and target.parts.gateway and target.parts.process.exit_code is not None:
+                await target.parts.gateway.restart()  # the last probe ended it
             for each in (await probe.run(target, rules, Risk.DISRUPT, "the gateway")).evidence:
                 table[each.rule][each.outcome] += 1
                 if each.findings or each.left_out or each.error:
