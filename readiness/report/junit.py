@@ -25,7 +25,7 @@ def render(report: Report) -> str:
     items = [_case(each) for each in report.verdicts]
     beside = list(_beside(report))
     told = _counts([*items, *beside])
-    del told["skipped"]  # an attribute of a suite; the schema that Jenkins holds reports against has none for all suites
+    del told["skipped"]  # Jenkins' schema (junit-10.xsd) has it for a suite, not for all of them
     root = Xml.Element("testsuites", {"name": "readiness"} | told)
     suite = _suite("readiness", items)
     properties = Xml.Element("properties")
