@@ -15,7 +15,7 @@ from readiness import HOME, console, origin, settings
 from readiness.errors import UsageError
 from readiness.origin import MAIN
 from readiness.places import project_root, repository_root, within_repository
-from readiness.seen import FRAMEWORKS, Seen, look
+from readiness.seen import Seen, look
 
 NATS_ITEMS = ("nats-connection-checked", "nats-requests-timed")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -160,9 +160,8 @@ def _settings_lines(seen: Seen) -> Iterator[str]:
         yield from ("", "[not_applicable]")
         yield from (f'{item} = "no file of the project imports nats"' for item in NATS_ITEMS)
     yield from ("", "[target]")
-    if seen.app:
-        command = FRAMEWORKS[seen.framework].served.format(app=seen.app)
-        yield f'launch = "{command}"'
+    if seen.launch:
+        yield f'launch = "{seen.launch}"'
     else:
         yield '# launch = "my-gateway --port {port}"  # how the service is started; then: readiness audit'
     yield '# env = { UPSTREAM = "{upstream}/v1", UPSTREAM_KEY = "{canary}" }  # the scripted upstream and its key'
