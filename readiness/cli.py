@@ -95,7 +95,7 @@ def probe(
     config: options.Config = None,
     fail_on: options.Fail = FailOn.MUST,
 ) -> None:
-    """Look at a running gateway, or at one in the sandbox. Things around that one are broken too."""
+    """Look at a running gateway, or break things around one in the sandbox."""
     from readiness import commands
     from readiness.audit import Allowed
 
