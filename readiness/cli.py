@@ -95,7 +95,7 @@ def probe(
     config: options.Config = None,
     fail_on: options.Fail = FailOn.MUST,
 ) -> None:
-    """Look at a running gateway, or break things around one in the sandbox."""
+    """Look at a running gateway, or break one in the sandbox."""
     from readiness import commands
     from readiness.audit import Allowed
 
