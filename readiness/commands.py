@@ -15,6 +15,7 @@ from readiness.baseline import Old
 from readiness.cache import usual_folder
 from readiness.errors import NothingExamined, ReadinessError, UsageError, in_words
 from readiness.gate import FailOn, exit_code
+from readiness.headers import header
 from readiness.model import Run, Skipped
 from readiness.places import project_root
 from readiness.scan import files
@@ -83,7 +84,7 @@ def probe(
         console.check_place(transcript, "transcript")
     chosen = aimed(settings.load(Path(), config), url, launch)
     if headers:
-        given = dict(settings.header(text) for text in headers)
+        given = dict(header(text) for text in headers)
         chosen = replace(chosen, target=replace(chosen.target, headers={**chosen.target.headers, **given}))
     known = stages.knowledge(chosen)
     if plan:

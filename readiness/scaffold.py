@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from readiness import HOME, console, origin, settings
+from readiness import HOME, console, origin, tables
 from readiness.errors import UsageError
 from readiness.origin import MAIN
 from readiness.places import project_root, repository_root, within_repository
@@ -105,7 +105,7 @@ def propose(root: Path) -> Iterator[Proposal]:
 
 def _has_settings(root: Path) -> bool:
     shared = root / "pyproject.toml"
-    return (root / "readiness.toml").is_file() or (shared.is_file() and bool(settings.written(shared)))
+    return (root / "readiness.toml").is_file() or (shared.is_file() and bool(tables.written(shared)))
 
 
 def _template(name: str) -> str:
