@@ -12,6 +12,7 @@ from readiness.model import Evidence, Lapsed, Outcome, Report
 from readiness.report import render
 from tests.report.values import (
     MIXED,
+    READY,
     TODAY,
     broken,
     evidence,
@@ -104,6 +105,11 @@ def test_what_is_accepted_is_no_annotation_and_no_issue() -> None:
 def test_what_lapsed_is_an_error() -> None:
     made = replace(report(static(passed())), lapsed=(Lapsed("waive.first", "ended on 2026-10-31"),))
     assert "::error title=no longer accepted::waive.first: ended on 2026-10-31\n" in render("github", made)
+
+
+def test_a_run_that_was_stopped_is_an_error() -> None:
+    made = replace(READY, stopped="stopped by SIGTERM")
+    assert "::error title=not all was looked at::stopped by SIGTERM\n" in render("github", made)
 
 
 def test_junit_fails_where_the_gate_does_though_no_item_fails() -> None:
