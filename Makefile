@@ -60,13 +60,15 @@ hooks: $(READY)
 bench-gateway: $(READY)
 	@$(BIN)/python -m tests.bench.gateway $(if $(REPEAT),--repeat $(REPEAT)) $(if $(PARTS),--parts) $(if $(PEERS),--peers)
 
-# The pages as a browser shows them, on a phone and on a desk: pictures in .audit/. Needs chromium.
+# The pages as a browser shows them, on a phone, on a desk and on paper: pictures in .audit/. Needs chromium.
 look: $(READY)
 	@mkdir -p .audit
 	@$(BIN)/readiness report reports/gateway.json --format html --output .audit/gateway.html --fail-on none
 	@cp reports/seed.html .audit/seed.html
 	@for page in gateway seed; do for width in 390 1280; do chromium --headless --no-sandbox --disable-gpu \
-	  --window-size=$$width,2000 --screenshot=.audit/$$page-$$width.png file://$(CURDIR)/.audit/$$page.html; done; done
+	  --window-size=$$width,2000 --screenshot=.audit/$$page-$$width.png file://$(CURDIR)/.audit/$$page.html; done; \
+	  chromium --headless --no-sandbox --disable-gpu --no-pdf-header-footer --print-to-pdf=.audit/$$page.pdf \
+	  file://$(CURDIR)/.audit/$$page.html; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix --quiet .

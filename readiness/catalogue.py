@@ -10,6 +10,8 @@ from readiness.pack import RuleFile
 
 SHOWN = 2
 """Examples of each sort that `explain` shows."""
+WIDTH = 80
+"""Columns of a terminal that `explain` keeps to; examples and commands stand as they are written."""
 
 
 def listing(items: Sequence[Item], rules: Sequence[RuleFile]) -> str:
@@ -70,11 +72,12 @@ def explain(name: str, items: Sequence[Item], rules: Sequence[RuleFile]) -> str:
 
 
 def _rule_page(rule: RuleFile, item: Item | None) -> Iterator[str]:
-    yield f"{rule.info.id}: {rule.info.title}"
-    yield ""
-    yield rule.info.page
+    yield from _wrapped(f"{rule.info.id}: {rule.info.title}")
+    for paragraph in rule.info.page.split("\n\n"):
+        listed = any(line.startswith((" ", "- ", "* ")) for line in paragraph.splitlines())
+        yield from ("", *(paragraph.splitlines() if listed else _wrapped(paragraph)))
     if item is not None:
-        yield from ("", f"Feeds {item.id} ({item.tier}): {item.title}.")
+        yield from ("", *_wrapped(f"Feeds {item.id} ({item.tier}): {item.title}."))
         yield from _wrapped(f"In production: {item.why}")
         yield from _wrapped(f"Fix: {item.fix}")
     if rule.fixable:
@@ -111,7 +114,7 @@ def _text(example: object) -> str:
 
 
 def _item_page(item: Item, rules: Sequence[RuleFile]) -> Iterator[str]:
-    yield f"{item.id}: {item.title}"
+    yield from _wrapped(f"{item.id}: {item.title}")
     yield f"{item.section}, tier {item.tier}, " + ", ".join(f"CWE-{number}" for number in item.cwe)
     yield ""
     yield from _wrapped(f"In production: {item.why}")
@@ -119,9 +122,13 @@ def _item_page(item: Item, rules: Sequence[RuleFile]) -> Iterator[str]:
     yield ""
     feeding = [rule for rule in rules if rule.info.item == item.id]
     yield "Examined by:" if feeding else "There is no rule and no probe for it yet: the item stays unknown."
-    yield from (f"  {rule.info.id}: {rule.info.title}" for rule in feeding)
+    for rule in feeding:
+        yield from _wrapped(f"{rule.info.id}: {rule.info.title}", "  ")
     yield from _acceptance(item)
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 100)
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    deeper = f"{indent}  " if indent else ""
+    return textwrap.wrap(
+        text, WIDTH - 1, initial_indent=indent, subsequent_indent=deeper, break_on_hyphens=False, break_long_words=False
+    )

@@ -95,7 +95,7 @@ def probe(
     config: options.Config = None,
     fail_on: options.Fail = FailOn.MUST,
 ) -> None:
-    """Look at a running gateway, or start one in the sandbox and break things."""
+    """Look at a running gateway, or break one in the sandbox."""
     from readiness import commands
     from readiness.audit import Allowed
 
@@ -155,7 +155,7 @@ def audit(
     no_baseline: options.NoBaseline = False,
     since: options.Since = None,
 ) -> None:
-    """Look at the code of a project, and at the gateway of its settings."""
+    """Look at the code, and at the gateway of the settings."""
     from readiness import audit as stages
     from readiness import commands
 
@@ -174,7 +174,7 @@ def report(
     fail_on: options.Fail = FailOn.MUST,
     no_baseline: options.NoBaseline = False,
 ) -> None:
-    """Join saved scans and probes into one report and judge them together."""
+    """Join saved scans and probes into one report."""
     from readiness import commands
 
     commands.report(files, form, output, config, fail_on, baseline=not no_baseline, also=also or ())
@@ -208,7 +208,7 @@ def baseline(
     ] = None,
     config: options.Config = None,
 ) -> None:
-    """Accept what fails today, so that only new findings fail; entries of what was mended since are dropped."""
+    """Accept what fails today, so that only new findings fail. Entries of what was mended since are dropped."""
     from readiness import history
 
     history.baseline(paths or [], saved or [], reason, owner, output, config)
@@ -223,7 +223,7 @@ def diff(
     config: options.Config = None,
     fail_on_new: Annotated[bool, typer.Option("--fail-on-new", help="Exit 1 where a finding is new.")] = False,
 ) -> None:
-    """Say what is fixed, new, moved, accepted or flaky between two reports."""
+    """Say what changed between two reports. Fixed, new, moved, accepted and flaky findings are told apart."""
     from readiness import history
 
     history.diff(before, after, form, output, config, fail=fail_on_new)
@@ -234,7 +234,7 @@ def init(
     path: Annotated[Path, typer.Argument(help="The project.", metavar="PATH")] = Path(),
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
 ) -> None:
-    """Propose settings, a pre-commit hook and a CI workflow that fit the project; what is there is left as it is."""
+    """Propose settings, a pre-commit hook and a CI workflow. They fit the project; what is there is left as it is."""
     from readiness import scaffold
 
     scaffold.init(path, yes=yes)
@@ -257,7 +257,7 @@ def gateway(
     port: Annotated[int | None, typer.Option(metavar="PORT", help="Port to listen on.")] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="The gateway's own settings.")] = None,
 ) -> None:
-    """Serve the reference gateway: OpenAI-compatible over HTTP and NATS, with an echo provider built in."""
+    """Serve the reference gateway. It speaks OpenAI over HTTP and NATS, with an echo provider built in."""
     from readiness.gateway import load_settings, serve
 
     given = {name: value for name, value in {"host": host, "port": port}.items() if value is not None}
@@ -284,7 +284,7 @@ def explain(
     name: options.Name,
     config: options.Config = None,
 ) -> None:
-    """Say what a rule or an item means, why it matters and how to mend it."""
+    """Say what a rule or an item means, and how to mend it."""
     from readiness import audit as stages
     from readiness import catalogue, settings
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from readiness import audit as stages
-from readiness import console, settings, signals
+from readiness import console, older, settings, signals
 from readiness.answers import Answer, Answers
-from readiness.baseline import NAME, Old, failing, load
+from readiness.baseline import Old
 from readiness.cache import usual_folder
 from readiness.errors import NothingExamined, ReadinessError, UsageError, in_words
 from readiness.gate import FailOn, exit_code
-from readiness.looks import looked_at
+from readiness.headers import header
 from readiness.model import Run, Skipped
 from readiness.places import project_root
 from readiness.scan import files
@@ -51,10 +50,10 @@ def scan(
     kept = usual_folder() if cache else None
     chosen = replace(settings.load(named[0], config), bandit=bandit, cache=kept, comments=comments)
     known = stages.knowledge(chosen)
-    old = old_findings(chosen, wanted=baseline)
+    old = older.listed(chosen, wanted=baseline)
     found = _scan(named, chosen, known)
     if since is not None:
-        old.append(_at(since, named, chosen, known))
+        old.append(older.at(since, named, chosen, known))
     if diff:
         _show(stages.fixes(named, chosen, known, found), _unread(named, chosen, found))
     if fix:
@@ -85,13 +84,13 @@ def probe(
         console.check_place(transcript, "transcript")
     chosen = aimed(settings.load(Path(), config), url, launch)
     if headers:
-        given = dict(settings.header(text) for text in headers)
+        given = dict(header(text) for text in headers)
         chosen = replace(chosen, target=replace(chosen.target, headers={**chosen.target.headers, **given}))
     known = stages.knowledge(chosen)
     if plan:
         console.print_text(stages.plan(chosen, known, allowed))
         sys.exit(0)
-    old = old_findings(chosen)
+    old = older.listed(chosen)
     run = _probe(chosen, known, allowed, transcript)
     finish([run], chosen, known, form, output, fail_on, one_sided=True, old=old, also=also)
 
@@ -131,10 +130,10 @@ def audit(
     if plan and aimed:
         console.print_text(stages.plan(chosen, known, allowed))
         sys.exit(0)
-    old = old_findings(chosen, wanted=baseline)
+    old = older.listed(chosen, wanted=baseline)
     runs = _scan_if_code([source], chosen, known) if aimed else [_scan([source], chosen, known)]
     if since is not None:
-        old.append(_at(since, [source], chosen, known))
+        old.append(older.at(since, [source], chosen, known))
     if aimed:
         runs.append(_probe(chosen, known, allowed, transcript))
     else:
@@ -157,7 +156,7 @@ def report(
     runs, started = saved(files)
     chosen = settings.load(Path(), config)
     known = stages.knowledge(chosen)
-    old = old_findings(chosen, wanted=baseline)
+    old = older.listed(chosen, wanted=baseline)
     finish(runs, chosen, known, form, output, fail_on, one_sided=False, started=started, old=old, also=also)
 
 
@@ -186,40 +185,7 @@ def scanned(paths: Sequence[Path], chosen: Settings, known: stages.Knowledge) ->
     return [_scan(list(paths), chosen, known)]
 
 
-def old_findings(chosen: Settings, *, wanted: bool = True) -> list[Old]:
-    """What the baseline of the project lists, if it has one."""
-    path = baseline_file(chosen)
-    looked_at(path)
-    if not wanted or not (chosen.baseline or path.is_file()):
-        return []
-    return [load(path, path.name)]
-
-
-def baseline_file(chosen: Settings) -> Path:
-    return chosen.baseline or chosen.base / NAME
-
-
-def _at(name: str, paths: Sequence[Path], chosen: Settings, known: stages.Knowledge) -> Old:
-    """What was at fault at a revision already: the same scan of the files as they were."""
-    from tempfile import TemporaryDirectory
-
-    from readiness import since
-
-    revision = since.find(name, chosen.root)
-    with TemporaryDirectory(prefix="readiness-") as made:
-        folder = Path(made).resolve()
-        since.lay_out(revision, chosen.root, folder)
-        inside = [folder / Path(os.path.realpath(each)).relative_to(chosen.root) for each in paths]
-        there = [each for each in inside if each.exists()]
-        try:
-            found = _scan(there, replace(chosen, root=folder), known) if there else None
-        except NothingExamined:
-            found = None
-    ids = [each.id for each in failing([found])] if found else []
-    return Old(revision.shown, dict.fromkeys(ids, f"at fault in {revision.shown} already"))
-
-
-def _scan(paths: list[Path], chosen: Settings, known: stages.Knowledge) -> Run:
+def _scan(paths: Sequence[Path], chosen: Settings, known: stages.Knowledge) -> Run:
     with console.progress("scan") as tell:
         return stages.scan(paths, chosen, known, tell)
 

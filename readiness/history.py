@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from readiness import audit as stages
 from readiness import baseline as files
-from readiness import commands, console, settings
+from readiness import commands, console, older, settings
 from readiness.cache import usual_folder
 from readiness.errors import UsageError
 from readiness.gate import FailOn
@@ -29,7 +29,7 @@ def baseline(
     known = stages.knowledge(chosen)
     runs = commands.scanned(named, chosen, known) if named else []
     runs += commands.saved(saved)[0] if saved else []
-    path = output or commands.baseline_file(chosen)
+    path = output or older.baseline_file(chosen)
     old = files.load(path, path.name).entries if path.is_file() else ()
     ids = {number for entry in old for number in entry.ids}
     entries = files.update(old, runs, [rule.info.id for rule in known.rules], reason, owner)
@@ -64,5 +64,5 @@ def diff(before: Path, after: Path, form: str, output: Path | None, config: Path
 
 def _judged(path: Path, chosen: Settings, known: stages.Knowledge) -> tuple[list[Run], Report]:
     runs, started = commands.saved([path])
-    old = commands.old_findings(chosen)
+    old = older.listed(chosen)
     return runs, stages.assemble(runs, chosen, known, FailOn.MUST.tiers, started, old)

@@ -9,7 +9,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from readiness import console, settings
+from readiness import console, settings, tables
 from readiness.baseline import NAME
 from readiness.cache import usual_folder
 from readiness.errors import UsageError
@@ -30,7 +30,7 @@ def shown(where: Path, config: Path | None) -> str:
     chosen = settings.load(where, config)
     origin = chosen.declared.path if chosen.declared else ""
     lines = _lines(chosen.root / origin) if origin else {}
-    written = settings.written(chosen.root / origin) if origin else {}
+    written = tables.written(chosen.root / origin) if origin else {}
     rows = [
         (name, value, _from(name, origin, lines) if _is_set(name, written) else "default")
         for name, value in _values(chosen, "")

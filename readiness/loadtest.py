@@ -12,6 +12,7 @@ from readiness import audit as stages
 from readiness import commands, console, settings, units
 from readiness.errors import MissingExtra, UsageError
 from readiness.gate import FailOn
+from readiness.headers import header
 from readiness.load import installed
 from readiness.load.asked import Load
 from readiness.model import Kind, Tier
@@ -58,7 +59,7 @@ def load(
     if not installed():
         raise MissingExtra("load", "a load test")
     chosen = commands.aimed(settings.load(Path(), config), url, launch)
-    given = dict(settings.header(text) for text in headers)
+    given = dict(header(text) for text in headers)
     asked = _asked(chosen.target.load or Load(), wanted)
     target = replace(chosen.target, headers={**chosen.target.headers, **given}, load=asked)
     chosen = replace(chosen, target=target)

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from readiness import HOME, console, origin, settings
+from readiness import HOME, console, origin, tables
 from readiness.errors import UsageError
 from readiness.origin import MAIN
 from readiness.places import project_root, repository_root, within_repository
-from readiness.seen import FRAMEWORKS, Seen, look
+from readiness.seen import Seen, look
 
 NATS_ITEMS = ("nats-connection-checked", "nats-requests-timed")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -105,7 +105,7 @@ def propose(root: Path) -> Iterator[Proposal]:
 
 def _has_settings(root: Path) -> bool:
     shared = root / "pyproject.toml"
-    return (root / "readiness.toml").is_file() or (shared.is_file() and bool(settings.written(shared)))
+    return (root / "readiness.toml").is_file() or (shared.is_file() and bool(tables.written(shared)))
 
 
 def _template(name: str) -> str:
@@ -160,9 +160,8 @@ def _settings_lines(seen: Seen) -> Iterator[str]:
         yield from ("", "[not_applicable]")
         yield from (f'{item} = "no file of the project imports nats"' for item in NATS_ITEMS)
     yield from ("", "[target]")
-    if seen.app:
-        command = FRAMEWORKS[seen.framework].served.format(app=seen.app)
-        yield f'launch = "{command}"'
+    if seen.launch:
+        yield f'launch = "{seen.launch}"'
     else:
         yield '# launch = "my-gateway --port {port}"  # how the service is started; then: readiness audit'
     yield '# env = { UPSTREAM = "{upstream}/v1", UPSTREAM_KEY = "{canary}" }  # the scripted upstream and its key'

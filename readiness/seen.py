@@ -18,17 +18,22 @@ class Framework(NamedTuple):
     """The class of its applications."""
     served: str
     """The command line of one, as the documentation of its server has it."""
+    beside: str = ""
+    """The option of that server that names the folder of the modules, where they do not lie in the project's own."""
 
 
+SRC = "src"
+AS_PACKAGE = re.compile(rb"^\s*(?:from|import)\s+src\b", re.MULTILINE)
+"""The folder is imported by its name, and so is no place where modules are looked for."""
 ASGI = "uvicorn {app} --host 127.0.0.1 --port {{port}}"
 WSGI = "gunicorn {app} --bind 127.0.0.1:{{port}}"
 FRAMEWORKS = {
-    "fastapi": Framework("FastAPI", ASGI),
-    "starlette": Framework("Starlette", ASGI),
-    "litestar": Framework("Litestar", ASGI),
+    "fastapi": Framework("FastAPI", ASGI, "--app-dir"),
+    "starlette": Framework("Starlette", ASGI, "--app-dir"),
+    "litestar": Framework("Litestar", ASGI, "--app-dir"),
     "quart": Framework("Quart", "hypercorn {app} --bind 127.0.0.1:{{port}}"),
-    "flask": Framework("Flask", WSGI),
-    "aiohttp": Framework("Application", f"{WSGI} --worker-class aiohttp.GunicornWebWorker"),
+    "flask": Framework("Flask", WSGI, "--pythonpath"),
+    "aiohttp": Framework("Application", f"{WSGI} --worker-class aiohttp.GunicornWebWorker", "--pythonpath"),
 }
 
 
@@ -42,14 +47,26 @@ class Seen:
     uses_nats: bool
     code: bool = True
     """Whether there was any."""
+    below: str = ""
+    """The folder in which the module of the application is looked for; empty for the project's own."""
+
+    @property
+    def launch(self) -> str:
+        """The command line that serves the application; empty where there is none."""
+        if not self.app:
+            return ""
+        framework = FRAMEWORKS[self.framework]
+        option = f" {framework.beside} {self.below}" if framework.beside and self.below else ""
+        return framework.served.format(app=self.app) + option
 
 
 def look(root: Path) -> Seen:
     """Read the code without running any of it."""
     found = files.collect([root], settings.Settings(root, root))
     imported: set[str] = set()
-    apps: list[tuple[str, str]] = []
+    apps: list[tuple[str, str, str]] = []
     unread = b""
+    package = any(each.name == f"{SRC}/__init__.py" or AS_PACKAGE.search(each.data) for each in found.sources)
     for source in found.sources:
         try:
             tree = ast.parse(source.data)
@@ -58,12 +75,13 @@ def look(root: Path) -> Seen:
             continue
         names = set(_imports(tree))
         imported |= names
-        if module := _module(source.name):
-            apps += [(library, f"{module}:{name}") for library, name in _apps(tree) if library in names]
+        below = SRC if source.name.startswith(f"{SRC}/") and not package else ""
+        if module := _module(source.name.removeprefix(f"{below}/")):
+            apps += [(library, f"{module}:{name}", below) for library, name in _apps(tree) if library in names]
     order = list(FRAMEWORKS)
     apps.sort(key=lambda each: (order.index(each[0]), each[1].count("."), each[1]))
-    framework, app = apps[0] if apps else (next((each for each in order if each in imported), ""), "")
-    return Seen(framework, app, "nats" in imported or b"nats" in unread, code=bool(found.sources))
+    framework, app, below = apps[0] if apps else (next((each for each in order if each in imported), ""), "", "")
+    return Seen(framework, app, "nats" in imported or b"nats" in unread, code=bool(found.sources), below=below)
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
@@ -113,5 +131,5 @@ def _made(call: ast.Call) -> str:
 
 def _module(name: str) -> str:
     """The dotted name of a file; empty for one that cannot be imported, which is put into no command."""
-    parts = name.removesuffix(".py").removesuffix("/__init__").removeprefix("src/").split("/")
+    parts = name.removesuffix(".py").removesuffix("/__init__").split("/")
     return ".".join(parts) if all(each.isidentifier() and each.isascii() for each in parts) else ""

@@ -11,24 +11,17 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from readiness.errors import UsageError
 from readiness.load.asked import Load
 from readiness.looks import looked_at
 from readiness.model import Location
 from readiness.places import project_root
 from readiness.reader import Reader
+from readiness.tables import table_of, written
 from readiness.units import Rate, per_second, rate, share, size, span
 
-SECRET_HEADER = re.compile(
-    r"authorization|cookie|token|secret|password|credential|signature|keys?([-_]?(id|value|\d+))?$", re.IGNORECASE
-)
-"""Names of headers whose value is a secret; `key` stands at their end, for elsewhere it is a part of other words."""
 TARGET = re.compile(r"\s*(\[(tool\.readiness\.)?target\]|target\s*=)")
 """The line that names the target."""
 INSTALLED = "package:"
-OURS = "readiness"
-ALIKE = 0.8
-"""Of 1: `readyness` and `readines` are meant for ours, `release` and `ruff` are not."""
 LONGEST_START = 24 * 3600
 """Seconds."""
 
@@ -164,38 +157,14 @@ def load(where: Path, config: Path | None = None) -> Settings:
         if path is not None:
             looked_at(path)
     if config is not None:
-        return _from(config, _toml(config), root, config.resolve().parent, str(config))
+        return _from(config, table_of(config), root, config.resolve().parent, str(config))
     own = root / "readiness.toml"
     if os.path.lexists(own):  # a link that leads nowhere is a mistake too
-        return _from(own, _toml(own), root, root, str(own))
+        return _from(own, table_of(own), root, root, str(own))
     shared = root / "pyproject.toml"
     if shared.is_file():
         return _from(shared, written(shared), root, root, f"{shared} [tool.readiness]")
     return Settings(root, root)
-
-
-def written(path: Path) -> Mapping[str, Any]:
-    """The table of settings as a file holds it, before it is checked."""
-    if path.name != "pyproject.toml":
-        return _toml(path)
-    tool = _toml(path).get("tool", {})
-    table = tool.get("readiness", {}) if isinstance(tool, dict) else tool
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: [tool.readiness] is a table of settings")
-    if "readiness" not in tool and (meant := _misspelt(tool)):
-        raise UsageError(f"{path}: nobody reads [tool.{meant}]; the settings stand in [tool.readiness]")
-    return table
-
-
-def _misspelt(tool: Mapping[str, Any]) -> str | None:
-    """A table that is named nearly as ours: settings that are not in force must not look as if they were."""
-    near = (each for each in tool if each[:1].lower() == "r" and abs(len(each) - len(OURS)) <= 1)
-    for name in near:
-        import difflib
-
-        if difflib.SequenceMatcher(a=name.lower(), b=OURS).ratio() >= ALIKE:
-            return name
-    return None
 
 
 def _from(path: Path, table: Mapping[str, Any], root: Path, base: Path, origin: str) -> Settings:
@@ -284,22 +253,6 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def header(text: str) -> tuple[str, str]:
-    """Name and value of "Name: value" from the command line. Raises UsageError.
-
-    A value that is a secret is not written there, where every process can read it: its place is {env:NAME}.
-    """
-    name, colon, value = (part.strip() for part in text.partition(":"))
-    if not colon or not name or not value:
-        raise UsageError('--header is written like "X-Team: payments" or "Authorization: Bearer {env:GATEWAY_KEY}"')
-    if SECRET_HEADER.search(name) and "{env:" not in value and "{file:" not in value:
-        raise UsageError(
-            f"--header {name}: every process can read a command line. Write {{env:NAME}} or {{file:PATH}} in place of "
-            "the secret"
-        )
-    return name, value
-
-
 def _consent(read: Reader, table: Mapping[str, Any]) -> Consent | None:
     if "consent" not in table:
         return None
@@ -334,18 +287,3 @@ def _wait(read: Reader, table: Mapping[str, Any]) -> float:
     if not 0 < given <= LONGEST_START:  # nan is neither
         raise read.wrong(f"target.start_timeout is a number of seconds, more than 0 and a day at most, not {given!r}")
     return float(given)
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        import tomllib  # most projects that a hook runs in have no settings of ours
-
-        return tomllib.loads(path.read_text("utf-8-sig"))
-    except FileNotFoundError as problem:
-        raise UsageError(f"{path}: no such configuration file") from problem
-    except UnicodeDecodeError as problem:
-        raise UsageError(f"{path}: it is no text in UTF-8") from problem
-    except OSError as problem:
-        raise UsageError(f"{path}: cannot be read: {problem.strerror}") from problem
-    except ValueError as problem:
-        raise UsageError(f"{path}: it is no TOML: {problem}") from problem

@@ -7,11 +7,13 @@ nor the index is touched.
 import io
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from readiness.errors import UsageError
+from readiness.identity import identify
+from readiness.model import Evidence, Finding, Location, Run
 
 LARGEST = 2_000_000
 """Bytes. What is larger is no source that a scan would read."""
@@ -67,6 +69,29 @@ def lay_out(revision: Revision, below: Path, folder: Path) -> None:
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+
+
+def renamed(revision: Revision, folder: Path) -> dict[str, str]:
+    """The files below a folder that have another name since, as far as git was told: the old name -> the new one."""
+    told = ("--cached", "--find-renames", "--diff-filter=R", "--name-status", "--relative", "-z")
+    words = _run(folder, "diff-index", *told, revision.commit, "--").decode("utf-8", "surrogateescape").split("\0")
+    return dict(zip(words[1::3], words[2::3], strict=True))
+
+
+def followed(run: Run, names: Mapping[str, str]) -> Run:
+    """The run with what was found in files of old names as if it had been found under the new ones."""
+    return replace(run, evidence=tuple(_followed(each, names) for each in run.evidence)) if names else run
+
+
+def _followed(evidence: Evidence, names: Mapping[str, str]) -> Evidence:
+    return replace(evidence, findings=identify(_in_place(each, names) for each in evidence.findings))
+
+
+def _in_place(finding: Finding, names: Mapping[str, str]) -> Finding:
+    where = finding.where
+    if not isinstance(where, Location) or where.path not in names:
+        return finding
+    return replace(finding, where=replace(where, path=names[where.path]))
 
 
 def _listed(revision: Revision, prefix: str) -> Iterator[tuple[str, str]]:

@@ -52,9 +52,12 @@ def test_the_markdown_page_counts_right_and_names_everything() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.info.id)
 def test_every_rule_can_be_explained_by_its_id_and_by_its_name(rule: RuleFile) -> None:
     page = catalogue.explain(rule.info.id, ITEMS, RULES)
-    assert page.startswith(f"{rule.info.id}: {rule.info.title}\n")
-    assert rule.info.page in page
+    words = " ".join(page.split())
+    assert words.startswith(f"{rule.info.id}: {rule.info.title} ")
+    assert " ".join(rule.info.page.split()) in words
     assert f"Feeds {rule.info.item} " in page
+    head = page.partition("\nWrong:")[0]
+    assert all(len(line) < 80 or line.startswith((" ", "- ")) for line in head.splitlines())
     name = rule.info.id.partition("/")[2]
     taken = [each.info.id.partition("/")[2] for each in RULES] + [each.id for each in ITEMS]
     if taken.count(name) == 1:
@@ -64,7 +67,8 @@ def test_every_rule_can_be_explained_by_its_id_and_by_its_name(rule: RuleFile) -
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.id)
 def test_every_item_can_be_explained(item: Item) -> None:
     page = catalogue.explain(item.id, ITEMS, RULES)
-    assert page.startswith(f"{item.id}: {item.title}\n")
+    assert " ".join(page.split()).startswith(f"{item.id}: {item.title} ")
+    assert all(len(line) < 80 for line in page.splitlines())
     assert f"tier {item.tier}, CWE-{item.cwe[0]}" in page
     for rule in RULES:
         assert (f"  {rule.info.id}: " in page) is (rule.info.item == item.id)

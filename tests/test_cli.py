@@ -208,6 +208,7 @@ def test_the_completion_of_a_shell_that_is_named_needs_no_guess(shell: str, mark
 def test_the_help_lists_every_command(tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert all(f"\n  {command} " in done.stdout for command in COMMANDS)
+    assert "..." not in done.stdout.partition("Commands:")[2]  # what a command is for is told whole
 
 
 def test_a_report_goes_to_the_file_as_it_would_to_stdout(project: Path) -> None:

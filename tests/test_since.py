@@ -66,6 +66,28 @@ def test_a_new_file_and_a_twin_are_judged(project: Path) -> None:
     assert run("scan", "src", "--since", "main", cwd=project).returncode == 1
 
 
+def test_a_file_that_was_renamed_brought_nothing_by_that(project: Path) -> None:
+    git(project, "mv", "src/old.py", "src/other name.py")
+    write(project, {"src/other name.py": f"# moved\n\n{BARE}"})
+    git(project, "mv", "src/ok.py", "fine.py")
+    for asked in ("src", "src/other name.py", "."):
+        quiet = run("scan", asked, "--since", "main", cwd=project)
+        assert (quiet.returncode, quiet.stderr) == (0, "")
+        assert "1 known from before, by main (" in quiet.stdout
+    git(project, "commit", "-am", "moved")
+    write(project, {"src/other name.py": TWINS})
+    found = run("scan", "src", "--since", "main", "-f", "concise", cwd=project)
+    assert found.returncode == 1
+    assert [line.split(":")[1] for line in found.stdout.splitlines() if "name.py" in line] == ["7"]
+
+
+def test_a_folder_that_was_renamed_brought_nothing_by_that(project: Path) -> None:
+    git(project, "mv", "src", "app")
+    assert run("scan", "app", "--since", "main", cwd=project).returncode == 0
+    write(project, {"app/ok.py": BARE})
+    assert run("scan", "app", "--since", "main", cwd=project).returncode == 1
+
+
 def test_what_main_got_meanwhile_does_not_count(project: Path) -> None:
     top = project.parent
     git(top, "switch", "main")

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
+from readiness.headers import SECRET_HEADER
 from readiness.masking import MASK
 from readiness.model import Exchange
 from readiness.probe.keeping import kept
-from readiness.settings import SECRET_HEADER
 
 SHORTEST = 4
 """Characters. A shorter value would blacken half of every text, and protects nothing."""

@@ -23,6 +23,8 @@ def _lines(report: Report) -> Iterator[str]:
     for verdict in report.verdicts:
         if verdict.outcome is Outcome.ERROR:
             yield _command("error", {"title": verdict.item.id}, verdict.reason)
+    if report.stopped:
+        yield _command("error", {"title": "not all was looked at"}, report.stopped)
     for lapsed in report.lapsed:
         yield _command("error", {"title": "no longer accepted"}, f"{lapsed.what}: {lapsed.why}")
     said = f"{words.verdict(report)}: {words.because(report)}. {len(report.verdicts)} items: {words.counts(report)}"

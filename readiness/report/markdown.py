@@ -140,7 +140,7 @@ def _ignored(report: Report) -> Iterator[str]:
 
 def _advice(report: Report) -> Iterator[str]:
     advice = words.advice(report)
-    yield from _folded(f"Worth a look: {len(advice)} findings that fail nothing", advice)
+    yield from _folded(f"Worth a look: {words.harmless(advice)}", advice)
 
 
 def _folded(title: str, findings: Sequence[Finding], reasons: Sequence[str] = ()) -> Iterator[str]:

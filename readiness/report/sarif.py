@@ -188,6 +188,8 @@ def _invocation(report: Report) -> Json:
 
 def _notifications(report: Report) -> Iterator[Json]:
     """What did not run or could not be read is an error; what was left out on purpose, or not asked for, a note."""
+    if report.stopped:
+        yield _notification("error", f"not all was looked at: {report.stopped}")
     for each in report.evidence:
         if each.error:
             yield _notification("error", f"{each.rule} broke: {each.error}")

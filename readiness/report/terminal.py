@@ -112,7 +112,7 @@ def _ignored(report: Report) -> Iterator[str]:
 
 def _advice(report: Report) -> Iterator[str]:
     advice = words.advice(report)
-    yield from _listed(f"Worth a look ({len(advice)} findings that fail nothing)", advice)
+    yield from _listed(f"Worth a look ({words.harmless(advice)})", advice)
 
 
 def _listed(title: str, findings: Sequence[Finding], reasons: Sequence[str] = ()) -> Iterator[str]:

@@ -61,14 +61,18 @@ def because(report: Report) -> str:
     """Why the verdict is what it is."""
     parts = []
     if report.failing:
-        parts.append(f"{len(report.failing)} deciding items fail")
+        parts.append(f"{_deciding(len(report.failing))} {'fails' if len(report.failing) == 1 else 'fail'}")
     if report.undecided:
-        parts.append(f"{len(report.undecided)} deciding items are unknown")
+        parts.append(f"{_deciding(len(report.undecided))} {'is' if len(report.undecided) == 1 else 'are'} unknown")
     if report.lapsed:
         parts.append(f"{len(report.lapsed)} of what was accepted no longer holds")
     if report.stopped:
         parts.append(f"not all was looked at ({plain(report.stopped)})")
     return " and ".join(parts) or "every deciding item passed, was waived or does not apply"
+
+
+def _deciding(count: int) -> str:
+    return f"{count} deciding item{'s'[: count != 1]}"
 
 
 def to_fix(report: Report) -> list[Verdict]:
@@ -119,6 +123,11 @@ def advice(report: Report) -> list[Finding]:
     """Findings that are shown and fail nothing, our own before those of bandit, which are many."""
     advice = [finding for finding in report.findings if finding.advisory and not finding.accepted]
     return sorted(advice, key=lambda finding: finding.rule.startswith("bandit/"))
+
+
+def harmless(findings: Sequence[Finding]) -> str:
+    """How many there are of what decides nothing."""
+    return "1 finding that fails nothing" if len(findings) == 1 else f"{len(findings)} findings that fail nothing"
 
 
 def ignored(report: Report) -> list[Finding]:

@@ -25,7 +25,10 @@ PROPOSED = ["readiness.toml", ".pre-commit-config.yaml", ".github/workflows/read
     ("project", "seen"),
     [
         ({"app/main.py": API}, Seen("fastapi", "app.main:api", uses_nats=False)),
-        ({"src/gate/app.py": API, "src/gate/bus.py": "import nats\n"}, Seen("fastapi", "gate.app:api", uses_nats=True)),
+        ({"src/gate/app.py": API, "src/gate/bus.py": "import nats\n"},
+         Seen("fastapi", "gate.app:api", uses_nats=True, below="src")),
+        ({"src/app.py": f"from src import bus\n{API}"}, Seen("fastapi", "src.app:api", uses_nats=False)),
+        ({"src/app.py": API, "src/__init__.py": ""}, Seen("fastapi", "src.app:api", uses_nats=False)),
         ({"pkg/__init__.py": "import starlette.applications as s\napp: object = s.Starlette()\n"},
          Seen("starlette", "pkg:app", uses_nats=False)),
         ({"a.py": "from flask import Flask\ndef make():\n    return Flask('x')\n"}, Seen("flask", "", uses_nats=False)),
@@ -44,6 +47,21 @@ PROPOSED = ["readiness.toml", ".pre-commit-config.yaml", ".github/workflows/read
 )  # fmt: skip
 def test_what_is_seen_of_a_project(project: dict[str, str], seen: Seen, tmp_path: Path) -> None:
     assert look(write(tmp_path, project)) == seen
+
+
+@pytest.mark.parametrize(
+    ("seen", "launch"),
+    [
+        (Seen("fastapi", "gate.app:api", uses_nats=False, below="src"),
+         "uvicorn gate.app:api --host 127.0.0.1 --port {port} --app-dir src"),
+        (Seen("flask", "gate.app:api", uses_nats=False, below="src"),
+         "gunicorn gate.app:api --bind 127.0.0.1:{port} --pythonpath src"),
+        (Seen("flask", "gate.app:api", uses_nats=False), "gunicorn gate.app:api --bind 127.0.0.1:{port}"),
+        (Seen("flask", "", uses_nats=False), ""),
+    ],
+)  # fmt: skip
+def test_the_launch_line_finds_the_modules_where_they_lie(seen: Seen, launch: str) -> None:
+    assert seen.launch == launch
 
 
 def test_without_a_terminal_it_is_shown_and_not_written(tmp_path: Path) -> None:

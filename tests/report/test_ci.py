@@ -12,6 +12,7 @@ from readiness.model import Evidence, Lapsed, Outcome, Report
 from readiness.report import render
 from tests.report.values import (
     MIXED,
+    READY,
     TODAY,
     broken,
     evidence,
@@ -104,8 +105,32 @@ def test_what_is_accepted_is_no_annotation_and_no_issue() -> None:
 def test_what_lapsed_is_an_error() -> None:
     made = replace(report(static(passed())), lapsed=(Lapsed("waive.first", "ended on 2026-10-31"),))
     assert "::error title=no longer accepted::waive.first: ended on 2026-10-31\n" in render("github", made)
-    (suite,) = JUnitXml.fromstring(render("junit", made).encode())
-    assert suite._elem.findtext("system-err") == "- waive.first: ended on 2026-10-31"
+
+
+def test_a_run_that_was_stopped_is_an_error() -> None:
+    made = replace(READY, stopped="stopped by SIGTERM")
+    assert "::error title=not all was looked at::stopped by SIGTERM\n" in render("github", made)
+
+
+def test_junit_fails_where_the_gate_does_though_no_item_fails() -> None:
+    ended, stale = Lapsed("waive.first", "ended on 2026-10-31"), Lapsed("old.json: python/first a.py", "1 accepted")
+    made = replace(report(static(passed())), lapsed=(ended, stale, stale), stopped="--max-seconds 1 is used up")
+    page = JUnitXml.fromstring(render("junit", made).encode())
+    items, gate = page
+    assert (items.tests, items.failures, items.errors) == (3, 0, 0)
+    assert (page.tests, page.failures, page.errors) == (6, 2, 1)
+    assert [(case.name, type(case.result[0]), case.result[0].message) for case in gate] == [
+        ("waive.first", Failure, "ended on 2026-10-31"),
+        ("old.json: python/first a.py", Failure, "1 accepted"),
+        ("all was looked at", Error, "--max-seconds 1 is used up"),
+    ]
+
+
+def test_junit_counts_what_is_skipped_by_suite_alone() -> None:
+    page = JUnitXml.fromstring(render("junit", MIXED).encode())
+    (suite,) = page
+    assert set(page._elem.attrib) == {"name", "tests", "failures", "errors"}
+    assert suite.skipped == 1
 
 
 @laws

@@ -161,6 +161,15 @@ def test_a_check_that_could_not_run_makes_the_invocation_unsuccessful() -> None:
         assert any(each["level"] == "error" for each in invocation["toolExecutionNotifications"])
 
 
+def test_a_run_that_was_stopped_was_not_successful() -> None:
+    (invocation,) = run_of(replace(READY, stopped="stopped by SIGTERM"))["invocations"]
+    assert invocation["executionSuccessful"] is False
+    assert invocation["toolExecutionNotifications"][0] == {
+        "level": "error",
+        "message": {"text": "not all was looked at: stopped by SIGTERM"},
+    }
+
+
 def test_a_fix_is_told() -> None:
     edits = (Edit(3, 5, 3, 21, "safe(body)"),)
     (each,) = results(report(static(evidence("python/first", finding(fix=edits)))))

@@ -149,6 +149,14 @@ def test_files_that_could_not_be_read_are_a_next_step() -> None:
     assert any("could not be read" in each for each in words.next_steps(made))
 
 
+def test_one_of_a_kind_is_told_as_one() -> None:
+    made = report(static(failed()), live(passed("live/first")))
+    assert words.because(made).startswith("1 deciding item fails")
+    assert words.because(report(static(passed()), live(left_out("live/first")))) == "1 deciding item is unknown"
+    assert words.harmless([finding()]) == "1 finding that fails nothing"
+    assert words.harmless([finding(), finding()]) == "2 findings that fail nothing"
+
+
 def test_advice_is_what_fails_nothing() -> None:
     advice = finding("worth a look", advisory=True)
     made = report(
