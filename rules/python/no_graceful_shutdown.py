@@ -5,8 +5,9 @@ An orchestrator ends a service with SIGTERM, and kills it some seconds later. Py
 alone. Handle SIGTERM (`loop.add_signal_handler(signal.SIGTERM, stop.set)`), stop taking in work, drain what is in
 flight, and close what was opened, in the half of the lifespan behind `yield` or in a `finally` that is really reached.
 
-Judged are the places where a program waits for its end, what an application starts with it, connections of NATS that are
-closed under the hands of those who answer, threads that keep the process alive, and `os._exit` in handlers of signals.
+Judged are the places where a program waits for its end and cleans up behind it, or serves with a server that knows
+nothing of signals; what an application starts with it, connections of NATS that are closed under the hands of those who
+answer, threads that keep the process alive, and `os._exit` in handlers of signals.
 """
 
 import ast
@@ -32,6 +33,9 @@ class Rule(PythonRule):
         "import signal\n\ndef stop(number, frame):\n    server.should_exit = True\n\nsignal.signal(signal.SIGTERM, stop)\n",
         "import threading\n\ndef work():\n    while True:\n        step()\n\nthreading.Thread(target=work, daemon=True).start()\n",
         "import asyncio\nfrom contextlib import asynccontextmanager\nfrom fastapi import FastAPI\n\n@asynccontextmanager\nasync def lifespan(app: FastAPI):\n    stop = asyncio.Event()\n    task = asyncio.create_task(poll(stop))\n    try:\n        yield\n    finally:\n        stop.set()\n        await task\n\napp = FastAPI(lifespan=lifespan)\n",
+        "import asyncio, signal\nimport websockets\n\nasync def answer(socket):\n    async for message in socket:\n        await socket.send(await work(message))\n\nasync def main():\n    stop = asyncio.Event()\n    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)\n    async with websockets.serve(answer, '', 80):\n        await stop.wait()\n\nasyncio.run(main())\n",
+        "import signal\nfrom watchdog.observers import Observer\n\ndef leave(number, frame):\n    raise SystemExit(0)\n\ndef main():\n    signal.signal(signal.SIGTERM, leave)\n    observer = Observer()\n    observer.start()\n    try:\n        while observer.is_alive():\n            observer.join(1)\n    finally:\n        observer.stop()\n\nmain()\n",
+        "import asyncio, signal\n\nasync def poll():\n    while True:\n        try:\n            await step()\n        except OSError:\n            print('failed')\n        await asyncio.sleep(5)\n\nasync def main():\n    main_task = asyncio.current_task()\n    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main_task.cancel)\n    try:\n        await poll()\n    finally:\n        await store.flush()\n\nasyncio.run(main())\n",
     ]
     bad = [
         "import time\n\ndef main():\n    client.start()\n    try:\n        while True:\n            client.publish(read())\n            time.sleep(60)\n    except KeyboardInterrupt:\n        client.disconnect()\n\nmain()\n",
@@ -44,6 +48,11 @@ class Rule(PythonRule):
         "import nats\n\nasync def answer(msg):\n    await msg.respond(b'yes')\n\nclass Service:\n    async def start(self):\n        self.nc = await nats.connect()\n        await self.nc.subscribe('ask', cb=answer)\n\n    async def stop(self):\n        await self.nc.close()\n",
         "import os, signal\n\ndef stop(number, frame):\n    os._exit(0)\n\nsignal.signal(signal.SIGTERM, stop)\n",
         "import threading\n\ndef work():\n    while True:\n        step()\n\nthreading.Thread(target=work).start()\n",
+        "import asyncio\nimport websockets\n\nasync def answer(socket):\n    async for message in socket:\n        await socket.send(await work(message))\n\nasync def main():\n    async with websockets.serve(answer, '', 80):\n        await asyncio.Future()\n\nasyncio.run(main())\n",
+        "import asyncio\n\nasync def answer(reader, writer):\n    writer.write(await work(await reader.readline()))\n\nasync def main():\n    server = await asyncio.start_server(answer, '', 80)\n    await server.serve_forever()\n\nasyncio.run(main())\n",
+        "from watchdog.observers import Observer\n\ndef main():\n    observer = Observer()\n    observer.start()\n    try:\n        while observer.is_alive():\n            observer.join(1)\n    finally:\n        observer.stop()\n\n",
+        "import time\n\ndef main():\n    bot.connect()\n    while True:\n        try:\n            bot.step()\n            time.sleep(5)\n        except KeyboardInterrupt:\n            bot.disconnect()\n            break\n        except Exception as problem:\n            print(problem)\n\nmain()\n",
+        "import asyncio\n\nasync def poll():\n    while True:\n        try:\n            await step()\n        except OSError:\n            print('failed')\n        await asyncio.sleep(5)\n\nasync def main():\n    try:\n        await poll()\n    finally:\n        await store.flush()\n\nasyncio.run(main())\n",
     ]
     silent = [
         "import time\n\ndef main():\n    try:\n        while True:\n            work()\n            time.sleep(1)\n    except KeyboardInterrupt:\n        print('over')\n\nmain()\n",
@@ -57,6 +66,9 @@ class Rule(PythonRule):
         "def half(x):\n    return x / 2\n",
         "import time\n\nfor _ in range(3):\n    time.sleep(1)\n",
         "from contextlib import asynccontextmanager\n\n@asynccontextmanager\nasync def lifespan(app):\n    app.state.ready = True\n    yield\n",
+        "import time\n\ndef main():\n    bot.connect()\n    while True:\n        try:\n            bot.step()\n            time.sleep(5)\n        except KeyboardInterrupt:\n            print('over')\n            break\n        except Exception as problem:\n            print(problem)\n\nmain()\n",
+        "import httpx, time\n\ndef main():\n    client = httpx.Client()\n    try:\n        while True:\n            print(client.get('http://gateway/status').text)\n            time.sleep(1)\n    except KeyboardInterrupt:\n        pass\n    finally:\n        client.close()\n\nmain()\n",
+        "import asyncio, sys\n\ndef tell(text):\n    print(text, file=sys.stderr)\n\nasync def main():\n    try:\n        await asyncio.Event().wait()\n    except KeyboardInterrupt:\n        tell('over')\n\nasyncio.run(main())\n",
     ]
 
     def end(self) -> None:
@@ -87,15 +99,13 @@ class Rule(PythonRule):
             self.judge_handler(node)
 
     def judge_wait(self, waiting: Waiting) -> None:
-        if waiting.guard is None or not is_program(self.file, waiting.function):
+        if not (waiting.cleaning or waiting.serves) or not is_program(self.file, waiting.function):
             return
         if is_told(self.file, waiting.function):
             self.clear(waiting.place)
         elif not only_shows(self.file, waiting):
-            self.flag(
-                waiting.place,
-                "SIGTERM ends the process here at once, without what is done for Ctrl-C or in the finally: handle it alike",
-            )
+            lost = "what is done for Ctrl-C or in the finally" if waiting.cleaning else "an end of its connections"
+            self.flag(waiting.place, f"SIGTERM ends the process here at once, without {lost}: handle it alike")
 
     def judge_half(self, half: Half) -> None:
         if not half.started:

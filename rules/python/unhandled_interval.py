@@ -6,7 +6,7 @@ fail inside the loop, as widely as it fails (`except Exception`), log it, and wa
 skips the sleep spins, one that returns or breaks ends the loop as surely as none.
 
 Judged are endless loops that run as a task or a thread which nobody watches, or that nothing else of the project
-calls. Not judged: loops that only wait, count, retry or stop at a deadline, loops that read from one peer and end with
+calls, and functions that plan their own next turn with a timer. Not judged: loops that only wait, count, retry or stop at a deadline, loops that read from one peer and end with
 it, and loops whose owner sees them fail (awaited by the program itself, a task group, a loop that restarts them). What
 an object inherits from a library, and callables that the project wrapped, are taken to keep their failures.
 """
@@ -22,6 +22,7 @@ from readiness.scan.code.reach import handles_requests
 from readiness.scan.code.tree import FunctionDef, inside, last_name, within
 from readiness.scan.fix import wrapped
 from readiness.scan.fixing.logs import logger_of
+from readiness.scan.running.rearming import turns
 from readiness.scan.running.starts import Start, Starts
 
 BROKERS = ("nats.", "aiokafka.", "redis.", "aio_pika.", "aiomqtt.", "asyncio_mqtt.")
@@ -29,7 +30,7 @@ BROKERS = ("nats.", "aiokafka.", "redis.", "aio_pika.", "aiomqtt.", "asyncio_mqt
 
 class Rule(PythonRule):
     item = "background-tasks-guarded"
-    tokens = ("while ", "async for ")
+    tokens = ("while ", "async for ", "Timer(", "call_later(", ".enter(", ".enterabs(")
     good = [
         "import asyncio, time\n\nasync def refresh(state):\n    while True:\n        try:\n            if state.at + 60 <= time.time():\n                state.at = time.time()\n                await load()\n            await asyncio.sleep(1)\n        except Exception:\n            log()\n\nasync def main(state):\n    task = asyncio.create_task(refresh(state))\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except asyncio.CancelledError:\n            await give_back()\n            break\n        except Exception:\n            log()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
@@ -40,6 +41,9 @@ class Rule(PythonRule):
         "import asyncio\nfrom contextlib import suppress\n\nasync def load(session):\n    try:\n        await session.refresh()\n    except Exception:\n        log()\n\nasync def refresh():\n    while True:\n        with suppress(Exception):\n            await other()\n        await load(session)\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    while True:\n        try:\n            await refresh()\n        except Exception:\n            log()\n        await asyncio.sleep(5)\n\ntask = asyncio.create_task(main())\n",
         'import asyncio, nats\n\nasync def consume(servers):\n    nc = await nats.connect(servers)\n    sub = await nc.subscribe("jobs")\n    async for msg in sub.messages:\n        try:\n            await work(msg)\n        except Exception:\n            log()\n\nasync def main():\n    task = asyncio.create_task(consume("nats://a"))\n    await serve()\n',
+        "import threading\nimport requests\n\ndef tick():\n    threading.Timer(60, tick).start()\n    requests.get('http://peer/beat', timeout=3)\n\ntick()\n",
+        "import threading\nimport requests\n\ndef tick():\n    try:\n        requests.get('http://peer/beat', timeout=3)\n    finally:\n        threading.Timer(60, tick).start()\n\ntick()\n",
+        "import sched, time\nimport requests\n\nplan = sched.scheduler(time.time, time.sleep)\n\ndef measure():\n    requests.get('http://peer/beat', timeout=3)\n\ndef turn():\n    try:\n        measure()\n    except requests.RequestException:\n        print('failed')\n    plan.enter(60, 1, turn)\n",
     ]
     bad = [
         "import asyncio\n\nasync def stay(client):\n    while True:\n        try:\n            answer = await client.login()\n            if answer.refused:\n                logger.error('refused')\n                return False\n            await client.sync_forever()\n        except ConnectionError:\n            await client.close()\n            await asyncio.sleep(15)\n\nasync def main(client):\n    task = asyncio.create_task(stay(client))\n    await serve()\n",
@@ -56,6 +60,10 @@ class Rule(PythonRule):
         "import threading, requests\n\nclass Poll(threading.Thread):\n    def run(self):\n        while not self.stop.wait(5):\n            self.once()\n\n    def once(self):\n        requests.get(self.url, timeout=3)\n",
         "import asyncio, aiohttp\n\nasync def refresh(session: aiohttp.ClientSession):\n    while True:\n        try:\n            await session.get(url)\n        except aiohttp.ClientError:\n            log()\n        await asyncio.sleep(60)\n\nasync def main(session):\n    task = asyncio.create_task(refresh(session))\n    await serve()\n",
         'import asyncio, nats\n\nasync def consume(servers):\n    nc = await nats.connect(servers)\n    sub = await nc.subscribe("jobs")\n    async for msg in sub.messages:\n        await work(msg)\n\nasync def main():\n    task = asyncio.create_task(consume("nats://a"))\n    await serve()\n',
+        "import threading\nimport requests\n\ndef tick():\n    requests.get('http://peer/beat', timeout=3)\n    threading.Timer(60, tick).start()\n\ntick()\n",
+        "import sched, time\nimport requests\n\nplan = sched.scheduler(time.time, time.sleep)\n\ndef measure():\n    requests.get('http://peer/beat', timeout=3)\n\ndef turn():\n    measure()\n    plan.enter(60, 1, turn)\n",
+        "import threading\nimport requests\n\ndef tick():\n    try:\n        requests.get('http://peer/beat', timeout=3)\n        threading.Timer(60, tick).start()\n    except requests.RequestException:\n        print('failed')\n\ntick()\n",
+        "import asyncio\nimport requests\n\nclass Beat:\n    def turn(self):\n        requests.get('http://peer/beat', timeout=3)\n        asyncio.get_running_loop().call_later(5, self.turn)\n",
     ]
     fixed = [
         (
@@ -88,7 +96,20 @@ class Rule(PythonRule):
         "import asyncio, time\n\nasync def wait_for_it(end):\n    while True:\n        if time.monotonic() > end:\n            return\n        await look()\n        await asyncio.sleep(1)\n\ntask = asyncio.create_task(wait_for_it(9))\n",
         "import asyncio\n\nasync def listen(socket):\n    while True:\n        text = await socket.receive_text()\n        await handle(text)\n\ntask = asyncio.create_task(listen(socket))\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        await load()\n        await asyncio.sleep(60)\n\nasync def main():\n    async with asyncio.TaskGroup() as group:\n        group.create_task(refresh())\n",
+        "import threading\nimport requests\n\ndef tick(left):\n    try:\n        requests.get('http://peer/beat', timeout=3)\n    except OSError:\n        if left:\n            threading.Timer(60, tick, (left - 1,)).start()\n",
     ]
+
+    def end(self) -> None:
+        """Functions that plan their own next turn."""
+        for turn in turns(self.file):
+            if turn.fault is None:
+                self.clear(turn.call)
+                continue
+            line = getattr(turn.fault.node, "lineno", 0)
+            self.flag(
+                turn.call,
+                f"the next turn of {turn.function.name}() is planned only where line {line} did not fail: the first failure ends them; guard it, or plan the next in a finally",
+            )
 
     def visit_While(self, node: ast.While) -> None:
         function = self.tree.function_of(node)

@@ -11,9 +11,12 @@ from readiness.scan.code.file import PythonFile
 from readiness.scan.code.project import Project
 from readiness.scan.code.reach import calls
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, within
+from readiness.scan.running.lifetimes import never_returns
 
 SERVING = {"run_forever", "serve_forever"}
 RUNNERS = {"run", "run_until_complete", "run_sync"}
+ENTRIES = {"main", "cli_cmd"}
+"""What somebody else calls first: a console script, and pydantic-settings for a command."""
 SIGNALS = ("SIGTERM", "open_signal_receiver", "install_signal_handlers", "run_app")
 """Names that stand in a program that is told of its end."""
 SERVERS = {
@@ -23,6 +26,13 @@ SERVERS = {
 }  # fmt: skip
 """Servers and frameworks that handle signals by themselves."""
 PRINTING = {"print", "info", "debug", "warning", "error", "exception", "echo", "log", "critical"}
+LISTENING = {
+    "asyncio.start_server()", "asyncio.start_unix_server()", "websockets.serve()", "websockets.server.serve()",
+    "websockets.asyncio.server.serve()", "websockets.legacy.server.serve()",
+}  # fmt: skip
+"""Servers that know nothing of signals, and end their connections where their block ends."""
+CLIENTS = {"httpx.Client()", "httpx2.Client()", "requests.Session()", "requests.session()"}
+"""Nothing of theirs is in flight once the only thread that uses them has left."""
 ENDED_ANYWAY = {"server_close", "exit"}
 """Calls that do what the system does when a process ends."""
 LEAVING = {"close", "drain", "disconnect", "unsubscribe"}
@@ -36,17 +46,19 @@ class Waiting:
 
     place: ast.AST
     function: FunctionDef
-    guard: ast.Try | None
-    """The `try` around it that cleans up."""
+    cleaning: frozenset[str]
+    """The last names of what is called behind it, as far as it does anything that the end of the process does not."""
+    serves: bool
+    """Whether it waits with a server that knows nothing of signals, and ends its connections in order where it can."""
 
 
 def waits(file: PythonFile) -> Iterator[Waiting]:
     """The places of a file where a function waits for ever."""
-    places = [*_events(file), *_loops(file), *_servers(file)]
+    places = [*_events(file), *_loops(file), *_servers(file), *_joins(file), *_lasting(file)]
     for place in places:
         function = file.tree.function_of(place)
         if isinstance(function, FunctionDef):
-            yield Waiting(place, function, guard_of(file, place))
+            yield Waiting(place, function, _cleaning(file, _behind(file, place)), _serves(file, place))
 
 
 def _events(file: PythonFile) -> Iterator[ast.AST]:
@@ -62,6 +74,42 @@ def _events(file: PythonFile) -> Iterator[ast.AST]:
             "asyncio.get_event_loop().create_future",
         } or (origins & {"asyncio.Event().wait", "anyio.Event().wait"} and not _is_set(file, call)):
             yield parent
+
+
+def _joins(file: PythonFile) -> Iterator[ast.AST]:
+    """`while thread.is_alive(): thread.join(1)`: as long as a thread lives, which is the whole work of the program."""
+    for loop in file.tree.all(ast.While):
+        asked = loop.test
+        found = [each for each in inside(loop.body) if isinstance(each, ast.Call)]
+        if not isinstance(asked, ast.Call) or last_name(asked.func) != "is_alive":
+            continue
+        if found and all(last_name(each.func) in SLEEPS | PRINTING | {"join"} for each in found):
+            yield loop
+
+
+def _lasting(file: PythonFile) -> Iterator[ast.AST]:
+    """`await bot.run()` of the project, which never returns."""
+    for guard in file.tree.all(ast.Try):
+        for each in guard.body:
+            match each:
+                case ast.Expr(value=ast.Await(value=ast.Call(func=func))) if never_returns(file, func):
+                    yield each
+
+
+def _serves(file: PythonFile, place: ast.AST) -> bool:
+    """`async with serve(answer, ...):`, `await server.serve_forever()`."""
+    server = place.func.value if isinstance(place, ast.Call) and isinstance(place.func, ast.Attribute) else None
+    if server is not None and file.names.origins(server) & LISTENING:
+        return True
+    function = file.tree.function_of(place)
+    for parent in file.tree.ancestors(place):
+        if parent is function:
+            return False
+        if isinstance(parent, ast.AsyncWith) and any(
+            file.names.origins(each.context_expr) & LISTENING for each in parent.items
+        ):
+            return True
+    return False
 
 
 def _is_set(file: PythonFile, wait: ast.Call) -> bool:
@@ -91,10 +139,20 @@ def _loops(file: PythonFile) -> Iterator[ast.AST]:
 
 
 def _is_interrupted(file: PythonFile, loop: ast.While) -> bool:
-    """Whether the `try` around it that cleans up does so for Ctrl-C."""
+    """Whether Ctrl-C ends it: by the `try` around it that cleans up, or by one of its own that does."""
     guard = guard_of(file, loop)
-    kinds = (one for each in guard.handlers if each.type for one in below(each.type)) if guard else ()
-    return any(last_name(each) == "KeyboardInterrupt" for each in kinds)
+    return any(_is_ctrl_c(each) for each in guard.handlers) if guard else bool(_leaving(loop))
+
+
+def _leaving(loop: ast.While) -> list[list[ast.stmt]]:
+    """The handlers in a loop that leave it for Ctrl-C."""
+    tries = [each for each in loop.body if isinstance(each, ast.Try)]
+    handlers = [each for one in tries for each in one.handlers if _is_ctrl_c(each)]
+    return [each.body for each in handlers if isinstance(each.body[-1], ast.Break | ast.Return | ast.Raise)]
+
+
+def _is_ctrl_c(handler: ast.ExceptHandler) -> bool:
+    return handler.type is not None and any(last_name(one) == "KeyboardInterrupt" for one in below(handler.type))
 
 
 def _servers(file: PythonFile) -> Iterator[ast.AST]:
@@ -118,26 +176,44 @@ def guard_of(file: PythonFile, place: ast.AST) -> ast.Try | None:
     for parent in file.tree.ancestors(place):
         if parent is function:
             return None
-        if isinstance(parent, ast.Try) and within(child, parent.body) and _cleans(parent):
+        if isinstance(parent, ast.Try) and within(child, parent.body) and _cleaning(file, _blocks(parent)):
             return parent
         child = parent
     return None
 
 
-def _cleans(guard: ast.Try) -> bool:
-    return bool(_cleaning(guard))
+def _blocks(guard: ast.Try) -> list[list[ast.stmt]]:
+    return [guard.finalbody, *(each.body for each in guard.handlers)]
 
 
-def _cleaning(guard: ast.Try) -> set[str]:
-    """The last names of what is called behind it, as far as it does anything that the end of the process does not."""
-    blocks = [guard.finalbody, *(each.body for each in guard.handlers)]
-    called = {last_name(each.func) for block in blocks for each in inside(block) if isinstance(each, ast.Call)}
-    return called - PRINTING - ENDED_ANYWAY
+def _behind(file: PythonFile, place: ast.AST) -> list[list[ast.stmt]]:
+    """What is done when a place is left."""
+    guard = guard_of(file, place)
+    if guard is not None:
+        return _blocks(guard)
+    return _leaving(place) if isinstance(place, ast.While) else []
+
+
+def _cleaning(file: PythonFile, blocks: list[list[ast.stmt]]) -> frozenset[str]:
+    """The last names of what is called there, as far as it does anything that the end of the process does not."""
+    called = (each for block in blocks for each in inside(block) if isinstance(each, ast.Call))
+    done = {last_name(each.func) for each in called if not _is_idle(file, each)}
+    return frozenset(done - PRINTING - ENDED_ANYWAY)
+
+
+def _is_idle(file: PythonFile, call: ast.Call) -> bool:
+    """Whether it closes a client with nothing in flight, or calls what does nothing but print."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "close":
+        return bool(file.names.origins(call.func.value) & CLIENTS)
+    nodes = [each.node for each in file.names.functions(call.func)]
+    done = [each for one in nodes if isinstance(one, FunctionDef) for each in inside(one.body)]
+    inner = [last_name(each.func) for each in done if isinstance(each, ast.Call)]
+    return bool(inner) and PRINTING.issuperset(inner)
 
 
 def only_shows(file: PythonFile, waiting: Waiting) -> bool:
     """Whether a program shows what it subscribes to, and only takes its leave at the end: nothing is in flight."""
-    if waiting.guard is None or not _cleaning(waiting.guard) <= LEAVING:
+    if waiting.serves or not waiting.cleaning <= LEAVING:
         return False
     given = [
         one
@@ -162,7 +238,7 @@ def is_program(file: PythonFile, function: FunctionDef, depth: int = 0) -> bool:
             return True
         if isinstance(around, FunctionDef) and around is not function and is_program(other, around, depth + 1):
             return True
-    return depth == 0 and function.name == "main" and not list(calls(file, function))
+    return function.name in ENTRIES and not list(calls(file, function))
 
 
 def _is_run(file: PythonFile, call: ast.Call) -> bool:
