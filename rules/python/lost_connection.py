@@ -16,7 +16,7 @@ lives as long as somebody's `async with` and only sends is left to that somebody
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from readiness.model import Edit
 from readiness.scan import PythonRule, fix
@@ -69,6 +69,8 @@ class Rule(PythonRule):
         "import asyncio, nats\n\nasync def watch(subject):\n    nc = await nats.connect('nats://bus')\n\n    async def show(msg):\n        print(msg.subject, msg.data)\n\n    await nc.subscribe(subject, cb=show)\n    await asyncio.Event().wait()\n",
         "import nats\n\nclass Bus:\n    async def start(self):\n        options = dict(servers='nats://bus', max_reconnect_attempts=-1)\n        self.nc = await nats.connect(**options)\n",
         "import nats\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    sub = await nc.subscribe('work')\n    while True:\n        msg = await sub.next_msg(timeout=None)\n        await work(msg)\n",
+        "import nats\n\nclass Bus:\n    def __init__(self):\n        self.up = self.closed = False\n\n    async def start(self):\n        await self.join()\n        self.up = True\n\n    async def join(self):\n        self.nc = await nats.connect('nats://bus', max_reconnect_attempts=-1, disconnected_cb=self.lost)\n\n    async def lost(self):\n        self.up = False\n\n    @property\n    def is_connected(self):\n        return self.up and not self.closed\n",
+        "import nats\n\nclass Bus:\n    def __init__(self):\n        self.up = False\n\n    async def start(self):\n        await self.join()\n        self.up = True\n\n    async def join(self):\n        self.nc = await nats.connect('nats://bus', max_reconnect_attempts=-1)\n\n    @property\n    def is_connected(self):\n        return self.up and self.nc.is_connected\n",
     ]
     fixed = [
         (
@@ -107,6 +109,7 @@ class Rule(PythonRule):
             "work.py": "async def do(message):\n    print(message)\n",
             "main.py": "import asyncio, nats\nfrom work import do\n\nasync def main():\n    nc = await nats.connect('nats://bus')\n    await nc.subscribe('work', cb=do)\n    await asyncio.Event().wait()\n",
         },
+        "import nats\n\nclass Bus:\n    def __init__(self):\n        self.up = self.closed = False\n\n    async def start(self):\n        await self.join()\n        self.up = True\n\n    async def join(self):\n        self.nc = await nats.connect('nats://bus', max_reconnect_attempts=-1, disconnected_cb=self.lost)\n\n    async def lost(self):\n        print('lost')\n\n    @property\n    def is_connected(self):\n        return self.up and not self.closed\n",
     ]
     silent = [
         "import nats\nfrom settings import options\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect(**options())\n",
@@ -443,10 +446,12 @@ class Rule(PythonRule):
         function, owner = self.tree.function_of(node), self.tree.class_of(node)
         if not isinstance(function, FunctionDef) or owner is None:
             return
-        assigns = (each for each in below(function, functions=False) if isinstance(each, ast.Assign))
+        leading = [self.tree.function_of(each) for each in self.callers(function) if self.tree.class_of(each) is owner]
+        around = [function, *(each for each in leading if isinstance(each, FunctionDef))]
+        assigns = (each for one in around for each in below(one, functions=False) if isinstance(each, ast.Assign))
         for target in dict.fromkeys(dotted(each) for assign in assigns for each in assign.targets):
             name = target.removeprefix("self.")
-            if target == f"self.{name}" and self.is_flag(owner, name) and not self.is_taken_back(owner, name, function):
+            if target == f"self.{name}" and self.is_flag(owner, name) and not self.is_taken_back(owner, name, around):
                 self.lies(owner, name)
 
     def is_flag(self, owner: ast.ClassDef, name: str) -> bool:
@@ -455,11 +460,11 @@ class Rule(PythonRule):
         begun = [each for each in values if getattr(self.tree.function_of(each), "name", "__init__") == "__init__"]
         return any(isinstance(each, ast.Constant) and each.value is False for each in begun)
 
-    def is_taken_back(self, owner: ast.ClassDef, name: str, connecting: FunctionDef) -> bool:
+    def is_taken_back(self, owner: ast.ClassDef, name: str, connecting: Sequence[FunctionDef]) -> bool:
         """Whether a callback, a handler or a loop sets it, or it is made from something that may know."""
         for value in self.file.names.scopes.attributes[owner, name]:
             function = self.tree.function_of(value)
-            if function is connecting or not isinstance(function, FunctionDef) or function.name == "__init__":
+            if function in connecting or not isinstance(function, FunctionDef) or function.name == "__init__":
                 continue
             amid = (isinstance(each, ast.ExceptHandler | ast.While) for each in self.tree.ancestors(value))
             handed = self.file.calls.references(function) or self.tree.parents[function] is not owner
@@ -469,11 +474,7 @@ class Rule(PythonRule):
 
     def lies(self, owner: ast.ClassDef, name: str) -> None:
         for each in below(owner):
-            if (
-                isinstance(each, ast.Return)
-                and isinstance(each.value, ast.Attribute)
-                and dotted(each.value) == f"self.{name}"
-            ):
+            if isinstance(each, ast.Return) and f"self.{name}" in flags_of(each.value):
                 self.flag(
                     each,
                     f"self.{name} is set when it connects and never taken back when the connection is lost: ask the client (is_connected), or clear it in disconnected_cb",
@@ -517,6 +518,14 @@ class Rule(PythonRule):
                 continue
             if self.on_nats(use) and any(word in self.words(function) for word in HEALTH):
                 yield use
+
+
+def flags_of(value: ast.expr | None) -> list[str]:
+    """What a value is made of, where it is made of fields and nothing else: `self.up and not self.closed`."""
+    pieces = value.values if isinstance(value, ast.BoolOp) and isinstance(value.op, ast.And) else [value]
+    bare = [each.operand if isinstance(each, ast.UnaryOp) and isinstance(each.op, ast.Not) else each for each in pieces]
+    own = [each for each in bare if isinstance(each, ast.Attribute) and isinstance(each.value, ast.Name)]
+    return [dotted(each) for each in own] if len(own) == len(bare) else []
 
 
 def prints(function: ast.AST) -> bool:
