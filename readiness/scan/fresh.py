@@ -155,9 +155,11 @@ def _sum(rule: RuleFile, outcomes: Sequence[Outcome], skipped: Sequence[Skipped]
 
 def _nothing(what: str, skipped: Sequence[Skipped], empty: int) -> str:
     if skipped:
-        why = f"{len(skipped)} entries were left out, {skipped[0].what} first: {skipped[0].why}"
+        left = "1 entry was" if len(skipped) == 1 else f"{len(skipped)} entries were"
+        why = f"{left} left out, {skipped[0].what} first: {skipped[0].why}"
     elif empty:
-        why = f"{empty} Python files hold only comments, docstrings or pass"
+        hold = "1 Python file holds" if empty == 1 else f"{empty} Python files hold"
+        why = f"{hold} only comments, docstrings or pass"
     else:
         why = "there is no Python file"
     return f"nothing to examine in {what}: {why}. Name the folder that holds the service's code."
