@@ -44,7 +44,7 @@ def project(tmp_path: Path) -> Path:
         ("scan flagged nowhere", 2, "nowhere: no such file or folder"),
         ("scan nowhere --fail-on none", 2, "nowhere: no such file or folder"),
         ("scan empty", 3, "nothing to examine in empty: there is no Python file"),
-        ("scan comments", 3, "1 Python files hold only comments, docstrings or pass"),
+        ("scan comments", 3, "1 Python file holds only comments, docstrings or pass"),
         ("scan broken", 3, "broken/a.py first: cannot be parsed"),
         ("scan stubs", 3, "stubs/a.pyi first: a stub holds no code"),
         ("audit empty", 3, "nothing to examine"),
