@@ -30,7 +30,7 @@ BROKERS = ("nats.", "aiokafka.", "redis.", "aio_pika.", "aiomqtt.", "asyncio_mqt
 
 class Rule(PythonRule):
     item = "background-tasks-guarded"
-    tokens = ("while ", "async for ", "Timer(", "call_later(", ".enter(", ".enterabs(")
+    tokens = ("while ", "async for ", "Timer", "call_later", "sched")
     good = [
         "import asyncio, time\n\nasync def refresh(state):\n    while True:\n        try:\n            if state.at + 60 <= time.time():\n                state.at = time.time()\n                await load()\n            await asyncio.sleep(1)\n        except Exception:\n            log()\n\nasync def main(state):\n    task = asyncio.create_task(refresh(state))\n    await serve()\n",
         "import asyncio\n\nasync def refresh():\n    while True:\n        try:\n            await load()\n        except asyncio.CancelledError:\n            await give_back()\n            break\n        except Exception:\n            log()\n        await asyncio.sleep(60)\n\nasync def main():\n    task = asyncio.create_task(refresh())\n    await serve()\n",
