@@ -69,6 +69,7 @@ class Rule(PythonRule):
         "import time\n\ndef main():\n    bot.connect()\n    while True:\n        try:\n            bot.step()\n            time.sleep(5)\n        except KeyboardInterrupt:\n            print('over')\n            break\n        except Exception as problem:\n            print(problem)\n\nmain()\n",
         "import httpx, time\n\ndef main():\n    client = httpx.Client()\n    try:\n        while True:\n            print(client.get('http://gateway/status').text)\n            time.sleep(1)\n    except KeyboardInterrupt:\n        pass\n    finally:\n        client.close()\n\nmain()\n",
         "import asyncio, sys\n\ndef tell(text):\n    print(text, file=sys.stderr)\n\nasync def main():\n    try:\n        await asyncio.Event().wait()\n    except KeyboardInterrupt:\n        tell('over')\n\nasyncio.run(main())\n",
+        "import asyncio, nats\n\nclass Bus:\n    async def start(self):\n        self.nc = await nats.connect('nats://bus', name='new')\n        name = await self.register()\n        await self.nc.close()\n        self.nc = await nats.connect('nats://bus', name=name)\n        await self.nc.subscribe('work', cb=self.answer)\n        while True:\n            if not self.nc.is_connected:\n                await self.nc.close()\n            await asyncio.sleep(5)\n\n    async def answer(self, message):\n        await message.respond(b'')\n",
     ]
 
     def end(self) -> None:

@@ -74,6 +74,7 @@ class Rule(ServiceRule):
         "from litestar import Litestar, get\nfrom litestar.middleware.rate_limit import RateLimitConfig\n\n@get('/v1/models')\nasync def models() -> list:\n    return []\n\napp = Litestar([models], middleware=[RateLimitConfig(rate_limit=('minute', 10)).middleware])\n",
         "from flask import Flask, abort, request\napp = Flask(__name__)\n\n@app.before_request\ndef limited():\n    if over(request.remote_addr):\n        abort(429)\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "from fastapi import FastAPI, HTTPException, Request\napp = FastAPI()\nhits = {}\n\n@app.post('/v1/chat/completions')\nasync def chat(body: dict, request: Request):\n    name = f'chat:{request.client.host}'\n    count = hits[name] = hits.get(name, 0) + 1\n    if count > 10:\n        raise HTTPException(429, headers={'Retry-After': '60'})\n    return {}\n",
+        "from fastapi import FastAPI, HTTPException, Request\nfrom limits import parse, storage, strategies\napp = FastAPI()\nlimiter = strategies.MovingWindowRateLimiter(storage.MemoryStorage())\n\nasync def chat(request):\n    if not limiter.hit(parse('5/minute'), request.client.host):\n        raise HTTPException(429)\n    return {}\n\nANSWERS = {'chat': chat}\n\n@app.post('/v1/{kind}/completions')\nasync def answer(kind: str, request: Request):\n    return await ANSWERS[kind](request)\n",
     ]
     bad = [
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []  # rate limit\n",

@@ -217,8 +217,21 @@ def closes_with_work(file: PythonFile) -> Iterator[tuple[ast.Call, bool]]:
     for each in file.calls.named("close") if answering and not drained else ():
         handling = any(isinstance(parent, ast.ExceptHandler) for parent in file.tree.ancestors(each))
         same = isinstance(each.func, ast.Attribute) and not answering.isdisjoint(_keys(file, each.func.value))
-        if same and _is_nats(file, each) and not handling:
+        if same and _is_nats(file, each) and not handling and not _is_made_anew(file, each):
             yield each, False
+
+
+def _is_made_anew(file: PythonFile, close: ast.Call) -> bool:
+    """Whether it is lost already, or closed to connect again: the service goes on, and nothing is in flight."""
+    child: ast.AST = close
+    for parent in file.tree.ancestors(close):
+        if isinstance(parent, ast.If) and isinstance(parent.test, ast.UnaryOp) and child in parent.body:
+            return isinstance(parent.test.op, ast.Not) and last_name(parent.test.operand) == "is_connected"
+        child = parent
+    statement = file.tree.statement_of(close)
+    block = file.tree.block_of(statement)
+    later = (one for each in block[block.index(statement) + 1 :] for one in below(each))
+    return any(isinstance(each, ast.Call) and last_name(each.func) == "connect" for each in later)
 
 
 def _keys(file: PythonFile, owner: ast.expr) -> set[object]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from readiness.scan.code.frameworks import MAKING
-from readiness.scan.code.tree import FunctionDef, below, last_name
+from readiness.scan.code.tree import FunctionDef, below, choices, last_name
 from readiness.scan.service.bodies import body_of
 from readiness.scan.service.callees import Callees, Doing
 from readiness.scan.service.facts import Deeds, Fact, Imports, Kin, Passed
@@ -46,6 +46,7 @@ class _File:
         yield Imports(self.file.name, tuple(self.callees.imports.items()), tuple(self.names.scopes.stars))
         yield from self.passed()
         self.calls()
+        self.chosen()
         self.aliases()
         self.replies.gather()
         self.marks.gather()
@@ -104,6 +105,23 @@ class _File:
                     done.to.setdefault(ref, call.lineno)
         self.marks.of_call(call, last, done)
 
+    def chosen(self) -> None:
+        """`answer = stream if asked else plain`, `ANSWERS[kind]`: functions of which one is called by another name."""
+        tables: dict[str, list[str]] = {}
+        for assign in self.tree.all(ast.Assign):
+            function = self.callees.function(assign)
+            refs = [ref for each in options(assign.value) for ref in self.callees.handed(each, assign)]
+            if function is not None:
+                for ref in refs:
+                    self.doing[function].to.setdefault(ref, assign.lineno)
+            elif refs and isinstance(assign.value, ast.Dict):
+                tables |= {last_name(each): refs for each in assign.targets}
+        for name in self.tree.all(ast.Name) if tables else ():
+            function = self.callees.function(name)
+            if function is not None and name.id in tables:
+                for ref in tables[name.id]:
+                    self.doing[function].to.setdefault(ref, name.lineno)
+
     def depended(self, call: ast.Call) -> frozenset[str]:
         """What `Depends(x)` asks for."""
         given = call.args[:1] or [each.value for each in call.keywords if each.arg == "dependency"]
@@ -148,6 +166,12 @@ class _File:
                     refs = self.file.objects.refs(value) if called else ()
                     if refs:
                         yield Passed(called, str(at), tuple(sorted(refs)))
+
+
+def options(value: ast.expr) -> list[ast.expr]:
+    """The names that a value may stand for: itself, one of two, one of a table."""
+    found = value.values if isinstance(value, ast.Dict) else choices(value) or [value]
+    return [each for each in found if isinstance(each, ast.Name | ast.Attribute)]
 
 
 def parameters(function: FunctionDef) -> tuple[str, ...]:
