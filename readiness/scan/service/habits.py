@@ -17,6 +17,7 @@ from readiness.scan.code.names import PARAMETER
 from readiness.scan.code.tree import FunctionDef, argument, below, inside, last_name, text_of
 from readiness.scan.service.facts import Fact, Habit
 from readiness.scan.service.holding import Holding
+from readiness.scan.service.polls import only_waits
 
 KINDS = {
     "retry": "a loop that tries a call again; `what` is called in it",
@@ -91,6 +92,8 @@ class Habits(Holding):
             if not (guarded or asked) or not any(isinstance(each, ast.Return | ast.Break) for each in nodes):
                 continue
             calls = [each for each in nodes if isinstance(each, ast.Call)]
+            if only_waits(self.tree, loop, calls, SENDING):
+                continue
             again = any(last_name(each.func) == "sleep" for each in calls) or _is_counted(loop)
             if again or guarded:
                 yield from self.retry("retry" if again else "fallback", loop, calls)
