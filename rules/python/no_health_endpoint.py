@@ -8,7 +8,8 @@ Judged over the routes that an application really answers: those of a router tha
 does a function called `health` that answers no path; on the front page it does. An application that is served for a
 moment only, or shows one page, needs none; nor does what no program of the project serves, stands in for another
 service, or has an address of this machine written into the code. Applications of one package are taken to run in one
-process: one of them is enough.
+process, and one of them is enough, where one's file imports the other's, or makes both; where nothing ties them
+together the item stays UNKNOWN. A route of FastAPI or Starlette that stands behind one for every path is never asked.
 """
 
 from readiness.scan import Service, ServiceRule
@@ -16,6 +17,8 @@ from readiness.scan.service.facts import Doubt
 from readiness.scan.service.service import App, Endpoint
 from readiness.scan.service.upkeep import Upkeep
 
+IN_ORDER = {"fastapi", "starlette"}
+"""Frameworks that take the first route that matches; the others prefer what is written out."""
 HARMLESS = {"routes of FastMCP are not read", "routes of gRPC are not read"}
 """Servers that never answer GET on a health path."""
 
@@ -38,6 +41,13 @@ class Rule(ServiceRule):
         "from litestar import Controller, Litestar, get\n\nclass Probes(Controller):\n    path = '/health'\n    @get('/')\n    async def health(self) -> str:\n        return 'ok'\n\n@get('/v1/models')\nasync def models() -> list:\n    return []\n\napp = Litestar(route_handlers=[models, Probes])\n",
         "from faststream.asgi import AsgiFastStream, make_ping_asgi\nfrom faststream.nats import NatsBroker\nbroker = NatsBroker()\napp = AsgiFastStream(broker, asgi_routes=[('/health', make_ping_asgi(broker)), ('/v1/models', models)])\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef health():\n    return {'status': 'ok'}\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/health')\ndef health():\n    return {}\n\n@app.get('/{path:path}')\ndef pages(path: str):\n    return 'index'\n",
+        "from flask import Flask\napp = Flask(__name__)\n\n@app.route('/<path:path>')\ndef pages(path):\n    return 'index'\n\n@app.route('/health')\ndef health():\n    return {}\n",
+        {
+            "relay/__init__.py": "VERSION = '1'\n",
+            "relay/probes.py": "from fastapi import FastAPI\nprobes = FastAPI()\n\n@probes.get('/livez')\ndef live():\n    return {}\n",
+            "relay/main.py": "import asyncio\nimport uvicorn\nfrom fastapi import FastAPI\nfrom relay.probes import probes\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []\n\nasync def main():\n    await asyncio.gather(*(uvicorn.Server(uvicorn.Config(each, port=port)).serve() for port, each in enumerate((app, probes), 8000)))\n\nif __name__ == '__main__':\n    asyncio.run(main())\n",
+        },
     ]
     bad = [
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    return []  # GET /health\n",
@@ -48,6 +58,8 @@ class Rule(ServiceRule):
         },
         "from fastapi import FastAPI\napp = FastAPI()\n\ndef health():\n    return {}\n\n@app.get('/jobs/{job}/status')\ndef status(job: str):\n    return {}\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/{path:path}')\ndef pages(path: str):\n    return 'index'\n",
+        "from fastapi import FastAPI\n\ndef create_app():\n    app = FastAPI()\n\n    @app.api_route('/{path:path}', methods=['GET', 'POST'])\n    def everything(path: str):\n        return {}\n\n    @app.get('/health')\n    def health():\n        return {}\n\n    return app\n",
+        "from starlette.applications import Starlette\nfrom starlette.routing import Route\napp = Starlette(routes=[\n    Route('/v1/{rest:path}', passed_on),\n    Route('/v1/health', health),\n])\n",
         "from aiohttp import web\napp = web.Application()\napp.router.add_post('/v1/chat/completions', chat)\n",
         "from flask import Flask\napp = Flask(__name__)\n\n@app.route('/v1/models')\ndef models():\n    return []\n",
         "from litestar import Litestar, get\n\n@get('/v1/models')\nasync def models() -> list:\n    return []\n\napp = Litestar([models])\n",
@@ -86,26 +98,71 @@ class Rule(ServiceRule):
                 self.leave(f"{server.at.path}:{server.at.line}: {server.why}")
 
     def judge_apps(self, apps: list[App], other: Doubt | None) -> None:
-        """Those of one process, beside a server whose routes are not read."""
-        probes = [each for app in apps for each in app.endpoints if each.is_probe]
-        for each in probes:
-            self.clear(each.route.at)
+        """Those of one package, beside a server whose routes are not read."""
+        probing = [app for app in apps if any(is_answered(each, app) for each in app.endpoints if each.is_probe)]
+        for app in probing:
+            for each in app.endpoints:
+                if each.is_probe and is_answered(each, app):
+                    self.clear(each.route.at)
         working = [app for app in apps if app.works and not app.is_handed_out(self.service)]
-        if probes or not working:
+        bare = [app for app in working if not any(self.are_tied(app, each) for each in probing)]
+        if not bare:
             return
         doubts = [(each.at, each.why) for app in apps for each in app.doubts if each.about in {"routes", "app"}]
         doubts += [(each.route.at, "its path is no constant") for app in apps for each in app.endpoints if may_be(each)]
         doubts += [(other.at, other.why)] if other is not None else []
-        told = [app for app in working if not self.upkeep.untold(app)]
-        doubts += [(app.made.at, self.upkeep.untold(app)) for app in working if not told]
+        doubts += [(app.made.at, "whether its health endpoint is there for another application too") for app in probing]
+        told = [app for app in bare if not self.upkeep.untold(app)]
+        doubts += [(app.made.at, self.upkeep.untold(app)) for app in bare if not told]
         for at, why in doubts[:1]:
             self.leave(f"{at.path}:{at.line}: {why}")
         for app in told if not doubts else ():
-            number = len(app.endpoints)
-            self.flag(
-                app.made.at,
-                f"{number} routes, and none of them tells whether the service is alive or ready: add one for each",
-            )
+            self.flag(app.made.at, missing(app))
+
+    def are_tied(self, one: App, two: App) -> bool:
+        """Whether the file that makes one is that of the other, or imports it, by way of others too."""
+        here, there = one.made.at.path, two.made.at.path
+        return here == there or there in self.imported(here) or here in self.imported(there)
+
+    def imported(self, path: str) -> set[str]:
+        """The files of the project that a file brings in."""
+        found: set[str] = set()
+        pending = [path]
+        while pending:
+            new = self.service.imported.get(pending.pop(), set()) - found
+            found |= new
+            pending += new
+        return found
+
+
+def missing(app: App) -> str:
+    """What to do for an application without a health endpoint that is answered."""
+    for each in app.endpoints:
+        if each.is_probe and (first := hiding(each, app)) is not None:
+            line = first.route.at.line
+            return f"{each.path} is never asked, for {first.path} in line {line} takes every path: move it before that"
+    number = len(app.endpoints)
+    return f"{number} routes, and none of them tells whether the service is alive or ready: add one for each"
+
+
+def is_answered(endpoint: Endpoint, app: App) -> bool:
+    return hiding(endpoint, app) is None
+
+
+def hiding(endpoint: Endpoint, app: App) -> Endpoint | None:
+    """The route for every path that was registered before one: these frameworks take the first that matches."""
+    if app.made.library not in IN_ORDER:
+        return None
+    return next((each for each in app.endpoints if hides(each, endpoint)), None)
+
+
+def hides(first: Endpoint, second: Endpoint) -> bool:
+    one, two = first.route, second.route
+    same = one.owners == two.owners and one.at.path == two.at.path and one.at.line < two.at.line
+    before, parameter, rest = first.path.partition("{")
+    every = rest.endswith(":path}") and "{" not in rest and "/" not in rest
+    reads = not one.methods or bool({"GET", "*"} & set(one.methods))
+    return same and bool(parameter) and every and reads and second.path.startswith(before)
 
 
 def may_be(endpoint: Endpoint) -> bool:

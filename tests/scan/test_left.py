@@ -89,3 +89,32 @@ def test_a_framework_is_no_service(tmp_path: Path) -> None:
     run = scanned(tmp_path, {"fastapi/applications.py": code})
     assert not of(run, LIMIT).findings
     assert of(scanned(tmp_path, {"shop/api.py": code.replace("FastAPI", "Shop")}), LIMIT).findings
+
+
+APART = {
+    "hooks/__init__.py": "VERSION = '1'\n",
+    "hooks/cli.py": (
+        "import click\nimport uvicorn\nfrom hooks import pretended, server\n\n"
+        "@click.command()\ndef serve():\n    uvicorn.run(server.app)\n\n"
+        "@click.command()\ndef pretend():\n    uvicorn.run(pretended.app)\n"
+    ),
+    "hooks/pretended.py": (
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/health')\ndef health():\n    return {}\n"
+    ),
+    "hooks/server.py": (
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/hooks/{name}')\ndef take(name: str):\n    return {}\n"
+    ),
+}
+
+
+def test_the_health_of_an_application_that_is_served_apart_is_left(tmp_path: Path) -> None:
+    said = of(scanned(tmp_path, APART), "python/no-health-endpoint")
+    assert not said.findings
+    assert said.left_out is not None
+    assert said.left_out.startswith("hooks/pretended.py:2: whether its health endpoint")
+
+
+def test_the_health_of_an_application_that_is_brought_in_counts(tmp_path: Path) -> None:
+    joined = {**APART, "hooks/server.py": "from hooks import pretended\n" + APART["hooks/server.py"]}
+    said = of(scanned(tmp_path, joined), "python/no-health-endpoint")
+    assert (said.examined, said.left_out) == (1, None)
