@@ -27,6 +27,8 @@ class Budget:
     made: int = 0
     settled: bool = True
     """Whether the target was in its steady state when that was last waited for."""
+    subscribed: bool = True
+    """Whether somebody answered over NATS when that was last waited for."""
     settling: int = SETTLING
     """How many more may be made for the probe that runs now to see whether the target is in its steady state."""
     share: int | None = None

@@ -132,8 +132,10 @@ class Course:
                 wrong = await target.settle() if probe.settles and _risk(type(probe)) > Risk.READ else None
                 if wrong:
                     probe.leave(wrong)
-                else:
-                    await probe.look(target)
+                    return
+                if probe.settles and "nats" in probe.needs:
+                    await target.settle_over_nats()
+                await probe.look(target)
         except TimeoutError as problem:
             if not bound.expired():
                 raise

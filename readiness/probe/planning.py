@@ -30,7 +30,8 @@ def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, mos
         kinds = "" if why else "".join(f", {most} {kind}" for kind, most in probe.asks.items())
         lines.append(f"{count:>6}  {rule.info.id} ({probe.risk}{kinds}): {why or rule.info.title}")
     again = " A gateway that the sandbox starts is also asked whether it is up." if target.launch else ""
-    asked = f"POST {target.paths.chat}" if target.launch else f"GET {target.paths.models}"
+    over_nats = f" or NATS {target.nats.subject}" if target.nats.subject else ""
+    asked = f"POST {target.paths.chat}{over_nats}" if target.launch else f"GET {target.paths.models}"
     lines.append(f"{settling:>6,}  {asked}  to see before each probe that the target is in its steady state")
     total += settling
     bound = f", and no more than {most:,} by --max-requests" if most < total else ""

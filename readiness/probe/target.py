@@ -33,6 +33,8 @@ SECONDS = 30.0
 """The total deadline of a request whose probe names none."""
 AGAIN = 5.0
 """Seconds that the steady state is waited for once it has not come in its full time."""
+SUBSCRIBES = 10.0
+"""Seconds in which a gateway that answers over HTTP is to answer over NATS, if it does at all."""
 AT_LEAST = 0.5
 """Seconds between two questions whether the steady state has come, whatever the answer proposes."""
 NO_LIST = {404, 405, 501}
@@ -274,6 +276,22 @@ class Target:
             # the longer it has lasted, the less is gained by asking often
             await asyncio.sleep(min(max(pause(reply), AT_LEAST, waited / 10), patience - waited + 0.1))
         return f"the steady state {said}"
+
+    async def settle_over_nats(self) -> None:
+        """Wait until somebody in the sandbox answers over NATS: a gateway may listen to HTTP before it has subscribed.
+
+        Whether anybody does is for the probe to say. Raises BudgetSpent.
+        """
+        view = self._view(budget=Beside(self.budget))
+        until = time.monotonic() + (SUBSCRIBES if self.budget.subscribed else 0)
+        while self.parts.nats is not None and self.budget.settling > 0:
+            self.budget.settling -= 1
+            reply = await view.over_nats(unique("hello"))
+            self.budget.subscribed = reply.ok
+            if reply.ok or time.monotonic() > until:
+                return
+            self.says(f"waits for an answer over NATS: {reply}")
+            await asyncio.sleep(AT_LEAST)
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, no longer than the budget has."""

@@ -1,16 +1,27 @@
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import nats
 import pytest
 
 from readiness.model import Outcome
 from readiness.probe import Reply, Target, pause
-from readiness.probe.budget import Budget, BudgetSpent
+from readiness.probe import target as targets
+from readiness.probe.budget import SETTLING, Budget, BudgetSpent
 from readiness.probe.loopback import is_loopback
+from readiness.probe.parts import Parts
+from readiness.probe.target import happens
 from readiness.probe.toy import Toy
 from readiness.settings import Paths, TargetSettings
 from tests.probe.asking import WAYS, Ask, at, each_way, raw
 from tests.probe.harness import MODEL, PATIENCE, PROBES, Handler, examined, run, serving, target
 from tests.probe.hostile import answer, read_request
+from tests.probe.test_natsd import served
 
 JSON_PROBE = next(rule for rule in PROBES if rule.info.id == "live/malformed-json")
 
@@ -235,6 +246,46 @@ def test_where_nobody_answers_over_nats_the_reply_says_so() -> None:
             assert (reply.status, reply.ok) == (None, False)
             assert reply.problem
         assert (await target("http://127.0.0.1:9").over_nats("hello")).problem == "OSError: there is no NATS server"
+
+    run(work())
+
+
+@asynccontextmanager
+async def apart() -> AsyncIterator[tuple[Target, Any]]:
+    """A target whose server over NATS is whoever subscribes, and a connection to do so."""
+    with TemporaryDirectory() as folder:
+        async with served(Path(folder)) as server, await nats.connect(server.url, allow_reconnect=False) as client:
+            of = target("http://127.0.0.1:9", parts=Parts(nats=server))
+            of.settings = replace(of.settings, nats=replace(of.settings.nats, subject="late.chat"))
+            yield of, client
+
+
+def test_who_subscribes_late_is_waited_for_over_nats() -> None:
+    async def answer_chat(message: Any) -> None:
+        await message.respond(b'{"choices": []}')
+
+    async def work() -> None:
+        async with apart() as (of, client):
+            waiting = asyncio.create_task(of.settle_over_nats())
+            assert await happens(lambda: of.budget.settling < SETTLING - 1, PATIENCE)  # asked, and nobody was there
+            assert not waiting.done()
+            await client.subscribe("late.chat", cb=answer_chat)
+            await asyncio.wait_for(waiting, PATIENCE)
+            assert (await of.over_nats("hello")).ok
+
+    run(work())
+
+
+def test_who_never_answers_over_nats_is_asked_once_the_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "SUBSCRIBES", 1.0)
+
+    async def work() -> None:
+        async with apart() as (of, _):
+            await of.settle_over_nats()
+            before = of.budget.settling
+            assert before < SETTLING - 1
+            await of.settle_over_nats()
+            assert of.budget.settling == before - 1
 
     run(work())
 

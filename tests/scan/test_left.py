@@ -102,7 +102,8 @@ APART = {
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/health')\ndef health():\n    return {}\n"
     ),
     "hooks/server.py": (
-        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/hooks/{name}')\ndef take(name: str):\n    return {}\n"
+        "from fastapi import FastAPI\napp = FastAPI()\n\n"
+        "@app.post('/hooks/{name}')\ndef take(name: str):\n    return {}\n"
     ),
 }
 
