@@ -55,7 +55,7 @@ def root(
 
 @app.command(epilog="Example: readiness scan src --format markdown -o report.md")
 def scan(
-    paths: Annotated[list[str], typer.Argument(help="Folders or files.", metavar="PATH")],
+    paths: Annotated[list[str] | None, typer.Argument(help="Folders or files.", metavar="PATH")] = None,
     form: options.Format = "terminal",
     output: options.Output = None,
     also: options.Also = None,
@@ -73,7 +73,7 @@ def scan(
     from readiness import commands
 
     commands.scan(
-        paths, form, output, config, fail_on, fix=fix, diff=diff, bandit=not no_bandit, cache=not no_cache,
+        paths or (), form, output, config, fail_on, fix=fix, diff=diff, bandit=not no_bandit, cache=not no_cache,
         comments=not no_ignore, since=since, baseline=not no_baseline, also=also or (),
     )  # fmt: skip
 

@@ -44,6 +44,8 @@ def scan(
     `answers` is told what was said, for the next time.
     """
     console.check_formats(form, also, output)
+    if not paths:
+        raise UsageError("nothing to look at was named: readiness scan . looks at the current folder")
     if "" in paths:
         raise UsageError("an empty path was given; `.` is the current folder")
     named = [Path(path) for path in paths]

@@ -37,6 +37,12 @@ def test_a_file_that_is_no_report_is_told_in_words(words: str, content: str, wha
     assert "Error(" not in done.stderr
 
 
+def test_a_scan_of_nothing_says_what_may_be_named(tmp_path: Path) -> None:
+    done = run("scan", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing to look at was named: readiness scan . looks at the current folder" in done.stderr
+
+
 def test_a_byte_order_mark_before_a_report_a_baseline_or_settings_is_no_error(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": FLAGGED, "readiness.toml": 'exclude = ["b.py"]\n'})
     assert run("baseline", "a.py", "--reason", "x", "--owner", "y", cwd=tmp_path).returncode == 0
