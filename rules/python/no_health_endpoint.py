@@ -9,7 +9,7 @@ does a function called `health` that answers no path; on the front page it does.
 moment only, or shows one page, needs none; nor does what no program of the project serves, stands in for another
 service, or has an address of this machine written into the code. Applications of one package are taken to run in one
 process, and one of them is enough, where one's file imports the other's, or makes both; where nothing ties them
-together the item stays UNKNOWN. A route of FastAPI or Starlette that stands behind one for every path is never asked.
+together the item stays UNKNOWN. A route of FastAPI or Starlette that stands behind one which takes its path is never asked.
 """
 
 from readiness.scan import Service, ServiceRule
@@ -17,8 +17,6 @@ from readiness.scan.service.facts import Doubt
 from readiness.scan.service.service import App, Endpoint
 from readiness.scan.service.upkeep import Upkeep
 
-IN_ORDER = {"fastapi", "starlette"}
-"""Frameworks that take the first route that matches; the others prefer what is written out."""
 HARMLESS = {"routes of FastMCP are not read", "routes of gRPC are not read"}
 """Servers that never answer GET on a health path."""
 
@@ -42,6 +40,8 @@ class Rule(ServiceRule):
         "from faststream.asgi import AsgiFastStream, make_ping_asgi\nfrom faststream.nats import NatsBroker\nbroker = NatsBroker()\napp = AsgiFastStream(broker, asgi_routes=[('/health', make_ping_asgi(broker)), ('/v1/models', models)])\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/')\ndef health():\n    return {'status': 'ok'}\n\n@app.get('/v1/models')\ndef models():\n    return []\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/health')\ndef health():\n    return {}\n\n@app.get('/{path:path}')\ndef pages(path: str):\n    return 'index'\n",
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.post('/{path:path}')\ndef take(path: str):\n    return {}\n\n@app.get('/{name:int}')\ndef one(name: int):\n    return {}\n\n@app.get('/health')\ndef health():\n    return {}\n",
+        "from fastapi import FastAPI\n\nclass Server:\n    def __init__(self):\n        self.app = FastAPI()\n        self.add_probes()\n        self.add_pages()\n\n    def add_pages(self):\n        self.app.add_api_route('/{path:path}', self.page)\n\n    def add_probes(self):\n        self.app.add_api_route('/health', self.health)\n\n    async def page(self, path): ...\n\n    async def health(self): ...\n",
         "from flask import Flask\napp = Flask(__name__)\n\n@app.route('/<path:path>')\ndef pages(path):\n    return 'index'\n\n@app.route('/health')\ndef health():\n    return {}\n",
         {
             "relay/__init__.py": "VERSION = '1'\n",
@@ -59,6 +59,7 @@ class Rule(ServiceRule):
         "from fastapi import FastAPI\napp = FastAPI()\n\ndef health():\n    return {}\n\n@app.get('/jobs/{job}/status')\ndef status(job: str):\n    return {}\n",
         "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/{path:path}')\ndef pages(path: str):\n    return 'index'\n",
         "from fastapi import FastAPI\n\ndef create_app():\n    app = FastAPI()\n\n    @app.api_route('/{path:path}', methods=['GET', 'POST'])\n    def everything(path: str):\n        return {}\n\n    @app.get('/health')\n    def health():\n        return {}\n\n    return app\n",
+        "from fastapi import FastAPI\napp = FastAPI()\n\n@app.get('/{name}')\ndef one(name: str):\n    return {}\n\n@app.get('/health')\ndef health():\n    return {}\n",
         "from starlette.applications import Starlette\nfrom starlette.routing import Route\napp = Starlette(routes=[\n    Route('/v1/{rest:path}', passed_on),\n    Route('/v1/health', health),\n])\n",
         "from aiohttp import web\napp = web.Application()\napp.router.add_post('/v1/chat/completions', chat)\n",
         "from flask import Flask\napp = Flask(__name__)\n\n@app.route('/v1/models')\ndef models():\n    return []\n",
@@ -99,11 +100,10 @@ class Rule(ServiceRule):
 
     def judge_apps(self, apps: list[App], other: Doubt | None) -> None:
         """Those of one package, beside a server whose routes are not read."""
-        probing = [app for app in apps if any(is_answered(each, app) for each in app.endpoints if each.is_probe)]
-        for app in probing:
-            for each in app.endpoints:
-                if each.is_probe and is_answered(each, app):
-                    self.clear(each.route.at)
+        probes = [(app, each) for app in apps for each in app.endpoints if each.is_probe]
+        for _, each in probes:
+            self.clear(each.route.at)
+        probing = list(dict.fromkeys(app for app, _ in probes))
         working = [app for app in apps if app.works and not app.is_handed_out(self.service)]
         bare = [app for app in working if not any(self.are_tied(app, each) for each in probing)]
         if not bare:
@@ -137,32 +137,12 @@ class Rule(ServiceRule):
 
 def missing(app: App) -> str:
     """What to do for an application without a health endpoint that is answered."""
-    for each in app.endpoints:
-        if each.is_probe and (first := hiding(each, app)) is not None:
-            line = first.route.at.line
-            return f"{each.path} is never asked, for {first.path} in line {line} takes every path: move it before that"
+    for each in app.hidden:
+        if each.endpoint.is_probe:
+            before = f"{each.by.path} in line {each.by.route.at.line}"
+            return f"{each.endpoint.path} is never asked, for {before} takes its path: move it before that"
     number = len(app.endpoints)
     return f"{number} routes, and none of them tells whether the service is alive or ready: add one for each"
-
-
-def is_answered(endpoint: Endpoint, app: App) -> bool:
-    return hiding(endpoint, app) is None
-
-
-def hiding(endpoint: Endpoint, app: App) -> Endpoint | None:
-    """The route for every path that was registered before one: these frameworks take the first that matches."""
-    if app.made.library not in IN_ORDER:
-        return None
-    return next((each for each in app.endpoints if hides(each, endpoint)), None)
-
-
-def hides(first: Endpoint, second: Endpoint) -> bool:
-    one, two = first.route, second.route
-    same = one.owners == two.owners and one.at.path == two.at.path and one.at.line < two.at.line
-    before, parameter, rest = first.path.partition("{")
-    every = rest.endswith(":path}") and "{" not in rest and "/" not in rest
-    reads = not one.methods or bool({"GET", "*"} & set(one.methods))
-    return same and bool(parameter) and every and reads and second.path.startswith(before)
 
 
 def may_be(endpoint: Endpoint) -> bool:

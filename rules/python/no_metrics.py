@@ -48,6 +48,7 @@ class Rule(ServiceRule):
         "import asyncio\nimport nats\nfrom prometheus_client import start_http_server\n\nasync def handle(msg):\n    await msg.respond(b'')\n\nasync def main():\n    start_http_server(9000)\n    nc = await nats.connect()\n    await nc.subscribe('work', cb=handle)\n    await asyncio.Event().wait()\n\nif __name__ == '__main__':\n    asyncio.run(main())\n",
     ]
     bad = [
+        "from fastapi import FastAPI\nfrom fastapi.responses import Response\nfrom prometheus_client import generate_latest\napp = FastAPI()\n\n@app.get('/{path:path}')\ndef pages(path: str):\n    return 'index'\n\n@app.get('/metrics')\ndef metrics():\n    return Response(generate_latest())\n",
         "from fastapi import FastAPI\nimport prometheus_client\napp = FastAPI()\n\n@app.get('/v1/models')\ndef models():\n    # /metrics\n    return []\n",
         "from fastapi import FastAPI\nfrom prometheus_client import Counter\napp = FastAPI()\nASKED = Counter('asked', 'requests')\n\n@app.get('/v1/models')\ndef models():\n    ASKED.inc()\n    return []\n",
         "import asyncio\nimport nats\n\nasync def handle(msg):\n    await msg.respond(b'')\n\nasync def main():\n    nc = await nats.connect()\n    await nc.subscribe('work', cb=handle)\n    await asyncio.Event().wait()\n\nasyncio.run(main())\n",

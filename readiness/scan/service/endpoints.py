@@ -167,6 +167,14 @@ class Endpoint:
         return path.endswith(COMPLETIONS) or (last in ASKED and generic and self.asks_model)
 
 
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A route that is never asked, and the one before it that takes its path."""
+
+    endpoint: Endpoint
+    by: Endpoint
+
+
 @dataclass(frozen=True)
 class App:
     """An application that is served by itself."""
@@ -178,6 +186,8 @@ class App:
     options: tuple[Option, ...]
     hooks: tuple[Hook, ...]
     doubts: tuple[Doubt, ...]
+    hidden: tuple[Hidden, ...] = ()
+    """Routes that are never asked; they are not among the endpoints."""
 
     @property
     def is_local(self) -> bool:

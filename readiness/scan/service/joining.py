@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from readiness.model import Location
 from readiness.scan.code.frameworks import BODIES, MAKING
 from readiness.scan.service.endpoints import App, Endpoint
-from readiness.scan.service.facts import Doubt, Hook, Joined, Layer, Made, Option, Route
+from readiness.scan.service.facts import Deeds, Doubt, Hook, Joined, Layer, Made, Option, Route
+from readiness.scan.service.hiding import IN_ORDER, hidden
 from readiness.scan.service.resolving import Resolver, is_parameter, split
 
 if TYPE_CHECKING:
@@ -125,14 +127,24 @@ class Joining:
         refs = list(dict.fromkeys(self._below(made.ref)))
         index = self._index
         doubts = [*self._put_into(made), *(doubt for ref in refs for doubt in index.doubts.get(ref, ()))]
+        every = tuple(dict.fromkeys(self._endpoints(made.ref, "", (), ())))
+        never = hidden(every, self._function_at) if made.library in IN_ORDER else ()
+        unasked = {each.endpoint for each in never}
         return App(
             made,
-            tuple(dict.fromkeys(self._endpoints(made.ref, "", (), ()))),
+            tuple(each for each in every if each not in unasked),
             tuple(index.layers.get(made.ref, ())),
             tuple(index.options.get(made.ref, ())),
             tuple(hook for ref in refs for hook in index.hooks.get(ref, ())),
             tuple(dict.fromkeys(doubts)),
+            never,
         )
+
+    def _function_at(self, at: Location) -> str:
+        """The innermost function around a place, by its key; empty at the level of the module."""
+        near = (each for each in self.service.all(Deeds) if each.at.path == at.path)
+        around = [each for each in near if each.at.line <= at.line <= each.at.end_line]
+        return max(around, key=lambda each: each.at.line).key if around else ""
 
     def _put_into(self, made: Made) -> Iterator[Doubt]:
         """That an application is put into one of which nothing is known."""
