@@ -10,8 +10,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from readiness.gateway.call import Reply
 from readiness.gateway.errors import UpstreamDown
-from readiness.gateway.upstreams.breaker import Breaker
+from readiness.gateway.schema import ChatRequest
+from readiness.gateway.upstreams import Order
+from readiness.gateway.upstreams.breaker import Breaker, broken
 from tests.gateway.harness import BOTH, PATIENCE, body, wait_for
 from tests.gateway.test_parts import Clock
 from tests.gateway.test_upstreams import says
@@ -52,6 +55,26 @@ def test_a_hung_upstream_opens_the_breaker(start: Any, upstream: Upstream) -> No
     running = start(breaker_failures=2, breaker_rest_seconds=FOR_EVER, request_timeout_seconds=0.2)
     upstream.script = hang
     assert [running.chat(body("m1")).status for _ in range(3)] == [504, 504, 503]
+
+
+@pytest.mark.parametrize(("seconds", "opens"), [(0.001, True), (PATIENCE, False)], ids=["rounded up", "far off"])
+def test_a_deadline_is_over_when_its_timer_says_so(seconds: float, opens: bool) -> None:
+    breaker = Breaker("one", failures=1, rest=FOR_EVER)
+
+    async def hung(_: Order) -> Reply:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def cut_off() -> None:
+        request = ChatRequest("m1", stream=False, include_usage=False, document={})
+        order = Order(request, asyncio.get_running_loop().time() + seconds)
+        work = asyncio.ensure_future(broken(hung, breaker)(order))
+        await asyncio.sleep(0)
+        work.cancel()
+        await asyncio.wait([work])
+
+    asyncio.run(cut_off())
+    assert breaker.is_open is opens
 
 
 def test_a_client_that_leaves_does_not_open_the_breaker(start: Any, upstream: Upstream) -> None:

@@ -15,6 +15,8 @@ from readiness.gateway.errors import BadUpstream, GatewayError, SlowUpstream, Up
 from readiness.gateway.upstreams import Ask, Order
 
 ITEM = "circuit-breaker"
+EARLY = 0.005
+"""Seconds by which a deadline may seem to lie ahead when it is over: loops count in milliseconds, deadlines do not."""
 
 log = logging.getLogger(__name__)
 
@@ -104,4 +106,4 @@ def broken(ask: Ask, breaker: Breaker) -> Ask:
 
 
 def _is_over(order: Order) -> bool:
-    return order.deadline is not None and asyncio.get_running_loop().time() >= order.deadline
+    return order.deadline is not None and asyncio.get_running_loop().time() >= order.deadline - EARLY
