@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,14 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 
-from readiness.gateway.upstreams.retry import asked_pause
+from readiness.gateway.call import Reply
+from readiness.gateway.errors import UpstreamLimit
+from readiness.gateway.schema import ChatRequest
+from readiness.gateway.upstreams import Order
+from readiness.gateway.upstreams.retry import Patience, asked_pause, retried
 from readiness.probe.sockets import free_port
 from tests.gateway.harness import BOTH, PATIENCE, body
 from tests.gateway.test_observability import numbers
@@ -96,6 +102,28 @@ def test_a_short_retry_after_is_waited_for(start: Any, upstream: Upstream, port:
     upstream.script = limited
     assert running.ask(port, body("m1")).status == 200
     assert times[1] - times[0] >= 1
+
+
+def test_a_retry_after_is_waited_for_to_the_end_however_the_loop_rounds_its_clock() -> None:
+    order = Order(ChatRequest("m1", stream=False, include_usage=False, document={}))
+
+    async def waited(offset: float) -> float:
+        times: list[float] = []
+
+        async def ask(_: Order) -> Reply:
+            times.append(time.monotonic())
+            if len(times) == 1:
+                raise UpstreamLimit("slower, please", headers={"retry-after": "1"})
+            return Reply(b"")
+
+        await asyncio.sleep(offset)
+        await retried(ask, Patience(attempts=2, first_wait=0, longest_wait=2))(order)
+        return times[1] - times[0]
+
+    async def all_waited() -> list[float]:
+        return await asyncio.gather(*(waited(each / 300) for each in range(30)))
+
+    assert min(uvloop.run(all_waited())) >= 1
 
 
 @pytest.mark.parametrize("status", [429, 503])

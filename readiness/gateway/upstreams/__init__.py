@@ -10,6 +10,8 @@ from readiness.gateway.providers import Provider
 from readiness.gateway.schema import ChatRequest
 
 JSON_HEADERS = {"content-type": JSON_TYPE}
+EARLY = 0.005
+"""Seconds by which a timer may ring before its time: loops count in milliseconds, deadlines and servers do not."""
 
 
 class Order(NamedTuple):

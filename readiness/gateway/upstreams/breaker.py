@@ -12,11 +12,9 @@ from collections.abc import Callable
 
 from readiness.gateway.call import Reply
 from readiness.gateway.errors import BadUpstream, GatewayError, SlowUpstream, UpstreamDown
-from readiness.gateway.upstreams import Ask, Order
+from readiness.gateway.upstreams import EARLY, Ask, Order
 
 ITEM = "circuit-breaker"
-EARLY = 0.005
-"""Seconds by which a deadline may seem to lie ahead when it is over: loops count in milliseconds, deadlines do not."""
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 from readiness.gateway.call import Reply
 from readiness.gateway.errors import GatewayError, LostUpstream, SlowUpstream, UpstreamLimit
-from readiness.gateway.upstreams import Ask, Order
+from readiness.gateway.upstreams import EARLY, Ask, Order
 
 ITEM = "connection-retry"
 PASSING = (LostUpstream, SlowUpstream, UpstreamLimit)
@@ -65,7 +65,7 @@ def _pause(failure: GatewayError, tried: int, patience: Patience) -> float | Non
         return random.uniform(0, min(patience.longest_wait, patience.first_wait * 2 ** (tried - 1)))  # noqa: S311
     if asked > patience.longest_wait:
         return None
-    return asked + random.uniform(0, patience.first_wait)  # noqa: S311  jitter, no secret
+    return asked + EARLY + random.uniform(0, patience.first_wait)  # noqa: S311  jitter, no secret
 
 
 def _is_late(order: Order, pause: float) -> bool:
