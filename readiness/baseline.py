@@ -99,6 +99,8 @@ def _accepted(evidence: Evidence, reasons: Mapping[str, str]) -> Evidence:
 def update(old: Sequence[Entry], runs: Sequence[Run], rules: Iterable[str], reason: str, owner: str) -> list[Entry]:
     """The entries for what fails now: old ones keep their reason and owner, those of mended findings go.
 
+    The same code under the same rule in another file, as after a rename, is an old one that moved.
+
     Raises UsageError where there is something new and no reason or owner for it.
     """
     reasons = {number: entry for entry in old for number in entry.ids}
@@ -107,8 +109,13 @@ def update(old: Sequence[Entry], runs: Sequence[Run], rules: Iterable[str], reas
     for entry in old:
         key = (entry.rule, entry.where, entry.what, entry.reason, entry.owner)
         made.setdefault(key, []).extend(number for number in entry.ids if (entry, number) not in gone)
+    left = [entry for entry in old for number in entry.ids if (entry, number) in gone]
     for finding in failing(runs):
         if finding.id in reasons:
+            continue
+        if twin := next((each for each in left if _moved(each, finding)), None):
+            left.remove(twin)
+            made.setdefault((twin.rule, place(finding), twin.what, twin.reason, twin.owner), []).append(finding.id)
             continue
         if not (reason.strip() and owner.strip()):
             raise UsageError("there are findings that no entry accepts yet: give --reason and --owner for them")
@@ -118,6 +125,11 @@ def update(old: Sequence[Entry], runs: Sequence[Run], rules: Iterable[str], reas
         for (rule, where, seen, why, who), ids in made.items()
         if ids
     ]
+
+
+def _moved(entry: Entry, finding: Finding) -> bool:
+    seen = what(finding)
+    return isinstance(finding.where, Location) and bool(seen) and (entry.rule, entry.what) == (finding.rule, seen)
 
 
 def failing(runs: Iterable[Run]) -> list[Finding]:

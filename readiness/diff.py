@@ -57,7 +57,8 @@ def compare(before: Report, after: Report, runs: Sequence[Run]) -> Changes:
     came = [each for number, each in now.items() if number not in was]
     waived = [Change(each, accepted[each.id]) for each in gone if each.id in accepted]
     gone = [each for each in gone if each.id not in accepted]
-    pairs = _moved(gone, came)
+    settled = [finding for finding, _ in _accepted(before) if finding.id not in accepted]
+    pairs = _moved([*gone, *settled], came)
     gone = [each for each in gone if each not in {twin for _, twin in pairs}]
     came = [each for each in came if each not in {finding for finding, _ in pairs}]
     same_code = bool(before.content) and before.content == after.content
@@ -67,12 +68,16 @@ def compare(before: Report, after: Report, runs: Sequence[Run]) -> Changes:
     return Changes(
         new=_changes(each for each in came if each not in flaky),
         fixed=_changes(seen),
-        moved=tuple(Change(finding, words.place(twin)) for finding, twin in pairs),
+        moved=tuple(_move(finding, twin, twin in settled) for finding, twin in pairs),
         waived=tuple(waived),
         flaky=_changes(flaky),
         unseen=_changes(each for each in gone if each not in seen),
         unchanged=len(was.keys() & now.keys()),
     )
+
+
+def _move(finding: Finding, twin: Finding, settled: bool) -> Change:
+    return Change(finding, f"{words.place(twin)}, where it was accepted" if settled else words.place(twin))
 
 
 def _changes(findings: Iterable[Finding]) -> tuple[Change, ...]:

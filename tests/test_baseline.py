@@ -149,6 +149,19 @@ def test_an_update_keeps_reasons_drops_what_is_mended_and_asks_why_for_the_rest(
     assert [len(each.ids) for each in elsewhere] == [2]
 
 
+def test_what_moved_to_another_file_keeps_its_reason_and_what_was_copied_there_has_none() -> None:
+    old = listed(scan(3, 9)).entries
+    there = scan(5, 12, path="src/renamed.py")
+    (moved,) = update(old, [there], RULES, "", "")
+    assert (moved.where, moved.reason, moved.owner) == ("src/renamed.py", "before we began", "platform")
+    assert not judged(there, Old("b", dict.fromkeys(moved.ids, moved.why), (moved,))).failing
+    with pytest.raises(UsageError, match="give --reason and --owner"):
+        update(old, [scan(5, 12, 15, path="src/renamed.py")], RULES, "", "")
+    both = scan(3, 9).evidence[0].findings + scan(5, path="src/copied.py").evidence[0].findings
+    with pytest.raises(UsageError, match="give --reason and --owner"):
+        update(old, [replace(scan(), evidence=(evidence("python/first", *both, examined=3),))], RULES, "", "")
+
+
 def test_a_secret_in_a_line_of_code_is_not_written_down() -> None:
     run = static(evidence("python/first", *identify([finding(where=place(code="login(password='hunter2')"))])))
     assert "hunter2" not in baseline.dump(listed(run).entries)

@@ -53,6 +53,16 @@ def test_what_was_moved_once_is_moved_once() -> None:
     assert summary(changes([scan(finding(where=ONE))], [scan(*twice)])) == "1 new, 1 moved, 0 unchanged"
 
 
+@pytest.mark.parametrize("given", [{"ignored": "in a comment"}, {"known": "in the baseline"}])
+def test_what_was_accepted_and_moved_is_moved(given: dict[str, str]) -> None:
+    there = replace(ONE, path="src/b.py")
+    made = changes([scan(finding(where=ONE, **given))], [scan(finding(where=there))])
+    assert summary(made) == "1 moved, 0 unchanged"
+    assert made.moved[0].more == "src/a.py:3:5, where it was accepted"
+    copied = changes([scan(finding(where=ONE, **given))], [scan(finding(where=ONE, **given), finding(where=there))])
+    assert summary(copied) == "1 new, 0 unchanged"
+
+
 def test_what_was_copied_is_new() -> None:
     copy = replace(ONE, path="src/b.py")
     assert summary(changes([scan(finding(where=ONE))], [scan(finding(where=ONE), finding(where=copy))])) == (

@@ -152,8 +152,16 @@ def _location(finding: Finding, report: Report) -> Json:
 
 def _artifact(path: str, report: Report) -> Json:
     """A path relative to the root of the repository, as GitHub takes it; one that is outside as it lies."""
-    quoted = quote(words.from_top(path, report).encode("utf-8", "surrogatepass"))
+    quoted = quote(_bytes(words.from_top(path, report)))
     return {"uri": f"file://{quoted}"} if path.startswith("/") else {"uri": quoted, "uriBaseId": "%SRCROOT%"}
+
+
+def _bytes(path: str) -> bytes:
+    """The name on disk, whatever its encoding; a saved report that was tampered with may hold what no name is."""
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogatepass")
 
 
 def _fix(finding: Finding, where: model.Location, report: Report) -> Json:

@@ -82,6 +82,15 @@ def test_a_path_is_relative_to_the_root_and_quoted() -> None:
     assert artifact == {"uri": "a%20dir/%C3%A4%3Ab.py", "uriBaseId": "%SRCROOT%"}
 
 
+@pytest.mark.parametrize(
+    ("path", "uri"), [("src/caf\udce9.py", "src/caf%E9.py"), ("src/\ud800.py", "src/%ED%A0%80.py")]
+)
+def test_a_path_that_is_not_utf_8_leads_back_to_its_file(path: str, uri: str) -> None:
+    made = json.loads(sarif.render(report(static(evidence("python/first", finding(where=place(path)))))))
+    (result,) = made["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
 def test_a_rule_has_its_page_and_its_weaknesses() -> None:
     info = RuleInfo("python/first", "first", RULES[0].kind, "A title", "A page.\n\nMore.", "")
     (rule,) = run_of(replace(report(static(failed())), rules=(info,)))["tool"]["driver"]["rules"]
