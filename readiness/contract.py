@@ -94,6 +94,8 @@ class FindingJson:
     headers: list[list[str]] | None = None
     """Of the answer."""
     sent: SentJson | None = None
+    diff: str = ""
+    """What the fix changes, as hunks of a unified diff without context; empty where there is no fix."""
 
 
 @dataclass(eq=False, repr=False)

@@ -139,6 +139,7 @@ def _finding(finding: Finding, item: str) -> FindingJson:
         ignored=finding.ignored,
         known=finding.known,
         fix=fix,
+        diff=finding.diff,
         **where,
     )
 
@@ -273,6 +274,7 @@ def _place(finding: Mapping[str, Any]) -> Finding:
         fix,
         finding["ignored"],
         finding.get("known", ""),
+        finding.get("diff", ""),
     )
 
 

@@ -1,5 +1,6 @@
 """No report carries a secret that stood in code or in an answer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,15 @@ def test_a_fix_with_a_secret_in_it_is_left_out() -> None:
     edits = [(Edit(1, 1, 1, 2, text),) for text in ("timeout=10", "password='hunter2'")]
     run = masked_run(static(evidence("python/first", *(finding(fix=each) for each in edits))))
     assert [each.fixable for each in run.evidence[0].findings] == [True, False]
+
+
+def test_what_a_fix_changes_is_masked_line_by_line() -> None:
+    change = "@@ -1,1 +1,1 @@\n-go(password='hunter2')\n+go(password='hunter2', timeout=10)\n"
+    some = finding(fix=(Edit(1, 1, 1, 2, "timeout=10"),), diff=change)
+    (told,) = masked_run(static(evidence("python/first", some))).evidence[0].findings
+    assert told.diff == change.replace("hunter2", "***")
+    (told,) = masked_run(static(evidence("python/first", replace(some, fix=())))).evidence[0].findings
+    assert told.diff == ""
 
 
 def test_a_scan_of_code_that_is_full_of_secrets_shows_none(tmp_path: Path) -> None:

@@ -36,15 +36,19 @@ def _evidence(evidence: Evidence) -> Evidence:
 def _finding(finding: Finding, item: str) -> Finding:
     where = finding.where
     if isinstance(where, Location):
-        code = re.sub(LITERAL, rf"\1{MASK}\1", where.code) if item == SECRETS else where.code
-        where = replace(where, code=masked(code))
+        where = replace(where, code=_line(where.code, item))
     elif isinstance(where, Exchange):
         headers = tuple((name, masked(value)) for name, value in where.headers)
         where = replace(where, request=masked(where.request), excerpt=masked(where.excerpt), headers=headers)
         where = replace(where, sent=_sent(where.sent) if where.sent is not None else None)
     # an edit with a hole in it would mend nothing
     fix = finding.fix if all(masked(each.text) == each.text for each in finding.fix) else ()
-    return replace(finding, message=masked(finding.message), where=where, fix=fix)
+    diff = "\n".join(_line(each, item) for each in finding.diff.split("\n")) if fix else ""
+    return replace(finding, message=masked(finding.message), where=where, fix=fix, diff=diff)
+
+
+def _line(code: str, item: str) -> str:
+    return masked(re.sub(LITERAL, rf"\1{MASK}\1", code) if item == SECRETS else code)
 
 
 def _sent(sent: Sent) -> Sent:

@@ -125,6 +125,8 @@ class Finding:
     """The reason that a comment in the code gives for leaving the place as it is."""
     known: str = ""
     """Why it is an old finding: the reason and owner of the baseline, or the revision that had it already."""
+    diff: str = ""
+    """What the fix changes: hunks of a unified diff without context, lines ended by line feeds. For the reader."""
 
     @property
     def accepted(self) -> bool:

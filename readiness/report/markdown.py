@@ -81,6 +81,7 @@ def _findings(verdict: Verdict) -> Iterator[str]:
     failures = words.failures(verdict)
     for finding in failures[:SHOWN]:
         yield _finding(finding)
+        yield from _diff(finding)
     if len(failures) > SHOWN:
         yield f"- and {len(failures) - SHOWN} more in the JSON report"
     if verdict.outcome is Outcome.ERROR:
@@ -93,6 +94,14 @@ def _finding(finding: Finding) -> str:
     return f"- {code(words.place(finding))} {text(finding.message)} ({code(finding.rule)})" + (
         f"<br>{seen}" if seen else ""
     )
+
+
+def _diff(finding: Finding) -> Iterator[str]:
+    """In a fence that is longer than any in the code."""
+    lines = words.diff(finding)
+    if lines:
+        fence = "`" * max(3, 1 + max(len(each) for each in re.findall("`*", "\n".join(lines))))
+        yield from ("", f"  {fence}diff", *(f"  {line}" for line in lines), f"  {fence}", "")
 
 
 def _waived(report: Report) -> Iterator[str]:

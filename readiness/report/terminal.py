@@ -78,6 +78,8 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield from _wrapped(words.plain(finding.message), "     ")
     if seen := words.seen(finding):
         yield from _wrapped(f"> {seen}", "     ")
+    for line in words.diff(finding):
+        yield from _code(line, "     ")
 
 
 def _waived(report: Report) -> Iterator[str]:
@@ -163,6 +165,15 @@ def _title(text: str) -> Iterator[str]:
     yield ""
     yield from lines
     yield "-" * max(map(len, lines), default=0)
+
+
+def _code(line: str, indent: str) -> list[str]:
+    """A line of a diff, its own indent kept."""
+    lines = textwrap.wrap(
+        line, WIDTH - 1, initial_indent=indent, subsequent_indent=f"{indent} ", drop_whitespace=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
+    return [each.rstrip() for each in lines]
 
 
 def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:

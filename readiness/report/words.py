@@ -15,6 +15,8 @@ SIDES = {
     Sides.BOTH: "static and live agree",
     Sides.CONTRADICTION: "static and live contradict each other",
 }
+MOST_LINES = 30
+"""Lines of one fix that are shown; --diff shows all."""
 ORDER = {Outcome.FAIL: 0, Outcome.ERROR: 1}
 COMMAND = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
 TIERS = {Tier.MUST: 0, Tier.SHOULD: 1, Tier.NICE: 2, Tier.TEST: 3}
@@ -117,6 +119,13 @@ def seen(finding: Finding) -> str:
         answer = f"status {where.status}" if where.status is not None else "no answer"
         return f"{answer} after {where.took:.1f} s" + (f": {plain(where.excerpt)}" if where.excerpt else "")
     return plain(where.code) if where is not None else ""
+
+
+def diff(finding: Finding) -> list[str]:
+    """The lines that a fix takes out and puts in; empty where there is none."""
+    lines = [plain(each.expandtabs(4)) for each in finding.diff.split("\n") if each.startswith(("+", "-", "@"))]
+    more = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], f"@@ and {more} more lines @@"] if more > 0 else lines
 
 
 def advice(report: Report) -> list[Finding]:
@@ -223,6 +232,10 @@ def next_steps(report: Report) -> list[str]:
         rule = next((each.rule for each in worst[0].evidence if each.outcome is Outcome.FAIL), "")
         steps.append(
             f"Fix {worst[0].item.id} first" + (f"; readiness explain {plain(rule)} tells how." if rule else ".")
+        )
+    if mendable := sum(finding.fixable for verdict in worst for finding in failures(verdict)):
+        steps.append(
+            f"Let readiness scan PATH --diff show what mends {mendable} finding{'s'[: mendable != 1]}; --fix writes it."
         )
     if Kind.LIVE not in report.subject:
         steps.append(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from readiness.model import Edit, Location
@@ -37,6 +37,53 @@ def replace(file: Text, node: ast.AST, text: str) -> Edit:
     """Put a text in the place of a node."""
     at = file.location(node)
     return Edit(at.line, at.column, at.end_line, at.end_column, text)
+
+
+def hunks(lines: Sequence[str], edits: Iterable[Edit]) -> str:
+    """What edits of these lines change, as hunks of a unified diff without context."""
+    told, shift = [], 0
+    for group in _joined(edits):
+        first, last = group[0].line, max(each.end_line for each in group)
+        old = list(lines[first - 1 : last])
+        new = _edited(old, group)
+        while old and new and old[0] == new[0]:
+            del old[0], new[0]
+            first += 1
+        while old and new and old[-1] == new[-1]:
+            del old[-1], new[-1]
+        at, to = first - (not old), first + shift - (not new)
+        told += [
+            f"@@ -{at},{len(old)} +{to},{len(new)} @@",
+            *(f"-{each}" for each in old),
+            *(f"+{each}" for each in new),
+        ]
+        shift += len(new) - len(old)
+    return "".join(f"{each}\n" for each in told)
+
+
+def _joined(edits: Iterable[Edit]) -> list[list[Edit]]:
+    """Edits in order, those together that share a line."""
+    groups: list[list[Edit]] = []
+    for each in sorted(set(edits), key=lambda edit: (edit.line, edit.column, edit.end_line, edit.end_column)):
+        if groups and each.line <= max(one.end_line for one in groups[-1]):
+            groups[-1].append(each)
+        else:
+            groups.append([each])
+    return groups
+
+
+def _edited(lines: Sequence[str], edits: Sequence[Edit]) -> list[str]:
+    """These lines, the first of which is that of the first edit, with the edits made."""
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line) + 1)
+    text, top = "\n".join(lines), edits[0].line
+    pieces, done = [], 0
+    for each in edits:
+        start, end = starts[each.line - top] + each.column - 1, starts[each.end_line - top] + each.end_column - 1
+        pieces += [text[done:start], each.text]
+        done = end
+    return "".join([*pieces, text[done:]]).split("\n")
 
 
 def segment(file: Text, node: ast.AST) -> str:

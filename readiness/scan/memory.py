@@ -176,13 +176,13 @@ class Memory:
 def finding_out(finding: Finding) -> list[Any]:
     where = list(astuple(finding.where)) if isinstance(finding.where, Location) else None
     fix = [list(astuple(each)) for each in finding.fix]
-    return [finding.id, finding.rule, finding.message, where, finding.advisory, fix, finding.ignored]
+    return [finding.id, finding.rule, finding.message, where, finding.advisory, fix, finding.ignored, finding.diff]
 
 
 def finding_in(data: Sequence[Any]) -> Finding:
-    number, rule, message, where, advisory, fix, ignored = data
+    number, rule, message, where, advisory, fix, ignored, diff = data
     place = Location(*where) if where else None
-    return Finding(number, rule, message, place, advisory, tuple(Edit(*one) for one in fix), ignored)
+    return Finding(number, rule, message, place, advisory, tuple(Edit(*one) for one in fix), ignored, diff=diff)
 
 
 def examined_out(examined: Examined) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from readiness.scan.code.file import PythonFile
 from readiness.scan.code.guards import Guard, Judgement, leaving
 from readiness.scan.code.names import Defined
 from readiness.scan.code.tree import FunctionDef
-from readiness.scan.fix import IMPOSSIBLE
+from readiness.scan.fix import IMPOSSIBLE, hunks
 from readiness.scan.outcomes import Deferred, Leaving
 
 
@@ -161,7 +161,8 @@ class PythonRule:
 
     def _finding(self, flag: Flag) -> Finding:
         where = self.file.location(flag.node)
-        return Finding("", self.id, flag.message, where, advisory=flag.advisory, fix=flag.fix)
+        diff = hunks(self.file.lines, flag.fix) if flag.fix else ""
+        return Finding("", self.id, flag.message, where, advisory=flag.advisory, fix=flag.fix, diff=diff)
 
 
 @cache

@@ -1,6 +1,6 @@
 """What a target, a file name or a line of code may bring to a report, to be shown as text and nothing else."""
 
-from readiness.model import Exchange, Handler, Lane, Lapsed, Location, Measurement, Report, Sample, Skipped
+from readiness.model import Edit, Exchange, Handler, Lane, Lapsed, Location, Measurement, Report, Sample, Skipped
 from tests.report.values import evidence, finding, live, place, report, static
 
 PAYLOADS = (
@@ -59,7 +59,7 @@ def everywhere(raw: str) -> Report:
         static(
             evidence(
                 "python/first",
-                finding(raw, place(raw, 1, raw)),
+                finding(raw, place(raw, 1, raw), fix=(Edit(1, 1, 1, 1, raw),), diff=f"-{raw}\n+{raw}\n"),
                 finding(raw, place(raw, 2), ignored=raw),
                 finding(raw, place(raw, 3), known=raw),
                 note=raw,

@@ -21,11 +21,40 @@ def words(element: Element) -> str:
     return " ".join("".join(element.itertext()).split())
 
 
-def test_the_verdict_is_the_heading_and_the_checklist_comes_first() -> None:
+def test_the_verdict_is_the_heading_and_what_to_fix_comes_first() -> None:
     assert [words(each) for each in tree(MIXED).iter("h1")] == ["NOT READY"]
     assert [words(each) for each in tree(READY).iter("h1")] == ["READY"]
     headings = [words(each) for each in tree(MIXED).iter("h2")]
-    assert headings == ["Checklist", "Load (ms)", "Beside the checklist", "Not examined", "Next steps"]
+    assert headings == [
+        "What to fix first",
+        "Load (ms)",
+        "Checklist",
+        "Beside the checklist",
+        "Not examined",
+        "Next steps",
+    ]
+    assert "What to fix first" not in [words(each) for each in tree(READY).iter("h2")]
+
+
+def test_what_to_fix_leads_to_its_item() -> None:
+    page = tree(MIXED)
+    listed = next(page.iter("ol"))
+    ids = {each.get("id") for each in page.iter("details")}
+    assert [each.get("href") for each in listed.iter("a")] == ["#first", "#third"]
+    assert ids >= {"first", "third"}
+    assert words(listed).startswith("The first thing must, 3 findings POST /v1/chat The third thing test")
+
+
+def test_what_mends_a_finding_is_shown_line_by_line() -> None:
+    change = "@@ -3,1 +3,1 @@\n-    json.loads(body)\n+    safe(body)\n"
+    page = tree(report(static(evidence("python/first", finding(diff=change)))))
+    (shown,) = (each for each in page.iter("pre") if each.get("class") == "diff")
+    assert [(each.get("class"), each.text) for each in shown] == [
+        ("dim", "@@ -3,1 +3,1 @@"),
+        ("fail", "-    json.loads(body)"),
+        ("pass", "+    safe(body)"),
+    ]
+    assert 'class="diff"' not in render(report(static(evidence("python/first", finding(diff=change, known="old")))))
 
 
 def test_nothing_is_fetched_and_nothing_is_run() -> None:

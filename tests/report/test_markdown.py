@@ -159,6 +159,11 @@ def test_a_failure_is_told_with_its_place_its_code_and_how_to_mend_it() -> None:
     assert "`first`, must. Why." in page
 
 
+def test_a_failure_shows_what_mends_it_in_a_fence_that_no_code_ends() -> None:
+    page = render(report(static(evidence("python/first", finding(diff="@@ -3,1 +3,1 @@\n-```\n+safe(body)\n")))))
+    assert "\n\n  ````diff\n  @@ -3,1 +3,1 @@\n  -```\n  +safe(body)\n  ````\n" in page
+
+
 @pytest.mark.parametrize("advisory", [True, False], ids=["advice", "failures"])
 def test_more_findings_than_fit_are_counted(advisory: bool) -> None:
     page = render(crowded(SHOWN + 5, advisory=advisory))

@@ -84,6 +84,15 @@ def test_a_failure_is_told_with_its_place_its_code_and_how_to_mend_it() -> None:
     ) in page
 
 
+def test_a_failure_shows_what_mends_it() -> None:
+    change = f"@@ -3,1 +3,1 @@\n-    json.loads(body)\n+\tsafe({', '.join(['body'] * 30)})\n"
+    lines = render(report(static(evidence("python/first", finding(diff=change))))).splitlines()
+    at = lines.index("     -    json.loads(body)")
+    assert lines[at - 1] == "     @@ -3,1 +3,1 @@"
+    assert lines[at + 1].startswith("     +   safe(body, body")
+    assert all(len(each) <= 80 for each in lines)
+
+
 def test_every_item_has_its_box() -> None:
     made = report(static(failed("python/second")), live(broken("live/third")), settings=settings(TODAY))
     boxes = re.findall(r"^  (\[.\].*)$", render(made), re.MULTILINE)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from readiness.model import Evidence, Exchange, Finding, Measurement, Skipped, Tier
+from readiness.model import Edit, Evidence, Exchange, Finding, Measurement, Skipped, Tier
 from readiness.report import words
 from tests.report.values import (
     ACCEPTED,
@@ -198,3 +198,17 @@ def test_plain_text_loses_nothing(raw: str) -> None:
 @given(hostile)
 def test_plain_text_stays_as_it_is(raw: str) -> None:
     assert words.plain(words.plain(raw)) == words.plain(raw)
+
+
+def test_a_diff_has_only_lines_of_a_diff_and_says_how_much_more_there_is() -> None:
+    assert words.diff(finding(diff="@@ -1,1 +1,1 @@\n-a\n+\tb\n::error::owned\n")) == ["@@ -1,1 +1,1 @@", "-a", "+   b"]
+    long = words.diff(finding(diff="+x\n" * (words.MOST_LINES + 7)))
+    assert (len(long), long[-1]) == (words.MOST_LINES + 1, "@@ and 7 more lines @@")
+    assert len(words.diff(finding(diff="+x\n" * words.MOST_LINES))) == words.MOST_LINES
+
+
+def test_the_next_step_names_what_mends_itself() -> None:
+    step = "Let readiness scan PATH --diff show what mends 1 finding; --fix writes it."
+    mendable = finding(fix=(Edit(1, 1, 1, 2, "x"),))
+    assert step in words.next_steps(report(static(evidence("python/first", mendable, finding()))))
+    assert not any("--fix" in each for each in words.next_steps(report(static(failed()))))

@@ -192,6 +192,7 @@ def findings(rule: str, kind: Kind) -> st.SearchStrategy[Finding]:
         where,
         advisory=st.booleans(),
         ignored=reasons if kind is Kind.STATIC else st.just(""),
+        diff=st.just("") | hostile.map("+{}\n".format) if kind is Kind.STATIC else st.just(""),
     )
 
 

@@ -1,6 +1,7 @@
 """Edits leave everything but themselves as it stands."""
 
 import ast
+import re
 from collections.abc import Callable
 from textwrap import dedent
 
@@ -164,3 +165,43 @@ def parsed(code: str) -> PythonFile:
 def made(code: str, edits: Callable[[PythonFile], list[Edit]]) -> str:
     text = dedent(code)
     return applied(text.encode(), edits(parsed(text))).decode()
+
+
+def patched(lines: list[str], diff: str) -> list[str]:
+    """The lines after the hunks of a diff without context."""
+    made, done = [], 0
+    for hunk in re.split("(?m)^(?=@@ )", diff)[1:]:
+        head, *changes = hunk.removesuffix("\n").split("\n")
+        at, many, to, more = map(int, re.findall(r"\d+", head))
+        start = at - 1 if many else at
+        made += lines[done:start]
+        assert len(made) == (to - 1 if more else to)
+        assert [each[1:] for each in changes[:many]] == lines[start : start + many]
+        made += [each[1:] for each in changes[many:]]
+        done = start + many
+    return made + lines[done:]
+
+
+@st.composite
+def files_and_edits(draw: st.DrawFn) -> tuple[list[str], list[Edit]]:
+    """A file, and edits that do not touch each other."""
+    lines = draw(st.lists(st.text("ab", max_size=3), min_size=2, max_size=6))
+    places = [(line, column) for line, text in enumerate(lines, 1) for column in range(1, len(text) + 2)]
+    ends = sorted(draw(st.lists(st.sampled_from(places), min_size=2, max_size=6, unique=True)))
+    pairs = zip(ends[::2], ends[1::2], strict=False)
+    return lines, [Edit(*start, *end, draw(st.text("xy\n", max_size=4))) for start, end in pairs]
+
+
+@given(files_and_edits())
+def test_hunks_say_what_edits_do(given: tuple[list[str], list[Edit]]) -> None:
+    lines, edits = given
+    wanted = applied("\n".join(lines).encode(), edits).decode().split("\n")
+    assert patched(lines, fix.hunks(lines, edits)) == wanted
+
+
+def test_a_hunk_has_only_the_lines_that_change() -> None:
+    lines = ["import a", "", "x = a.b(", "    c)", "y = 2"]
+    edits = [Edit(1, 1, 1, 1, "import z\n"), Edit(4, 6, 4, 6, ", d"), Edit(3, 1, 3, 2, "z")]
+    assert fix.hunks(lines, [*edits, edits[0]]) == (
+        "@@ -0,0 +1,1 @@\n+import z\n@@ -3,1 +4,1 @@\n-x = a.b(\n+z = a.b(\n@@ -4,1 +5,1 @@\n-    c)\n+    c, d)\n"
+    )
