@@ -190,7 +190,7 @@ def replay(settings: Settings, known: Knowledge, allowed: Allowed, finding: Find
 
 def _at_target(settings: Settings, allowed: Allowed, work: Callable[[Target], Coroutine[Any, Any, Result]]) -> Result:
     """Do something with the target that the settings name, within the budgets and with the consent that it needs."""
-    from readiness.probe import consent, sandbox
+    from readiness.probe import consent, naming, sandbox
     from readiness.probe.budget import Budget
 
     target, chosen = settings.target, _risk(settings, allowed)
@@ -201,6 +201,7 @@ def _at_target(settings: Settings, allowed: Allowed, work: Callable[[Target], Co
             found.limit(Budget(allowed.requests, allowed.seconds, allowed.concurrency))
             if chosen != "read":
                 await consent.check(found)
+            await naming.name_model(found)
             return await work(found)
 
     return until_done(whole())

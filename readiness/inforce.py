@@ -56,7 +56,7 @@ def _values(value: Any, prefix: str) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: Any, table: str) -> str:
-    if value in (None, (), {}):
+    if value in (None, (), {}, ""):
         return "-"
     if table in SECRET and not re.fullmatch(r"[\w ]*\{[\w:]+\}", str(value)):
         return MASK

@@ -120,12 +120,13 @@ def _allowed(chosen: Settings, known: stages.Knowledge, bounds: tuple[int | None
 
 
 def _join(chosen: Settings, asked: Load, master: str, allowed: stages.Allowed) -> NoReturn:
-    from readiness.probe import consent, load, sandbox
+    from readiness.probe import consent, load, naming, sandbox
 
     async def work() -> None:
         async with sandbox.attached(chosen.target.url or "", chosen) as found:
             await consent.check(found)
-            plan = load.planned(asked, chosen.target, found.url, "", stream=True, usage=True)
+            await naming.name_model(found)
+            plan = load.planned(asked, found.settings, found.url, "", stream=True, usage=True)
             plan = replace(plan, count=allowed.requests)
             console.say(f"a worker for {master}, with at most {allowed.requests:,} requests to {found.url}")
             await load.join(found, plan, asked, master, allowed.seconds)

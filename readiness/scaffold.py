@@ -166,6 +166,6 @@ def _settings_lines(seen: Seen) -> Iterator[str]:
         yield '# launch = "my-gateway --port {port}"  # how the service is started; then: readiness audit'
     yield '# env = { UPSTREAM = "{upstream}/v1", UPSTREAM_KEY = "{canary}" }  # the scripted upstream and its key'
     yield '# headers = { Authorization = "Bearer {env:GATEWAY_KEY}" }  # what its clients carry'
-    yield '# model = "gpt-4o-mini"  # what its clients ask for'
+    yield '# model = "gpt-4o-mini"  # what its clients ask for; else the first that it lists'
     if seen.uses_nats or not seen.code:
         yield '# nats = { subject = "llm.chat" }  # where it takes requests'

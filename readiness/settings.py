@@ -96,6 +96,10 @@ class Consent:
     token: str = ""
 
 
+USUAL_MODEL = "gpt-4o-mini"
+"""What the scripted upstream of the sandbox serves, and many gateways do."""
+
+
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
     """The gateway to probe: started from its own command line, or running at a URL."""
@@ -107,7 +111,8 @@ class TargetSettings:
     env: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     other_headers: Mapping[str, str] = field(default_factory=dict)
-    model: str = "gpt-4o-mini"
+    model: str = ""
+    """Empty: the usual one where it is served, else the first that the target lists (`probe/naming.py`)."""
     started_when: str | None = None
     paths: Paths = field(default_factory=Paths)
     limits: Limits = field(default_factory=Limits)
@@ -219,7 +224,7 @@ def _target(read: Reader, table: Mapping[str, Any], base: Path) -> TargetSetting
         env=read.texts(table, "env"),
         headers=read.texts(table, "headers"),
         other_headers=read.texts(table, "other_headers"),
-        model=read.plain(table, "model", str, default="gpt-4o-mini"),
+        model=read.plain(table, "model", str) or "",
         started_when=read.plain(table, "started_when", str),
         paths=Paths(**read.known(table, "paths", Paths)),
         limits=Limits(

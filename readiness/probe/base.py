@@ -77,7 +77,8 @@ class Probe:
             return reply
         empty = " without a completion" if reply.ok else ""
         self.leave(
-            f"a well-formed chat is answered {reply}{empty}: model, headers or paths may be missing in the settings"
+            f"a well-formed chat for the model {target.settings.model} is answered {reply}{empty}: "
+            "model, headers or paths may be missing in the settings"
         )
         return None
 

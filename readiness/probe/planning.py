@@ -9,13 +9,16 @@ from readiness.probe.watch import MOST
 from readiness.settings import TargetSettings
 
 FIRST = 1
-"""One request to see that somebody is there."""
+"""One request to see that somebody is there, and one for a model to ask for."""
 
 
 def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, most: int) -> str:
     """One line a probe, in the order in which they run, with the most requests that each may make, of each kind too."""
     offers = offered(target)
     lines, total = [f"{FIRST:>6}  GET /  to see that somebody is there"], FIRST
+    if not target.launch and not target.model:
+        lines.append(f"{FIRST:>6}  GET {target.paths.models}  for a model to ask for (target.model names none)")
+        total += FIRST
     if not target.launch:
         lines.append(f"{MOST:>6}  GET {target.paths.models}  once a second, to see that the target stays well")
         total += MOST
@@ -29,7 +32,8 @@ def listed(rules: Sequence[RuleFile], target: TargetSettings, allowed: Risk, mos
         count = "-" if why else f"{requests:,}"
         kinds = "" if why else "".join(f", {most} {kind}" for kind, most in probe.asks.items())
         lines.append(f"{count:>6}  {rule.info.id} ({probe.risk}{kinds}): {why or rule.info.title}")
-    again = " A gateway that the sandbox starts is also asked whether it is up." if target.launch else ""
+    also = "is up" if target.model else "is up and which models it serves"
+    again = f" A gateway that the sandbox starts is also asked whether it {also}." if target.launch else ""
     over_nats = f" or NATS {target.nats.subject}" if target.nats.subject else ""
     asked = f"POST {target.paths.chat}{over_nats}" if target.launch else f"GET {target.paths.models}"
     lines.append(f"{settling:>6,}  {asked}  to see before each probe that the target is in its steady state")

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from readiness.errors import MissingExtra, NoSuchTarget, UsageError
+from readiness.probe.naming import name_model
 from readiness.probe.placeholders import Values
 from readiness.probe.redaction import Redactor
 from readiness.probe.target import Parts, Target
-from readiness.settings import Nats, Settings, TargetSettings
+from readiness.settings import USUAL_MODEL, Nats, Settings, TargetSettings
 
 if TYPE_CHECKING:
     from readiness.probe.access import Access
@@ -42,7 +43,7 @@ async def launched(settings: Settings) -> AsyncIterator[Target]:
         guard = process.Guard()
         stack.callback(guard.close)
         guard.remove_at_the_end(work)
-        scripted = await stack.enter_async_context(upstream.Upstream((target.model,)).serving())
+        scripted = await stack.enter_async_context(upstream.Upstream((target.model or USUAL_MODEL,)).serving())
         canary = f"sk-canary-{secrets.token_hex(16)}"
         port = stack.enter_context(sockets.kept_port())
         known = {"port": str(port), "upstream": scripted.url, "work": str(work), "canary": canary}
@@ -62,6 +63,7 @@ async def launched(settings: Settings) -> AsyncIterator[Target]:
         found = Target(f"http://127.0.0.1:{port}", filled, redactor, parts=parts)
         parts.gateway = gateway
         async with gateway.running(found):
+            await name_model(found)
             yield found
 
 

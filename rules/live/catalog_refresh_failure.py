@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from readiness.probe import Probe, Reply, Target, toy, unique
+from readiness.probe.naming import listed
 from readiness.probe.script import Behaviour
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Rule(Probe):
             return
         allowed = target.settings.limits.recovery or REFRESHED
         first = await self.listed(target)
-        known = ids(first)
+        known = set(listed(first))
         if target.settings.model not in known:
             self.leave(f"the list of models was not seen: {first.request} is answered {first} with {sorted(known)[:5]}")
             return
@@ -76,10 +77,10 @@ class Rule(Probe):
 
     async def while_failing(self, target: Target, fault: Behaviour, known: set[str]) -> None:
         reply, chat = await self.listed(target), await target.patiently(lambda: target.chat(unique("catalog")))
-        if not reply.ok or not known <= ids(reply):
+        if not reply.ok or not known <= set(listed(reply)):
             self.flag(
                 reply,
-                f"while the upstream's list is {fault} the gateway's own is {reply} with {len(ids(reply))} models",
+                f"while the upstream's list is {fault} the gateway's own is {reply} with {len(listed(reply))} models",
             )
         elif not chat.ok:
             self.flag(chat, f"while the upstream's list is {fault} chats are answered {chat}")
@@ -91,16 +92,10 @@ class Rule(Probe):
         while True:
             reply = await self.listed(target)
             seconds = time.monotonic() - started
-            if NEW in ids(reply):
+            if NEW in listed(reply):
                 self.clear(reply, f"a new model was listed {seconds:.1f} s after the provider was well again")
                 return
             if seconds > allowed:
                 self.flag(reply, f"{seconds:.0f} s after the provider was well again a new model is not listed")
                 return
             await asyncio.sleep(0.25)
-
-
-def ids(reply: Reply) -> set[str]:
-    body = reply.json()
-    data = body.get("data") if isinstance(body, dict) else None
-    return {str(each.get("id")) for each in data if isinstance(each, dict)} if isinstance(data, list) else set()

@@ -39,7 +39,7 @@ def test_each_value_is_told_with_its_line_or_as_a_default(tmp_path: Path) -> Non
     assert told["target.paths.chat"] == ("/v1/chat/completions", "default")
     assert told["target.limits.body"] == ("1000000", "readiness.toml:10")
     assert told["target.limits.rate"] == ("-", "default")
-    assert told["target.model"] == ("gpt-4o-mini", "default")
+    assert told["target.model"] == ("-", "default")
 
 
 def test_no_secret_is_shown(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     assert told["target.headers.Authorization"] == ("***", "readiness.toml:8")
     assert told["target.headers.X-Plain"] == ("{env:KEY}", "readiness.toml:8")
     assert told["target.url"][0] == "http://me:***@127.0.0.1:8080"
-    assert told["target.consent"][0] == "host staging.example, allowed_by , token ***"
+    assert told["target.consent"][0] == "host staging.example, allowed_by -, token ***"
     assert told["target.nats.password"][0] == "***"
     assert told["target.nats.system_password"][0] == "{env:SYSTEM}"
 

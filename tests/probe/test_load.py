@@ -85,7 +85,9 @@ def test_workers_share_what_is_asked_and_users_have_keys_of_their_own(tmp_path: 
 
     async def work() -> tuple[Loaded, Upstream, list[str]]:
         async with Upstream((MODEL,)).serving() as upstream:
-            at = target(upstream.url, TargetSettings(headers={"authorization": "Bearer other", "x-team": "a"}))
+            at = target(
+                upstream.url, TargetSettings(model=MODEL, headers={"authorization": "Bearer other", "x-team": "a"})
+            )
             running = asyncio.ensure_future(load.run(at, plan(at, asked), asked))
             seen: list[str] = []
             while not running.done():
@@ -208,7 +210,7 @@ def test_no_more_is_asked_than_the_budget_allows() -> None:
 
 def test_without_locust_nothing_is_asked_and_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "locust", None)  # as where it is not installed
-    at = target("http://127.0.0.1:9", TargetSettings(load=ASKED))
+    at = target("http://127.0.0.1:9", TargetSettings(model=MODEL, load=ASKED))
     evidence = run(looked(RULE, at))
     assert evidence.outcome is Outcome.UNKNOWN
     assert "readiness[load]" in (evidence.left_out or "")
@@ -226,7 +228,7 @@ def test_what_a_gateway_repeats_of_a_key_is_hidden(tmp_path: Path) -> None:
 
     async def work() -> Loaded:
         async with listening(echo) as port:
-            at = target(f"http://127.0.0.1:{port}", TargetSettings(headers={"x-token": "sk-other"}))
+            at = target(f"http://127.0.0.1:{port}", TargetSettings(model=MODEL, headers={"x-token": "sk-other"}))
             return await load.run(at, plan(at, asked), asked)
 
     ((status, excerpt, _),) = run(work()).tally.samples.values()

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from readiness.load.asked import Load
-from readiness.settings import Limits, Nats, Paths, TargetSettings
+from readiness.settings import USUAL_MODEL, Limits, Nats, Paths, TargetSettings
 from readiness.units import Rate
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Toy:
         nats = Nats(subject="toy.chat", tools="toy.tools") if self.nats else Nats()
         headers = {"Authorization": f"Bearer {KEY}"} if self.auth else {}
         metrics = Paths(metrics="/metrics")
-        return TargetSettings(limits=limits, nats=nats, paths=metrics, headers=headers, load=ASKED)
+        return TargetSettings(model=USUAL_MODEL, limits=limits, nats=nats, paths=metrics, headers=headers, load=ASKED)
 
     def launched(self) -> TargetSettings:
         """The same, started as a process by the sandbox."""
