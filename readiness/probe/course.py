@@ -35,6 +35,11 @@ MISSING = {
     "faults": "needs the sandbox's NATS server (target.launch and target.nats.subject)",
 }
 
+UNREACHED = (
+    "chats are answered, and none of them reaches the scripted upstream: the launch line, target.env or target.files "
+    "has to name {upstream}"
+)
+
 
 class Course:
     """Every probe up to a risk, the harmless ones first. What was found stays, whatever ends the run."""
@@ -132,6 +137,10 @@ class Course:
                 wrong = await target.settle() if probe.settles and _risk(type(probe)) > Risk.READ else None
                 if wrong:
                     probe.leave(wrong)
+                    return
+                upstream = target.parts.upstream
+                if "upstream" in probe.needs and upstream is not None and not upstream.chats:
+                    probe.leave(UNREACHED)
                     return
                 if probe.settles and "nats" in probe.needs:
                     await target.settle_over_nats()

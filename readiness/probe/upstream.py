@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from readiness.probe.intake import LARGEST, complaint, in_json, object_in, unpacked
 from readiness.probe.lasting import LONGEST, lasting
@@ -62,6 +63,8 @@ class Upstream:
         self.chats: list[Asked] = []
         self.lists: list[float] = []
         """When its models were asked for, in seconds of the monotonic clock."""
+        self.asked = False
+        """Whether anything at all was asked of it."""
         self.port = 0
         self._behaviour = Behaviour.ANSWER
         self._listing: Behaviour | None = None
@@ -98,7 +101,7 @@ class Upstream:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[Upstream]:
-        app = web.Application(client_max_size=LARGEST, middlewares=[in_json])
+        app = web.Application(client_max_size=LARGEST, middlewares=[self._note, in_json])
         app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._chat)
@@ -157,6 +160,11 @@ class Upstream:
         self.port = self._runner.addresses[0][1]
 
     # ---- answers
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.asked = True
+        return await handler(request)
 
     async def _health(self, request: web.Request) -> web.Response:
         """As inference servers have it, and as routers before them ask for it."""

@@ -77,6 +77,9 @@ class Rule(Probe):
         if unsettled:
             self.leave(unsettled)
             return
+        if not target.parts.upstream.asked:
+            self.leave("whether readiness follows the upstream was not seen: the gateway never asked the scripted one")
+            return
         await self.without_upstream(target, live, ready)
 
     def missing(self, nonsense: Reply) -> None:

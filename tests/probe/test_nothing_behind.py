@@ -59,6 +59,34 @@ def test_who_never_asks_the_upstream_passes_nothing_about_it(tmp_path: Path) -> 
     assert {each.rule: each.outcome for each in run(work())} == {rule.info.id: Outcome.UNKNOWN for rule in BEHIND}
 
 
+NO_PROXY = SCRIPT.replace(
+    "self.send_error(404)",
+    """if self.path not in ("/livez", "/readyz"):
+            return self.send_error(404)
+        self.send_response(200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"up" if self.path == "/livez" else b"ok")""",
+)
+"""Live and ready, and nobody's client: there is no upstream that could be gone."""
+UNREACHED = [BY_ID[f"live/{name}"] for name in ("health", "streaming")]
+
+
+def test_who_has_no_upstream_does_not_fail_for_not_noticing_that_it_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "fixed.py").write_text(NO_PROXY)
+    command = f"{shlex.quote(sys.executable)} fixed.py {{port}}"
+    settings = Settings(tmp_path, tmp_path, target=TargetSettings(launch=command, model=MODEL, limits=BRIEF))
+
+    async def work() -> list[Evidence]:
+        async with launched(settings) as found:
+            return list((await probe.run(found, UNREACHED, Risk.DISRUPT, "fixed")).evidence)
+
+    told = run(work())
+    assert [(each.outcome, each.findings) for each in told] == [(Outcome.UNKNOWN, ())] * 2
+    assert "the gateway never asked the scripted one" in (told[0].left_out or "")
+    assert "none of them reaches the scripted upstream" in (told[1].left_out or "")
+
+
 # ---- refusals for another reason
 
 
