@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from readiness import settings
 from tests.running import remembering as run
 from tests.scan.harness import write
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "readiness/README.md", "rules/README.md")
+PAGES = (
+    "README.md", "CONTRIBUTING.md", "rules/README.md", "readiness/README.md", "readiness/probe/README.md",
+    "readiness/gateway/README.md",
+)  # fmt: skip
 ELSEWHERE = {
     "pip install .": "tests/test_wheel.py",
     "pip install '.[all]'": "tests/test_wheel.py",
@@ -45,6 +49,20 @@ def test_the_documents_hold_commands() -> None:
     for known, test in ELSEWHERE.items():
         assert any(each.startswith(known) for each in commands()), known
         assert (ROOT / test).is_file()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_document_leads_to_is_there(page: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text("utf-8"))
+    assert not [each for each in links if "://" not in each and not ((ROOT / page).parent / each).exists()]
+
+
+def test_the_target_of_the_documents_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "readiness/probe/README.md").read_text("utf-8")
+    for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL):
+        (tmp_path / "load.keys").write_text("k\n")
+        (tmp_path / "readiness.toml").write_text(block)
+        assert settings.load(tmp_path).target != settings.TargetSettings()
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_lists_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_settings_in_the_readme_are_settings(config: Callable[[str], Path]) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "readiness" / "gateway" / "README.md").read_text(encoding="utf-8")
     usual, special = [block for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL) if "base_url" in block]
     settings = load_settings(config(usual))
     assert (settings.rate_limit, settings.upstreams[0].name) == (Rate(300, 60), "main")
