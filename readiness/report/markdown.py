@@ -101,7 +101,8 @@ def _diff(finding: Finding) -> Iterator[str]:
     lines = words.diff(finding)
     if lines:
         fence = "`" * max(3, 1 + max(len(each) for each in re.findall("`*", "\n".join(lines))))
-        yield from ("", f"  {fence}diff", *(f"  {line}" for line in lines), f"  {fence}", "")
+        yield from ("", "  <details><summary>What mends it</summary>", "")
+        yield from (f"  {fence}diff", *(f"  {line}" for line in lines), f"  {fence}", "", "  </details>", "")
 
 
 def _waived(report: Report) -> Iterator[str]:

@@ -104,6 +104,12 @@ def failures(verdict: Verdict) -> list[Finding]:
     return [finding for each in verdict.evidence for finding in each.failures]
 
 
+def first(verdict: Verdict) -> Finding | None:
+    """The failure to begin with: one at a line of code where there is one."""
+    found = failures(verdict)
+    return next((each for each in found if isinstance(each.where, Location)), found[0] if found else None)
+
+
 def place(finding: Finding) -> str:
     """Where a finding is: file:line:column, or the request."""
     where = finding.where

@@ -42,7 +42,7 @@ def test_what_to_fix_leads_to_its_item() -> None:
     ids = {each.get("id") for each in page.iter("details")}
     assert [each.get("href") for each in listed.iter("a")] == ["#first", "#third"]
     assert ids >= {"first", "third"}
-    assert words(listed).startswith("The first thing must, 3 findings POST /v1/chat The third thing test")
+    assert words(listed).startswith("The first thing must, 3 findings app/main.py:3:5 The third thing test")
 
 
 def test_what_mends_a_finding_is_shown_line_by_line() -> None:

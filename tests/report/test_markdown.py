@@ -161,7 +161,8 @@ def test_a_failure_is_told_with_its_place_its_code_and_how_to_mend_it() -> None:
 
 def test_a_failure_shows_what_mends_it_in_a_fence_that_no_code_ends() -> None:
     page = render(report(static(evidence("python/first", finding(diff="@@ -3,1 +3,1 @@\n-```\n+safe(body)\n")))))
-    assert "\n\n  ````diff\n  @@ -3,1 +3,1 @@\n  -```\n  +safe(body)\n  ````\n" in page
+    folded = "\n  <details><summary>What mends it</summary>\n\n"
+    assert f"{folded}  ````diff\n  @@ -3,1 +3,1 @@\n  -```\n  +safe(body)\n  ````\n\n  </details>\n" in page
 
 
 @pytest.mark.parametrize("advisory", [True, False], ids=["advice", "failures"])
