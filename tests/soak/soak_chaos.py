@@ -91,7 +91,7 @@ def test_the_command_says_why_it_ended_and_is_not_green(tmp_path: Path) -> None:
         return handle
 
     async def work() -> None:
-        async with listening(dying(3)) as port:  # type: ignore[arg-type]
+        async with listening(dying(4)) as port:  # type: ignore[arg-type]
             words = ("probe", f"http://127.0.0.1:{port}", "--fail-on", "must", "--format", "json")
             done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
             assert done.returncode in {1, 3}
