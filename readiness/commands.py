@@ -283,4 +283,6 @@ def finish(
         console.stop(
             "interrupted; what was started has been stopped, and the report has what was found", console.INTERRUPTED
         )
+    if made.stopped:
+        console.say(f"not all was looked at: {made.stopped}")
     sys.exit(code)

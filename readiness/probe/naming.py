@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import replace
 
+from readiness.probe.budget import BudgetSpent
 from readiness.probe.reply import Reply
 from readiness.probe.target import Target, unique
 from readiness.settings import USUAL_MODEL
@@ -19,8 +21,12 @@ def listed(reply: Reply) -> list[str]:
 
 async def name_model(target: Target) -> None:
     """Ask for the usual model where it is served, else for the first that the target lists."""
-    if not target.settings.model:
-        target.settings = replace(target.settings, model=await _served(target))
+    if target.settings.model:
+        return
+    model = USUAL_MODEL
+    with suppress(BudgetSpent):  # the first probe says so
+        model = await _served(target)
+    target.settings = replace(target.settings, model=model)
 
 
 async def _served(target: Target) -> str:

@@ -70,9 +70,12 @@ def test_a_plan_sends_nothing(tmp_path: Path) -> None:
 def test_a_run_ends_with_its_budget_and_says_so(tmp_path: Path) -> None:
     async def work() -> None:
         async with serving(Toy()) as of:
-            words = ("probe", of.url, "--max-requests", "2", "--format", "json")
-            done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
-            assert "the budget of 2 requests is spent" in done.stdout
+            for most in ("1", "2"):
+                words = ("probe", of.url, "--max-requests", most, "--format", "json")
+                done = await asyncio.to_thread(run_tool, *words, cwd=tmp_path)
+                assert f"the budget of {most} requests is spent" in done.stdout
+                assert f"not all was looked at: the budget of {most} requests is spent" in done.stderr
+                assert done.returncode == 3
 
     run(work())
 
