@@ -4,7 +4,7 @@ Clients can handle what they can parse. Every error, whatever raised it, is one 
 path 404, a wrong method 405, a client's mistake 4xx and never 500, and none holds a stack trace or a path of the source.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from readiness.probe import Probe, Reply, Target, toy, unique
 from readiness.probe.shape import INSIDE, Shape, alike, shape, shown
@@ -112,16 +112,21 @@ class Rule(Probe):
         if telling:
             first, inside = telling[0]
             self.flag(first, f"{len(telling)} of {len(replies)} errors show what runs inside: {inside[:60]!r}")
+        dead = Counter(reply.request for reply in replies if reply.status is None)
         for reply in replies:
             if reply.status is None:
-                self.flag(reply, f"{reply.request}: there was no answer at all, but {reply.problem}")
+                times = f", {dead[reply.request]} times of {REPEATS}" if dead[reply.request] > 1 else ""
+                if dead.pop(reply.request, 0):
+                    self.flag(reply, f"{reply.request}: there was no answer at all, but {reply.problem}{times}")
                 continue
             body = reply.json()
             shapes[shape(body) if isinstance(body, dict) else ()].append(reply)
         usual = max(filter(None, shapes), key=lambda each: len(shapes[each]), default=())
         for known, some in sorted(shapes.items(), key=lambda pair: shown(pair[0])):
             if not known:
-                self.flag(some[0], f"{len(some)} of {len(replies)} errors are no JSON object")
+                empty = all(reply.json() == {} for reply in some)
+                what = "an empty object, which says nothing" if empty else "no JSON object"
+                self.flag(some[0], f"{len(some)} of {len(replies)} errors are {what}")
             elif not alike(known, usual):
                 self.flag(
                     some[0],

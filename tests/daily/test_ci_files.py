@@ -125,3 +125,47 @@ def test_one_run_writes_every_format(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "")
     assert sorted(each.suffix[1:] for each in tmp_path.glob("out.*")) == sorted(RENDERERS)
     assert (tmp_path / "out.json").read_text() == done.stdout
+
+
+SERVICE = """
+import json, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.answer(404, b"{}")
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.answer(200, json.dumps({"choices": [{"message": {"role": "assistant", "content": str(body)}}]}).encode())
+
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+SANDBOX = """
+[target]
+launch = "python serve.py {port}"
+limits = { body = "100 kB", timeout = "1 s", recovery = "1 s", client = "1 s", shutdown = "1 s" }
+load = { rate = "20/s", duration = "1 s" }
+"""
+
+
+def test_the_action_audits_a_service_that_it_starts_itself(tmp_path: Path) -> None:
+    """As a job without containers does: the sandbox is processes."""
+    write(tmp_path, {"serve.py": SERVICE, "readiness.toml": SANDBOX})
+    done = step("Examine", tmp_path, COMMAND="audit")
+    assert done.returncode == 1, done.stderr
+    assert "::error file=serve.py,line=12," in done.stdout
+    assert "live/malformed-json::" in done.stdout
+    told = {each["ruleId"] for each in json.loads((tmp_path / "readiness.sarif").read_text())["runs"][0]["results"]}
+    assert told >= {"python/unguarded-json", "live/malformed-json", "live/health"}
+    summary = (tmp_path / "summary.md").read_text()
+    assert summary.startswith("# NOT READY\n")
+    assert "(static and live agree)" in summary
