@@ -108,6 +108,15 @@ def test_what_a_fix_changes_is_masked_line_by_line() -> None:
     assert told.diff == ""
 
 
+def test_a_fix_around_a_secret_of_several_lines_is_not_shown() -> None:
+    key = ['sign("""-----BEGIN PRIVATE KEY-----', "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", '-----END PRIVATE KEY-----""")']
+    change = "".join([*(f"-{each}\n" for each in key), "+try:\n", *(f"+    {each}\n" for each in key)])
+    some = finding(fix=(Edit(1, 1, 1, 1, "try:\n    "),), diff=change)
+    (told,) = masked_run(static(evidence("python/first", some))).evidence[0].findings
+    assert told.fixable
+    assert "MIIEvQ" not in told.diff
+
+
 def test_a_scan_of_code_that_is_full_of_secrets_shows_none(tmp_path: Path) -> None:
     odd = ("if ", "decode", "-----")
     calls = [code.format(secret) for secret, code in PLANTED.items() if not code.startswith(odd)]

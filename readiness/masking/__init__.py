@@ -43,8 +43,17 @@ def _finding(finding: Finding, item: str) -> Finding:
         where = replace(where, sent=_sent(where.sent) if where.sent is not None else None)
     # an edit with a hole in it would mend nothing
     fix = finding.fix if all(masked(each.text) == each.text for each in finding.fix) else ()
-    diff = "\n".join(_line(each, item) for each in finding.diff.split("\n")) if fix else ""
+    diff = _diff(finding.diff, item) if fix else ""
     return replace(finding, message=masked(finding.message), where=where, fix=fix, diff=diff)
+
+
+def _diff(diff: str, item: str) -> str:
+    """A diff that may be shown; none where a secret goes over several of its lines, as a private key does."""
+    lines = diff.split("\n")
+    together = masked("\n".join(each[1:] for each in lines))
+    if together != "\n".join(masked(each[1:]) for each in lines):
+        return ""
+    return "\n".join(_line(each, item) for each in lines)
 
 
 def _line(code: str, item: str) -> str:
