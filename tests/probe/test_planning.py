@@ -35,6 +35,15 @@ def test_each_probe_has_a_line_with_its_count_or_why_it_is_not_run(risk: Risk) -
     assert "no more than 10 by --max-requests" in lines[-1]
 
 
+@pytest.mark.parametrize("model", ["", "mine"])
+def test_a_running_target_is_asked_for_its_models_where_none_is_named(model: str) -> None:
+    lines = listed(PROBES, TargetSettings(url="http://x", model=model), Risk.READ, 10).splitlines()
+    asks = [each for each in lines if "for a model to ask for" in each]
+    assert len(asks) == (not model)
+    counts = [int(each.split()[0].replace(",", "")) for each in lines if each.split()[0] != "-"]
+    assert counts[-1] == sum(counts[:-1])
+
+
 def test_a_probe_makes_no_more_requests_than_its_plan_says(tmp_path: Path) -> None:
     of = target("http://127.0.0.1:9")
     evidence = only(tmp_path, "read: [self.clear(await target.get('/')) for _ in range(1000)]", of)

@@ -1,17 +1,22 @@
 """Edits leave everything but themselves as it stands."""
 
 import ast
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readiness.model import Edit
+from readiness.model import Edit, Finding
 from readiness.scan import PythonFile, fix
 from readiness.scan.fixing.mend import applied
+from readiness.scan.memory import finding_in, finding_out
+from tests.running import remembering as run
+from tests.scan.harness import write
 
 ARGUMENTS = {
     "f()": "f(timeout=30)",
@@ -205,3 +210,14 @@ def test_a_hunk_has_only_the_lines_that_change() -> None:
     assert fix.hunks(lines, [*edits, edits[0]]) == (
         "@@ -0,0 +1,1 @@\n+import z\n@@ -3,1 +4,1 @@\n-x = a.b(\n+z = a.b(\n@@ -4,1 +5,1 @@\n-    c)\n+    c, d)\n"
     )
+
+
+def test_a_finding_that_is_scanned_and_remembered_has_the_diff_of_its_fix(tmp_path: Path) -> None:
+    write(tmp_path, {"a.py": "import requests\n\n\ndef ask(url):\n    return requests.get(url)\n"})
+    done = run("scan", "a.py", "--no-cache", "-f", "json", cwd=tmp_path)
+    (found,) = [each for each in json.loads(done.stdout)["findings"] if each["rule"] == "python/missing-timeout"]
+    assert (
+        found["diff"] == "@@ -5,1 +5,1 @@\n-    return requests.get(url)\n+    return requests.get(url, timeout=30)\n"
+    )
+    told = Finding("0123456789ab", found["rule"], found["message"], diff=found["diff"])
+    assert finding_in(finding_out(told)) == told
